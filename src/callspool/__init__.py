@@ -1,0 +1,1 @@
+"""callspool: every call recording, fetched once, kept safe, played at once."""

@@ -1,0 +1,1 @@
+"""What callspool means, in plain Python: no I/O, no clock, no third party."""

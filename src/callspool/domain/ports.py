@@ -1,0 +1,447 @@
+"""What the core needs from the outside, as Protocols. Each has one conformance suite in tests/contract."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from callspool.domain.ids import AccountId, RecordingId, TenantId
+from callspool.domain.job import Job, Place, Renewed, Settlement, Submitted, TenantLoad, Turn
+from callspool.domain.reasons import Budget, Reason
+from callspool.domain.recording import HistoryEntry, Kept, Recording, State
+from callspool.domain.tenant import Account, ApiKey, Tenant
+
+
+class Clock(Protocol):
+    """The only source of wall-clock time."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, UTC."""
+        ...
+
+
+# --- scheduler ---------------------------------------------------------------------------------------
+
+
+class Producer(Protocol):
+    """The side of the scheduler that the API may hold: it cannot claim.
+
+    Every method raises `SchedulerUnavailable` where Valkey does not answer.
+    """
+
+    async def submit(self, job: Job, *, delay: timedelta | None = None) -> Submitted:
+        """Put a job that became due in the store on its tenant's backlog, or join it to the one that is there.
+
+        If the job is still running (its end is not settled yet) it runs once more after that: a retry is
+        never lost between the store's commit and the settle.
+        """
+        ...
+
+    async def submit_many(self, jobs: Sequence[tuple[Job, timedelta | None]]) -> int:
+        """Submit a bounded batch; return how many were not known before. For the reconciler."""
+        ...
+
+    async def promote(self, job: Job) -> Submitted:
+        """Move a waiting or deferred job to the interactive lane, now; submit it there if unknown."""
+        ...
+
+    async def cancel(self, job_id: str) -> Place:
+        """Forget a job, or tell the worker that runs it to stop; return where it was."""
+        ...
+
+    async def place(self, job_id: str) -> Place:
+        """Say where a job is."""
+        ...
+
+    async def set_tenant(self, tenant: str, *, slots: int, weight: float, paused: bool) -> None:
+        """Set a tenant's limits; they take effect on the next decision."""
+        ...
+
+    async def set_pool(self, pool: str, *, limit: int, paused: bool) -> None:
+        """Set an account's limit; lifting a pause also ends one that a provider's answer caused."""
+        ...
+
+    async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
+        """Return the figures of the given tenants."""
+        ...
+
+    async def ping(self) -> timedelta:
+        """Return the round-trip time."""
+        ...
+
+
+class Consumer(Protocol):
+    """The side that workers hold. Never imported by the API."""
+
+    async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
+        """Settle what ended and claim what there is room for, in one atomic step.
+
+        Repeated by itself after a lost reply, with the same effect once.
+        """
+        ...
+
+    async def renew(self, tokens: Mapping[str, str]) -> Renewed:
+        """Keep the leases (job id → token) for one more lease time."""
+        ...
+
+    async def wait(self, at_most: timedelta) -> bool:
+        """Block until there may be work or a cancellation, or for *at_most*; say whether something came."""
+        ...
+
+
+class Bulletin(Protocol):
+    """Tells other processes that the store has new events. A hint: it may be lost, the store is asked anyway."""
+
+    async def ring(self) -> None:
+        """Say that something was committed. Never raises: a hint that is lost costs only time."""
+        ...
+
+    def listen(self) -> AsyncIterator[None]:
+        """Yield once for each burst of rings, and at least every few seconds."""
+        ...
+
+
+# --- store -------------------------------------------------------------------------------------------
+
+
+class ProviderStatus(StrEnum):
+    """What a provider says of a recording, in our words."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a webhook (or a listing) said, checked and in our words."""
+
+    account_id: AccountId
+    tenant_id: TenantId
+    provider_recording_id: str
+    call_id: str | None
+    status: ProviderStatus
+    duration_s: float | None = None
+    """None where the provider did not say or said -1."""
+    channels: int | None = None
+    source: str | None = None
+    started_at: datetime | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a notice did."""
+
+    recording: Recording
+    changed: bool
+    """False for a duplicate, a late or a backward notice: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, newest first."""
+
+    recordings: tuple[Recording, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFilter:
+    """What to list. None means any."""
+
+    tenant_id: TenantId | None = None
+    account_id: AccountId | None = None
+    states: frozenset[State] | None = None
+    reason: Reason | None = None
+    call_id: str | None = None
+    provider_recording_id: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many of a tenant's recordings are in a state (with that reason, where failed)."""
+
+    tenant_id: TenantId
+    state: State
+    reason: Reason | None
+    count: int
+    oldest: datetime | None
+    """When the oldest of them came to be in this state."""
+
+
+class Store(Protocol):
+    """The source of truth. Raises `StoreUnavailable` where the database does not answer.
+
+    Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.
+    A thing of another tenant is `NotFound`, as one that does not exist.
+    """
+
+    async def close(self) -> None:
+        """Finish what is being written and let go of the database."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` if it cannot be read and written."""
+        ...
+
+    async def record(self, notice: Notice, *, actor: str) -> Recorded:
+        """Insert or advance a recording as the notice says, with its event, in one commit. Idempotent.
+
+        in_progress → announced; completed → queued; absent → absent. What is already further stays.
+        A failed, cancelled or purged recording is not reopened. The first notice decides the tenant.
+        """
+        ...
+
+    async def claim(self, recording_id: RecordingId, *, actor: str) -> Recording | None:
+        """Make it ``fetching`` and issue the next attempt number; None where there is nothing to fetch.
+
+        A recording that is still ``fetching`` under a dead worker's attempt is first expired (event EXPIRE,
+        ``lost`` + 1), in the same transaction. If that uses up LOST_LIMIT it becomes ``failed`` with
+        ``worker_lost`` and None is returned.
+        """
+        ...
+
+    async def keep(self, recording_id: RecordingId, attempt: int, kept: Kept, *, actor: str) -> Recording | None:
+        """fetching → ready. None: this attempt is stale and nothing was changed."""
+        ...
+
+    async def defer(
+        self,
+        recording_id: RecordingId,
+        attempt: int,
+        *,
+        reason: Reason,
+        detail: str,
+        budget: Budget,
+        not_before: datetime,
+        actor: str,
+    ) -> Recording | None:
+        """fetching → queued, not before a time, charging one failure to *budget*. None: stale."""
+        ...
+
+    async def give_up(
+        self,
+        recording_id: RecordingId,
+        attempt: int,
+        *,
+        reason: Reason,
+        detail: str,
+        budget: Budget,
+        actor: str,
+    ) -> Recording | None:
+        """fetching → failed, charging *budget*. None: stale."""
+        ...
+
+    async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
+        """fetching → queued at once, charging nothing: the worker stops, or its disk is full. None: stale."""
+        ...
+
+    async def cancel(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
+        """Stop it. Raises `NotFound`, or `Conflict` where there is nothing to stop (already final)."""
+        ...
+
+    async def retry(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
+        """failed or cancelled → queued with fresh budgets (tries, not_ready, lost = 0; the attempt goes on).
+
+        Raises `NotFound`, or `Conflict` in another state.
+        """
+        ...
+
+    async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
+        """Return it; if it is queued for later, let it be due now (``not_before`` cleared). Raises `NotFound`."""
+        ...
+
+    async def get(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
+        """Return it or raise `NotFound`."""
+        ...
+
+    async def list(self, wanted: RecordingFilter, *, cursor: str | None, limit: int) -> Page:
+        """Return one page by keyset, newest first. A malformed cursor raises `InvalidInput`."""
+        ...
+
+    async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
+        """Return all that happened to it, oldest first. Raises `NotFound`."""
+        ...
+
+    async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
+        """Return the events with a higher number, in the order of their commits; none is ever skipped."""
+        ...
+
+    async def last_seq(self) -> int:
+        """Return the highest event number, 0 where there is none."""
+        ...
+
+    async def count(self, tenant_id: TenantId | None) -> Sequence[StateCount]:
+        """Return how many recordings are in which state."""
+        ...
+
+    async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:
+        """Return recordings that are queued or fetching, by id after *after*: what the scheduler must know of."""
+        ...
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        """Insert it, or raise `Conflict`."""
+        ...
+
+    async def set_tenant(self, tenant: Tenant) -> None:
+        """Replace it, or raise `NotFound`."""
+        ...
+
+    async def tenant(self, tenant_id: TenantId) -> Tenant:
+        """Return it or raise `NotFound`."""
+        ...
+
+    async def tenants(self) -> Sequence[Tenant]:
+        """Return all, by id."""
+        ...
+
+    async def add_account(self, account: Account) -> None:
+        """Insert it (secrets encrypted), or raise `Conflict`; `NotFound` if its default tenant does not exist."""
+        ...
+
+    async def set_account(self, account: Account) -> None:
+        """Replace it, or raise `NotFound`."""
+        ...
+
+    async def account(self, account_id: AccountId) -> Account:
+        """Return it or raise `NotFound`."""
+        ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """Return all, by id."""
+        ...
+
+    async def add_key(self, key: ApiKey) -> None:
+        """Insert it; `NotFound` if its tenant does not exist."""
+        ...
+
+    async def key_by_hash(self, secret_sha256: str) -> ApiKey | None:
+        """Return the key, unless it is unknown or revoked."""
+        ...
+
+    async def keys(self) -> Sequence[ApiKey]:
+        """Return all, oldest first, revoked ones too."""
+        ...
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """Revoke it (again is the same), or raise `NotFound`."""
+        ...
+
+
+# --- provider ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A webhook as it came in. ``url`` is the public one, from the settings and the raw path and query."""
+
+    url: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class Media(Protocol):
+    """An open download."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the whole file, where the provider says."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Where this body begins: what was asked for, or 0 where the provider started again."""
+        ...
+
+    @property
+    def etag(self) -> str | None:
+        """A strong entity tag, or None: without one a broken download starts again."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
+        ...
+
+
+class Provider(Protocol):
+    """What is special about one provider: its signatures, addresses and errors."""
+
+    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
+        """Check the signature, then the form. Raises `BadSignature` or `InvalidInput`. Fetches nothing."""
+        ...
+
+    def open(
+        self, account: Account, recording: Recording, *, offset: int = 0, etag: str | None = None
+    ) -> AbstractAsyncContextManager[Media]:
+        """Start the download. Raises `FetchFailed` with the reason, classified once, here."""
+        ...
+
+
+# --- vault -------------------------------------------------------------------------------------------
+
+
+class VaultFile(Protocol):
+    """An open file of the vault. Reading never blocks the event loop for long."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*; fewer only at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Give the descriptor back."""
+        ...
+
+
+class Vault(Protocol):
+    """Where finished recordings are kept. Raises `VaultUnavailable`."""
+
+    async def put(self, key: str, source: Path) -> None:
+        """Store the file under *key*: durable and whole when this returns, invisible before. Same key, same file."""
+        ...
+
+    async def open(self, key: str) -> VaultFile:
+        """Open for reading, or raise `NotFound`."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove it; a missing one is fine."""
+        ...
+
+    async def ping(self) -> None:
+        """Write, read and delete a small file, or raise `VaultUnavailable` saying what is wrong."""
+        ...
+
+
+# --- audio -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file proved to be."""
+
+    content_type: str
+    extension: str
+    """``wav`` or ``mp3``."""
+    channels: int
+    sample_rate: int
+    duration_s: float
+
+
+class Prober(Protocol):
+    """Proves that a file is whole audio."""
+
+    async def probe(self, path: Path) -> Probe:
+        """Decode all of it, away from this process. Raises `FetchFailed` (not_audio, truncated, undecodable)."""
+        ...

@@ -1,0 +1,132 @@
+"""Why a fetch did not end well: the closed list, each with what it costs and what a person can do.
+
+A provider's module turns what it saw on the wire into one of these, once. Everything above reads this
+table and never a status code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """Why a recording is not (yet) in the vault."""
+
+    NOT_READY = "not_ready"
+    NOT_FOUND = "not_found"
+    GONE = "gone"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    PROVIDER_ERROR = "provider_error"
+    UNREACHABLE = "unreachable"
+    INTERRUPTED = "interrupted"
+    STALLED = "stalled"
+    TOO_SLOW = "too_slow"
+    DEADLINE = "deadline"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too_large"
+    NOT_AUDIO = "not_audio"
+    UNDECODABLE = "undecodable"
+    WRONG_DURATION = "wrong_duration"
+    REDIRECT_REFUSED = "redirect_refused"
+    WORKER_LOST = "worker_lost"
+    SPOOL_FULL = "spool_full"
+    VAULT_ERROR = "vault_error"
+    INTERNAL = "internal"
+
+
+class Budget(StrEnum):
+    """Which count a failure is charged to. When that count is used up the recording fails."""
+
+    TRIES = "tries"
+    NOT_READY = "not_ready"
+    LOST = "lost"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a reason means for the job and what it says to a person."""
+
+    budget: Budget
+    sentence: str
+    final: bool = False
+    pauses_account: bool = False
+
+
+POLICIES: Final[Mapping[Reason, Policy]] = {
+    Reason.NOT_READY: Policy(
+        Budget.NOT_READY, "The provider has not finished this recording yet. It will be asked again."
+    ),
+    Reason.NOT_FOUND: Policy(
+        Budget.NOT_READY,
+        "The provider does not have this recording: it was deleted there, or it is in another region. "
+        "Check the account's region, then retry.",
+        final=True,
+    ),
+    Reason.GONE: Policy(
+        Budget.TRIES,
+        "The provider has deleted this recording. It cannot be fetched any more.",
+        final=True,
+    ),
+    Reason.UNAUTHORIZED: Policy(
+        Budget.NONE,
+        "The provider refused the account's credentials. Correct them with 'callspool accounts set'; "
+        "the recording is then fetched by itself.",
+        pauses_account=True,
+    ),
+    Reason.FORBIDDEN: Policy(
+        Budget.TRIES,
+        "The provider does not let this account read the recording. Check the permissions of its key, then retry.",
+        final=True,
+    ),
+    Reason.THROTTLED: Policy(
+        Budget.NONE,
+        "The provider asked us to slow down. The account continues by itself.",
+        pauses_account=True,
+    ),
+    Reason.PROVIDER_ERROR: Policy(
+        Budget.TRIES,
+        "The provider answered with an error of its own. Retry later; if it stays, ask the provider.",
+    ),
+    Reason.UNREACHABLE: Policy(
+        Budget.TRIES,
+        "The provider could not be reached. Check the network and the account's address, then retry.",
+    ),
+    Reason.INTERRUPTED: Policy(Budget.TRIES, "The connection broke during the download. Retry."),
+    Reason.STALLED: Policy(Budget.TRIES, "The provider stopped sending during the download. Retry."),
+    Reason.TOO_SLOW: Policy(Budget.TRIES, "The download was slower than the minimum rate. Retry later."),
+    Reason.DEADLINE: Policy(
+        Budget.TRIES, "The download took longer than the fetch deadline. Raise 'fetch_deadline' or retry."
+    ),
+    Reason.TRUNCATED: Policy(
+        Budget.TRIES, "The provider sent only a part of the recording, again and again. Retry later."
+    ),
+    Reason.TOO_LARGE: Policy(
+        Budget.TRIES,
+        "The provider sent far more data than a recording of this duration has. Retry; if it stays, ask the provider.",
+    ),
+    Reason.NOT_AUDIO: Policy(
+        Budget.TRIES, "The provider sent something that is not audio (an error page, perhaps). Retry later."
+    ),
+    Reason.UNDECODABLE: Policy(Budget.TRIES, "What the provider sent is damaged and cannot be played. Retry later."),
+    Reason.WRONG_DURATION: Policy(
+        Budget.TRIES, "The audio's duration is not the one that the provider announced. Retry later."
+    ),
+    Reason.REDIRECT_REFUSED: Policy(
+        Budget.TRIES,
+        "The provider redirected the download to an address that is not allowed. Check the account's settings.",
+        final=True,
+    ),
+    Reason.WORKER_LOST: Policy(
+        Budget.LOST,
+        "The workers that fetched this recording died again and again. Read their logs, then retry.",
+    ),
+    Reason.SPOOL_FULL: Policy(Budget.NONE, "The worker's disk is full. Free some space; the fetch then goes on."),
+    Reason.VAULT_ERROR: Policy(
+        Budget.TRIES, "The recording could not be written to the vault. Check the vault, then retry."
+    ),
+    Reason.INTERNAL: Policy(Budget.TRIES, "callspool made a mistake. The log has the details; please report it."),
+}

@@ -1,0 +1,121 @@
+"""Every setting: its name, default, bounds and meaning. The only place that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callspool.domain.errors import Misconfigured
+
+PREFIX = "CALLSPOOL_"
+
+
+class Settings(BaseSettings):
+    """Read from ``CALLSPOOL_*``. Unknown names are refused, so that a typing error is not a silent default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data: Path = Field(
+        default=Path("callspool-data"),
+        description="The folder of everything that callspool keeps itself: database, vault, spool, Valkey's file, secret key.",
+    )
+    database_url: str = Field(
+        default="",
+        description="`sqlite:///…` or `postgresql://…`. Empty: SQLite in the data folder.",
+    )
+    valkey_url: str = Field(
+        default="",
+        description="`valkey://host:port/0` or `unix:///path`. Empty: an embedded server in the data folder (`callspool up`).",
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8400",
+        description="The address that providers and browsers use. Webhook signatures are checked against it.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8400, ge=0, le=65535, description="The port to listen on. 0: any free one.")
+    secret_key_file: Path | None = Field(
+        default=None,
+        description="32 random bytes in hex, which encrypt credentials and sign playback URLs. Empty: made in the data folder.",
+    )
+    concurrency: int = Field(default=32, ge=1, le=1024, description="Most downloads at once in one worker process.")
+    lease: timedelta = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=5),
+        description="Seconds. How long a worker may be silent before its jobs are given to another.",
+    )
+    dedup_window: timedelta = Field(
+        default=timedelta(seconds=120),
+        ge=timedelta(seconds=1),
+        description="Seconds. How long a repeated request joins a job without its place being checked (S1).",
+    )
+    fetch_deadline: timedelta = Field(
+        default=timedelta(seconds=900),
+        ge=timedelta(seconds=1),
+        description="Seconds. The longest that one download may take (S4).",
+    )
+    queued_ttl: timedelta = Field(
+        default=timedelta(seconds=1200),
+        ge=timedelta(seconds=1),
+        description="Seconds. A queued recording older than this is submitted again if its job is gone (S5).",
+    )
+    reconcile_every: timedelta = Field(
+        default=timedelta(seconds=60),
+        ge=timedelta(milliseconds=100),
+        description="Seconds. How often the store is compared with the scheduler.",
+    )
+    connect_timeout: timedelta = Field(
+        default=timedelta(seconds=10), gt=timedelta(0), description="Seconds. To connect to a provider."
+    )
+    stall_timeout: timedelta = Field(
+        default=timedelta(seconds=30), gt=timedelta(0), description="Seconds. The longest silence within a download."
+    )
+    minimum_rate: int = Field(
+        default=500, ge=0, description="Bytes a second, over 30 s. A slower download is broken off. 0: none."
+    )
+    retry_scale: float = Field(
+        default=1.0, ge=0.0, le=10.0, description="Multiplies the retry delays of 2, 5, 10, 20 and 40 s (S3)."
+    )
+    playback_ttl: timedelta = Field(
+        default=timedelta(minutes=15), gt=timedelta(0), description="Seconds. How long a signed playback URL is valid."
+    )
+    drain_grace: timedelta = Field(
+        default=timedelta(seconds=25),
+        ge=timedelta(0),
+        description="Seconds. After SIGTERM, how long running downloads may go on before they are handed back.",
+    )
+    spool_reserve: int = Field(
+        default=256 * 1024 * 1024, ge=0, description="Bytes. With less free disk than this a worker claims nothing."
+    )
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level to log.")
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+    shard: str = Field(default="0", pattern="^[a-z0-9]{1,16}$", description="Hash tag of this scheduler's Valkey keys.")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None, **given: object) -> Self:
+        """Read the environment; *given* values win. Raises `Misconfigured`, naming what is wrong."""
+        environ = os.environ if environ is None else environ
+        names = {PREFIX + name.upper() for name in cls.model_fields}
+        unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in names)
+        if unknown:
+            raise Misconfigured(f"Unknown setting {unknown[0]}. Known: {', '.join(sorted(names))}.")
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            raise Misconfigured(f"{name}: {first['msg']} (it is {first['input']!r}).") from None
+
+    @property
+    def spool(self) -> Path:
+        """The folder of downloads under way."""
+        return self.data / "spool"
+
+    @property
+    def vault(self) -> Path:
+        """The folder of finished recordings."""
+        return self.data / "vault"

@@ -1,0 +1,9 @@
+"""Fixtures that several folders share live in tests/fixtures, one file for each real part."""
+
+pytest_plugins = [
+    "tests.fixtures.browser",
+    "tests.fixtures.postgres",
+    "tests.fixtures.rules",
+    "tests.fixtures.simulator",
+    "tests.fixtures.valkey",
+]
