@@ -21,7 +21,7 @@ class Settings(BaseSettings):
 
     data: Path = Field(
         default=Path("callspool-data"),
-        description="The folder of everything that callspool keeps itself: database, vault, spool, Valkey's file, secret key.",
+        description="The folder of database, vault, spool, the embedded Valkey and the secret key.",
     )
     database_url: str = Field(
         default="",
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     )
     valkey_url: str = Field(
         default="",
-        description="`valkey://host:port/0` or `unix:///path`. Empty: an embedded server in the data folder (`callspool up`).",
+        description="`valkey://host:port/0` or `unix:///path`. Empty: embedded, in the data folder.",
     )
     public_url: str = Field(
         default="http://127.0.0.1:8400",
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8400, ge=0, le=65535, description="The port to listen on. 0: any free one.")
     secret_key_file: Path | None = Field(
         default=None,
-        description="32 random bytes in hex, which encrypt credentials and sign playback URLs. Empty: made in the data folder.",
+        description="32 random bytes in hex: encrypts credentials, signs playback URLs. Empty: in the data folder.",
     )
     concurrency: int = Field(default=32, ge=1, le=1024, description="Most downloads at once in one worker process.")
     lease: timedelta = Field(
