@@ -78,12 +78,11 @@ class Turn:
     """Time until a deferral, a pause or a lease comes due: ask again then, if nothing wakes you earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """The answer to a heartbeat: which leases are no longer held, and which jobs were cancelled."""
+class Stop(StrEnum):
+    """Why a job's work must end before its time."""
 
-    lost: frozenset[str]
-    cancelled: frozenset[str]
+    LOST = "lost"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

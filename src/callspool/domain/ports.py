@@ -1,6 +1,6 @@
 """What the core needs from the outside, as Protocols. Each has one conformance suite in tests/contract."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.job import Job, Place, Renewed, Settlement, Submitted, TenantLoad, Turn
+from callspool.domain.job import Job, Place, Settlement, Stop, Submitted, TenantLoad, Turn
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
@@ -79,16 +79,25 @@ class Consumer(Protocol):
     async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
         """Settle what ended and claim what there is room for, in one atomic step.
 
-        Repeated by itself after a lost reply, with the same effect once.
+        Repeated by itself after a lost reply, with the same effect once. From here on the leases are kept
+        alive, beside the event loop, until a later turn settles them.
         """
         ...
 
-    async def renew(self, tokens: Mapping[str, str]) -> Renewed:
-        """Keep the leases (job id → token) for one more lease time."""
+    def watch(self, stop: Callable[[str, Stop], None]) -> None:
+        """Have ``stop(job id, why)`` called in the event loop, at most once a lease, when its work must end.
+
+        LOST: the lease may be another's by now: stop at once, by this worker's own monotonic clock.
+        CANCELLED: a person asked for it. The lease still has to be settled.
+        """
         ...
 
     async def wait(self, at_most: timedelta) -> bool:
-        """Block until there may be work or a cancellation, or for *at_most*; say whether something came."""
+        """Block until there may be work, or for *at_most*; say whether something came."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the heartbeats; leases still held then run out by themselves."""
         ...
 
 
