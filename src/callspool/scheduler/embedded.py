@@ -74,7 +74,7 @@ class Embedded:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._end_leftover(timeout_s)
         log = self._folder / "valkey.log"
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 -- our own binary, our own arguments
             [
                 *(str(binary), "--port", "0", "--unixsocket", str(socket_path(self._folder))),
                 *("--unixsocketperm", "600", "--dir", str(self._folder.absolute()), "--logfile", str(log.absolute())),
@@ -86,9 +86,9 @@ class Embedded:
             stderr=subprocess.DEVNULL,
             # In a group of its own, so that Ctrl-C reaches it only through us, after the workers are done.
             process_group=0,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=_end_with_parent(),  # noqa: PLW1509 -- it calls nothing that takes a lock
         )
-        self._wait_until_ready(timeout_s, log)
+        self._wait_until_ready(self._process, timeout_s, log)
         return self.url
 
     def stop(self, timeout_s: float = 10.0) -> None:
@@ -114,41 +114,33 @@ class Embedded:
         return valkey.Valkey.from_url(self.url, socket_connect_timeout=1, socket_timeout=2)
 
     def _end_leftover(self, timeout_s: float) -> None:
-        with contextlib.closing(self._client()) as client:
-            try:
-                pid = int(client.info("server")["process_id"])
-            except (valkey.ValkeyError, OSError):
-                return
-            with contextlib.suppress(valkey.ValkeyError, OSError):
-                client.shutdown()
+        """End a server that outlived its parent: it closes its socket last, after its data is written."""
         deadline = time.monotonic() + timeout_s
-        tick = threading.Event()  # it is not our child, so there is nothing to wait on but its pid
-        while _alive(pid):
-            if time.monotonic() > deadline:
-                raise SchedulerUnavailable(f"Another Valkey (pid {pid}) runs on {self._folder} and does not end.")
-            tick.wait(0.02)
+        tick = threading.Event()  # it is not our child: there is nothing to wait on but its socket
+        with contextlib.closing(self._client()) as client:
+            while True:
+                try:
+                    client.shutdown()
+                except valkey.ConnectionError:
+                    return
+                except (valkey.ValkeyError, OSError):
+                    pass  # busy, or still loading
+                if time.monotonic() > deadline:
+                    raise SchedulerUnavailable(f"Another Valkey runs on {self._folder} and does not end.")
+                tick.wait(0.02)
 
-    def _wait_until_ready(self, timeout_s: float, log: Path) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], timeout_s: float, log: Path) -> None:
         deadline = time.monotonic() + timeout_s
         tick = threading.Event()
         with contextlib.closing(self._client()) as client:
             while True:
-                assert self._process is not None
                 with contextlib.suppress(valkey.ValkeyError, OSError):
                     if client.ping():
                         return
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
                     raise SchedulerUnavailable(f"The embedded Valkey did not start; its log is {log}.")
                 tick.wait(0.01)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _end_with_parent() -> Callable[[], None] | None:
