@@ -119,12 +119,9 @@ class Embedded:
         tick = threading.Event()  # it is not our child: there is nothing to wait on but its socket
         with contextlib.closing(self._client()) as client:
             while True:
-                try:
-                    client.shutdown()
-                except valkey.ConnectionError:
+                with contextlib.suppress(valkey.ValkeyError, OSError):  # busy, or still loading
+                    client.shutdown()  # returns when the connection is gone, or was never there
                     return
-                except (valkey.ValkeyError, OSError):
-                    pass  # busy, or still loading
                 if time.monotonic() > deadline:
                     raise SchedulerUnavailable(f"Another Valkey runs on {self._folder} and does not end.")
                 tick.wait(0.02)
