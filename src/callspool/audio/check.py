@@ -1,0 +1,154 @@
+"""The child process that meets hostile audio: ``python -m callspool.audio.check``.
+
+It reads one path a line (as JSON) and answers one line of JSON. It limits itself before it opens anything:
+memory, processor time, no file it could write, no core dump. A file is decoded to its end with the decoder
+that its first bytes call for, never with one that a name or a guess suggests: decoders do what playlists
+tell them. When its input ends, so does it.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from callspool.audio import wav
+
+Answer = dict[str, object]
+
+MEMORY: Final = 2 << 30
+CPU_SECONDS: Final = 300
+"""For one file: a hundred hours of telephone audio."""
+
+_BLOCK_FRAMES: Final = 1 << 18
+
+
+class Rejected(Exception):
+    """The file is not whole audio; ``reason`` is a word of `domain.reasons`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def check(path: Path) -> Answer:
+    """Decode all of the file; say what it is. Raises `Rejected`."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(16)
+        file.seek(0)
+        if size == 0:
+            raise Rejected("truncated", "the file is empty")
+        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+            return _check_wav(file, size)
+        if is_mp3(head):
+            return _check_mp3(file)
+    if len(head) < 12 and b"RIFF".startswith(head[:4]):
+        raise Rejected("truncated", f"only {size} bytes of a WAV file")
+    raise Rejected("not_audio", f"begins with {describe(head)}")
+
+
+def is_mp3(head: bytes) -> bool:
+    """Say whether a file begins like MP3: an ID3 tag, or the header of a Layer III frame."""
+    if head[:3] == b"ID3":
+        return True
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    version, layer, bitrate, rate = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
+    return version != 1 and layer == 1 and bitrate not in (0, 15) and rate != 3
+
+
+def describe(head: bytes) -> str:
+    """Say what a file that is not audio seems to be."""
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<")):
+        return "HTML or XML"
+    if start.startswith((b"{", b"[")):
+        return "JSON"
+    return f"the bytes {head[:8].hex()}"
+
+
+def _check_wav(file: BinaryIO, size: int) -> Answer:
+    import numpy as np
+    import soundfile
+
+    try:
+        declared = wav.read_header(file, size)
+    except wav.Malformed as error:
+        raise Rejected("truncated" if error.is_short else "undecodable", str(error)) from None
+    file.seek(0)
+    try:
+        with soundfile.SoundFile(file) as sound:
+            block = np.empty((_BLOCK_FRAMES, sound.channels), dtype=np.int16)
+            frames = 0
+            while count := len(sound.read(out=block)):
+                frames += count
+            channels, rate = sound.channels, sound.samplerate
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+        raise Rejected("undecodable", f"WAV: {error}"[:200]) from None
+    if declared.frames is not None and frames < declared.frames:
+        raise Rejected("truncated", f"{frames} of {declared.frames} frames")
+    return _answer("audio/wav", "wav", channels, rate, frames)
+
+
+def _check_mp3(file: BinaryIO) -> Answer:
+    import av
+
+    frames = 0
+    try:
+        # From our own open file: FFmpeg itself opens nothing.
+        with av.open(file, mode="r", format="mp3") as container:
+            stream = container.streams.audio[0]
+            for frame in container.decode(stream):
+                frames += frame.samples
+            channels, rate = stream.channels, stream.rate
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise Rejected("undecodable", f"MP3: {error}"[:200]) from None
+    return _answer("audio/mpeg", "mp3", channels, rate, frames)
+
+
+def _answer(content_type: str, extension: str, channels: int, rate: int, frames: int) -> Answer:
+    if frames == 0 or rate <= 0:
+        raise Rejected("truncated", "no audio at all: only a header")
+    return {
+        "content_type": content_type,
+        "extension": extension,
+        "channels": channels,
+        "sample_rate": rate,
+        "duration_s": frames / rate,
+    }
+
+
+def limit_process() -> None:
+    """Give up, for good, what a decoder does not need."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def allow_cpu(seconds: int) -> None:
+    """Let this process run for *seconds* more; past them the kernel ends it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard))
+
+
+def serve(lines: BinaryIO, answers: BinaryIO, check_file: Callable[[Path], Answer] = check) -> None:
+    """Answer each line until there are no more."""
+    for line in lines:
+        allow_cpu(CPU_SECONDS)
+        try:
+            answer = check_file(Path(json.loads(line)))
+        except Rejected as rejected:
+            answer = {"reason": rejected.reason, "detail": str(rejected)}
+        except MemoryError:
+            answer = {"reason": "undecodable", "detail": "it needs too much memory"}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    limit_process()
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,117 @@
+"""Prove that a file is whole audio, in processes that can be lost without harm: the `Prober` port.
+
+A decoder that meets hostile input may crash, hang or swell. It does so in a child (`audio.check`) with
+limits of its own. Children are kept and used again, because to start one costs more than most files;
+one that fails, or has done its share, is replaced.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from callspool.domain.errors import FetchFailed
+from callspool.domain.ports import Probe
+from callspool.domain.reasons import Reason
+
+FILES_A_CHILD: Final = 500
+
+
+class _Child:
+    """One process and how much it has done."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._files = 0
+
+    @property
+    def is_worn(self) -> bool:
+        return self._files >= FILES_A_CHILD or self._process.returncode is not None
+
+    async def ask(self, path: Path) -> bytes:
+        """Return its answer, empty if it died."""
+        self._files += 1
+        if self._process.stdin is None or self._process.stdout is None:
+            return b""
+        try:
+            self._process.stdin.write(_line(path))
+            await self._process.stdin.drain()
+            return await self._process.stdout.readline()
+        except (ConnectionError, ValueError):
+            return b""
+
+    async def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+class SubprocessProber:
+    """A pool of at most *children* processes, started when they are needed."""
+
+    def __init__(self, *, timeout: timedelta = timedelta(seconds=300), children: int = 2) -> None:
+        self._timeout = timeout
+        self._free = asyncio.Semaphore(children)
+        self._idle: list[_Child] = []
+
+    async def probe(self, path: Path) -> Probe:
+        """Decode all of it, away from this process. Raises `FetchFailed` (not_audio, truncated, undecodable)."""
+        async with self._free:
+            child = await self._take()
+            answer = b""
+            try:
+                async with asyncio.timeout(self._timeout.total_seconds()):
+                    answer = await child.ask(path)
+            except TimeoutError:
+                raise FetchFailed(
+                    Reason.UNDECODABLE, f"not decoded within {self._timeout.total_seconds():g} s"
+                ) from None
+            finally:
+                if answer and not child.is_worn:
+                    self._idle.append(child)
+                else:
+                    await child.end()
+        if not answer:
+            raise FetchFailed(Reason.UNDECODABLE, "the decoder died of it")
+        return _read(answer)
+
+    async def close(self) -> None:
+        """End the children."""
+        idle, self._idle = self._idle, []
+        for child in idle:
+            await child.end()
+
+    async def _take(self) -> _Child:
+        while self._idle:
+            child = self._idle.pop()
+            if not child.is_worn:
+                return child
+            await child.end()
+        return _Child(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-IB",
+                "-m",
+                "callspool.audio.check",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # a Ctrl-C is for the worker, which drains
+            )
+        )
+
+
+def _line(path: Path) -> bytes:
+    return json.dumps(os.fspath(path.absolute())).encode() + b"\n"
+
+
+def _read(answer: bytes) -> Probe:
+    found = json.loads(answer)
+    if "reason" in found:
+        raise FetchFailed(Reason(found["reason"]), found["detail"])
+    return Probe(**found)

@@ -1,0 +1,126 @@
+"""Bring a recording's bytes from the provider into a spool file, within limits of time, rate and size.
+
+A break is mended here only where that costs nothing: by going on from where it broke, or at once from the
+start, a few times. Everything else ends the attempt with its reason; the scheduler knows when to try again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from callspool.domain.errors import FetchFailed
+from callspool.domain.ports import Media, Provider
+from callspool.domain.reasons import Reason
+from callspool.domain.recording import Recording
+from callspool.domain.tenant import Account
+from callspool.fetch.spool import SpoolFile
+
+MOST_RESUMES: Final = 3
+RATE_WINDOW: Final = timedelta(seconds=30)
+
+_FLUSH_EVERY: Final = 1.0
+"""Seconds: a slow download shows on the disk at least this often."""
+_MENDABLE: Final = frozenset({Reason.INTERRUPTED, Reason.TRUNCATED})
+_BYTES_A_SECOND: Final = 32_000
+"""Two channels of 16 bits at 8 kHz: the most that a telephone recording has."""
+_HEADROOM: Final = 2
+_LEAST_CAP: Final = 1 << 20
+_UNKNOWN_CAP: Final = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What came."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long, and how slow, a download may be."""
+
+    deadline: timedelta
+    minimum_rate: int
+    """Bytes a second over each window; 0: any."""
+    rate_window: timedelta = RATE_WINDOW
+
+
+def size_cap(recording: Recording) -> int:
+    """Return the most bytes that a recording of the announced duration can have."""
+    if recording.announced_duration_s is None:
+        return _UNKNOWN_CAP
+    return int(recording.announced_duration_s * _BYTES_A_SECOND * _HEADROOM) + _LEAST_CAP
+
+
+async def download(
+    provider: Provider, account: Account, recording: Recording, file: SpoolFile, limits: Limits
+) -> Downloaded:
+    """Fill *file* with the whole recording and make it durable. Raises `FetchFailed`; `OSError` from the disk."""
+    try:
+        async with asyncio.timeout(limits.deadline.total_seconds()):
+            await _Download(provider, account, recording, file, limits).run()
+    except TimeoutError:
+        raise FetchFailed(Reason.DEADLINE, f"{file.size} bytes in {limits.deadline.total_seconds():g} s") from None
+    return Downloaded(file.size, await file.finish())
+
+
+class _Download:
+    """One download with its resumptions."""
+
+    def __init__(
+        self, provider: Provider, account: Account, recording: Recording, file: SpoolFile, limits: Limits
+    ) -> None:
+        self._provider = provider
+        self._account = account
+        self._recording = recording
+        self._file = file
+        self._limits = limits
+        self._cap = size_cap(recording)
+        self._etag: str | None = None
+        self._length: int | None = None
+
+    async def run(self) -> None:
+        breaks = 0
+        while True:
+            try:
+                await self._receive()
+            except FetchFailed as failed:
+                breaks += 1
+                if failed.reason not in _MENDABLE or breaks > MOST_RESUMES:
+                    raise
+            else:
+                return
+
+    async def _receive(self) -> None:
+        offset = self._file.size if self._etag is not None else 0
+        async with self._provider.open(self._account, self._recording, offset=offset, etag=self._etag) as media:
+            if media.offset != self._file.size or (offset and media.etag != self._etag):
+                await self._file.restart()
+            if media.offset != self._file.size:
+                raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
+            self._etag, self._length = media.etag, media.length
+            if self._length is not None and self._length > self._cap:
+                raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
+            await self._fill(media)
+        if self._length is not None and self._file.size != self._length:
+            raise FetchFailed(Reason.TRUNCATED, f"{self._file.size} of {self._length} bytes")
+
+    async def _fill(self, media: Media) -> None:
+        time = asyncio.get_running_loop().time
+        window_s = self._limits.rate_window.total_seconds()
+        since, before, flushed = time(), self._file.size, time()
+        async for chunk in media.chunks():
+            if self._file.size + len(chunk) > self._cap:
+                raise FetchFailed(Reason.TOO_LARGE, f"more than {self._cap} bytes")
+            await self._file.append(chunk)
+            now = time()
+            if now - flushed >= _FLUSH_EVERY:
+                await self._file.flush()
+                flushed = now
+            if now - since >= window_s:
+                rate = (self._file.size - before) / (now - since)
+                if rate < self._limits.minimum_rate:
+                    raise FetchFailed(Reason.TOO_SLOW, f"{rate:.0f} bytes a second")
+                since, before = now, self._file.size

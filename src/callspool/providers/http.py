@@ -1,0 +1,290 @@
+"""Open a download over HTTP and say once, in our words, what went wrong with it.
+
+Every provider's module uses this: redirects are followed by hand, so that credentials never leave the
+origin they belong to; nothing is inflated on the way; no proxy is taken from the environment; a body that
+breaks, stalls or ends early is told apart. It never retries: that is the scheduler's business.
+"""
+
+import email.utils
+import ipaddress
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import DecodeError, PyreqwestError, RequestTimeoutError
+from pyreqwest.request import RequestBuilder
+from pyreqwest.response import Response
+
+from callspool.domain.errors import FetchFailed
+from callspool.domain.reasons import Reason
+
+MOST_REDIRECTS: Final = 3
+LEAST_RETRY_AFTER: Final = timedelta(seconds=1)
+MOST_RETRY_AFTER: Final = timedelta(minutes=15)
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_MOST_ERROR_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What Basic authentication sends, to one origin only."""
+
+    username: str
+    password: str
+
+
+class Refused(FetchFailed):
+    """The answer had an error status; ``body`` is the beginning of what came with it."""
+
+    def __init__(self, status: int, reason: Reason, detail: str, retry_after: timedelta | None, body: bytes) -> None:
+        super().__init__(reason, detail, retry_after)
+        self.status = status
+        self.body = body
+
+
+class HttpMedia:
+    """A body that is being received: the `Media` port."""
+
+    def __init__(self, response: Response, offset: int, length: int | None, etag: str | None) -> None:
+        self._response = response
+        self._offset = offset
+        self._length = length
+        self._etag = etag
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the whole file, where the server says."""
+        return self._length
+
+    @property
+    def offset(self) -> int:
+        """Where this body begins."""
+        return self._offset
+
+    @property
+    def etag(self) -> str | None:
+        """The strong entity tag, if there is one."""
+        return self._etag
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes. Raises `FetchFailed`: stalled, interrupted or truncated."""
+        reader = self._response.body_reader
+        while True:
+            try:
+                chunk = await reader.read_chunk()
+            except PyreqwestError as error:
+                raise _broken_body(error) from None
+            if chunk is None:
+                return
+            yield bytes(chunk)
+
+
+class Downloads:
+    """One HTTP client for all downloads of a process: connections are kept and used again."""
+
+    def __init__(
+        self, *, connect_timeout: timedelta, stall_timeout: timedelta, allowed_hosts: frozenset[str] = frozenset()
+    ) -> None:
+        self._connect_timeout = connect_timeout
+        self._stall_timeout = stall_timeout
+        self._allowed_hosts = allowed_hosts
+        self._client: Client | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, url: str, credentials: Credentials, *, offset: int = 0, etag: str | None = None
+    ) -> AsyncIterator[HttpMedia]:
+        """GET *url*, from *offset* on if *etag* is strong and still holds. Raises `FetchFailed`."""
+        resume = offset > 0 and etag is not None and is_strong(etag)
+        headers = {"Range": f"bytes={offset}-", "If-Range": etag} if resume and etag is not None else {}
+        home = origin_of(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            request = self._get(url).headers({"Accept-Encoding": "identity", **headers})
+            if origin_of(url) == home:
+                request = request.basic_auth(credentials.username, credentials.password)
+            sent = request.streamed_read_buffer_limit(0).build_streamed()
+            try:
+                response = await sent.__aenter__()
+            except PyreqwestError as error:
+                raise _no_answer(error) from None
+            try:
+                if response.status in _REDIRECTS:
+                    url = self._next_hop(home, url, response)
+                    continue
+                if response.status == 416 and headers:
+                    headers = {}  # the file is shorter than what we have: begin again
+                    continue
+                yield await _accept(response, offset if headers else 0)
+                return
+            finally:
+                await sent.__aexit__(None, None, None)
+        raise FetchFailed(Reason.REDIRECT_REFUSED, f"more than {MOST_REDIRECTS} redirects")
+
+    async def close(self) -> None:
+        """Close the connections. A later download opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _get(self, url: str) -> RequestBuilder:
+        if self._client is None:
+            builder = ClientBuilder().follow_redirects(False).referer(False).no_proxy().user_agent("callspool")
+            builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
+            builder = builder.connect_timeout(self._connect_timeout).read_timeout(self._stall_timeout)
+            self._client = builder.pool_idle_timeout(timedelta(seconds=30)).build()
+        return self._client.get(url)
+
+    def _next_hop(self, home: str, url: str, response: Response) -> str:
+        location = response.get_header("location")
+        if not location:
+            raise FetchFailed(Reason.PROVIDER_ERROR, f"status {response.status} without a Location")
+        target = urljoin(url, location)
+        if not self._is_allowed(home, target):
+            raise FetchFailed(Reason.REDIRECT_REFUSED, f"redirected to {_host_of(target)}")
+        return target
+
+    def _is_allowed(self, home: str, target: str) -> bool:
+        try:
+            if origin_of(target) == home:
+                return True
+            parts = urlsplit(target)
+        except ValueError:
+            return False
+        host = (parts.hostname or "").lower()
+        if parts.username or parts.password:
+            return False
+        if _is_loopback(host):
+            # The simulator's two origins; a real provider can never lead us to this machine.
+            return _is_loopback(urlsplit(home).hostname or "")
+        return parts.scheme == "https" and any(
+            host == allowed or (allowed.startswith(".") and host.endswith(allowed)) for allowed in self._allowed_hosts
+        )
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of *url*, the port always written. Raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http(s) address")
+    return f"{parts.scheme}://{_bracketed(parts)}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def is_strong(etag: str) -> bool:
+    """Say whether an entity tag promises the same bytes (RFC 9110, 8.8.3)."""
+    return len(etag) >= 2 and etag.startswith('"') and etag.endswith('"')
+
+
+def read_retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Return how long a server asks us to wait, clamped to 1 s to 15 min, or None if it does not say.
+
+    A date is compared with the answer's own Date header, so that a wrong clock on either side is harmless.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        wait = timedelta(seconds=min(int(value[:12]), 10**6))
+    else:
+        until, now = _read_date(value), _read_date(headers.get("date", ""))
+        if until is None or now is None:
+            return None
+        wait = timedelta(seconds=until - now)
+    return min(max(wait, LEAST_RETRY_AFTER), MOST_RETRY_AFTER)
+
+
+async def _accept(response: Response, offset: int) -> HttpMedia:
+    if response.status not in (200, 206):
+        raise await _refusal(response)
+    encoding = response.get_header("content-encoding")
+    if encoding not in (None, "", "identity"):
+        raise FetchFailed(Reason.PROVIDER_ERROR, f"sent with content encoding {encoding[:40]}")
+    etag = response.get_header("etag")
+    strong = etag if etag is not None and is_strong(etag) else None
+    if response.status == 200:
+        length = response.get_header("content-length")
+        return HttpMedia(response, 0, int(length) if length and length.isdigit() else None, strong)
+    found = _CONTENT_RANGE.fullmatch(response.get_header("content-range") or "")
+    if found is None or int(found[1]) != offset:
+        raise FetchFailed(Reason.PROVIDER_ERROR, "status 206 with another range than was asked for")
+    return HttpMedia(response, offset, None if found[3] == "*" else int(found[3]), strong)
+
+
+async def _refusal(response: Response) -> Refused:
+    status = response.status
+    body = b""
+    try:
+        while len(body) < _MOST_ERROR_BYTES and (chunk := await response.body_reader.read_chunk()) is not None:
+            body += bytes(chunk)
+    except PyreqwestError:
+        pass  # the status is enough
+    retry_after = read_retry_after({name.lower(): value for name, value in response.headers.items()})
+    match status:
+        case 401:
+            reason = Reason.UNAUTHORIZED
+        case 403:
+            reason = Reason.FORBIDDEN
+        case 404:
+            reason = Reason.NOT_READY  # early or gone: only time tells
+        case 410:
+            reason = Reason.GONE
+        case 429:
+            reason = Reason.THROTTLED
+        case _:
+            reason = Reason.PROVIDER_ERROR
+    return Refused(status, reason, f"status {status}", retry_after, body[:_MOST_ERROR_BYTES])
+
+
+def _no_answer(error: PyreqwestError) -> FetchFailed:
+    causes = _causes(error)
+    if isinstance(error, RequestTimeoutError) and "client error (Connect)" not in causes:
+        return FetchFailed(Reason.STALLED, "no answer to the request in time")
+    if isinstance(error, DecodeError):
+        return FetchFailed(Reason.PROVIDER_ERROR, f"the answer is not HTTP: {causes[-1]}")
+    return FetchFailed(Reason.UNREACHABLE, causes[-1])
+
+
+def _broken_body(error: PyreqwestError) -> FetchFailed:
+    causes = _causes(error)
+    if isinstance(error, RequestTimeoutError):
+        return FetchFailed(Reason.STALLED, "silence in the middle of the body")
+    if "end of file before message length reached" in causes:
+        return FetchFailed(Reason.TRUNCATED, "the body ended before its announced length")
+    return FetchFailed(Reason.INTERRUPTED, causes[-1])
+
+
+def _causes(error: PyreqwestError) -> list[str]:
+    """Return the chain of causes, without the first: it holds the address."""
+    causes = (getattr(error, "details", None) or {}).get("causes") or []
+    return [str(cause["message"]) for cause in causes[1:]] or [error.message]
+
+
+def _read_date(text: str) -> float | None:
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def _bracketed(parts: SplitResult) -> str:
+    host = (parts.hostname or "").lower()
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _host_of(url: str) -> str:
+    try:
+        return f"{urlsplit(url).scheme[:10]}://{(urlsplit(url).hostname or '')[:100]}"
+    except ValueError:
+        return "an address that cannot be read"

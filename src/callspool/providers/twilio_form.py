@@ -1,0 +1,127 @@
+"""Read Twilio's recording callback: first its signature, then its form.
+
+The signature is checked by Twilio's own validator over the public address. Its signed string only joins
+names and values, so that `A=1B2` is signed like `A=1&B=2`: therefore ids are taken in their exact form
+only, repeated names are refused, and unknown ones are not looked at. RecordingUrl is never read.
+"""
+
+import email.utils
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+from twilio.request_validator import RequestValidator
+
+from callspool.domain.errors import BadSignature, InvalidInput
+from callspool.domain.ids import TenantId
+from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.tenant import Account
+
+SID: Final = {prefix: re.compile(prefix + r"[0-9a-f]{32}") for prefix in ("AC", "RE", "CA")}
+SIGNATURE_HEADER: Final = "x-twilio-signature"
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MOST_FIELDS: Final = 200
+_STATUSES: Final[Mapping[str, ProviderStatus]] = {
+    "in-progress": ProviderStatus.IN_PROGRESS,
+    "paused": ProviderStatus.IN_PROGRESS,
+    "stopped": ProviderStatus.IN_PROGRESS,
+    "processing": ProviderStatus.IN_PROGRESS,
+    "completed": ProviderStatus.COMPLETED,
+    "absent": ProviderStatus.ABSENT,
+}
+_DURATION: Final = re.compile(r"[0-9]{1,7}")
+_CHANNELS: Final = re.compile(r"[1-9]")
+_SOURCE: Final = re.compile(r"[A-Za-z]{1,40}")
+_ERROR_CODE: Final = re.compile(r"[1-9][0-9]{0,7}")
+
+
+class _Form(dict[str, list[str]]):
+    """Every value of every name; ``getlist`` is what Twilio's validator asks for."""
+
+    def getlist(self, name: str) -> list[str]:
+        """Return the values of *name*."""
+        return self[name]
+
+
+def read_callback(account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
+    """Return what the callback says. Raises `BadSignature`, then `InvalidInput`."""
+    form, problem = _read_form(request)
+    _check_signature(account, request, form)
+    if problem is not None:
+        raise problem
+    for name, values in form.items():
+        if len(values) > 1:
+            raise InvalidInput(name[:60], f"{name[:60]} is given {len(values)} times; once is right.")
+    fields = {name: values[0] for name, values in form.items()}
+    if _sid(fields, "AccountSid", "AC") != account.account_sid:
+        raise InvalidInput("AccountSid", f"AccountSid is not that of the account {account.id}.")
+    return Notice(
+        account_id=account.id,
+        tenant_id=tenant_id,
+        provider_recording_id=_sid(fields, "RecordingSid", "RE"),
+        call_id=_sid(fields, "CallSid", "CA") if fields.get("CallSid") else None,
+        status=_status(fields),
+        duration_s=_duration(fields.get("RecordingDuration", "")),
+        channels=int(text) if _CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
+        source=text if _SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
+        started_at=_date(fields.get("RecordingStartTime", "")),
+        error_code=text if _ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
+    )
+
+
+def _read_form(request: WebhookRequest) -> tuple[_Form, InvalidInput | None]:
+    """Return the form, empty where the body is not one, and then what is wrong with it."""
+    form = _Form()
+    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+    if kind != _FORM:
+        return form, InvalidInput("body", f"The body must be a form ({_FORM}).")
+    try:
+        pairs = parse_qsl(
+            request.body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:  # UnicodeDecodeError is one too
+        return form, InvalidInput("body", f"The body must be a form in UTF-8 of at most {_MOST_FIELDS} fields.")
+    for name, value in pairs:
+        form.setdefault(name, []).append(value)
+    return form, None
+
+
+def _check_signature(account: Account, request: WebhookRequest, form: _Form) -> None:
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    if not signature:
+        raise BadSignature("The header X-Twilio-Signature is missing.")
+    for token in (account.auth_token, account.previous_auth_token):
+        if token and RequestValidator(token).validate(request.url, form, signature):
+            return
+    raise BadSignature(
+        f"The signature is not that of the account {account.id}: compare its auth token, and the public address."
+    )
+
+
+def _sid(fields: Mapping[str, str], name: str, prefix: str) -> str:
+    value = fields.get(name, "")
+    if SID[prefix].fullmatch(value) is None:
+        raise InvalidInput(name, f"{name} must be {prefix} and 32 lower-case hex digits.")
+    return value
+
+
+def _status(fields: Mapping[str, str]) -> ProviderStatus:
+    status = _STATUSES.get(fields.get("RecordingStatus", ""))
+    if status is None:
+        raise InvalidInput("RecordingStatus", f"RecordingStatus must be one of {', '.join(_STATUSES)}.")
+    return status
+
+
+def _duration(text: str) -> float | None:
+    return float(text) if _DURATION.fullmatch(text) else None  # "-1" while it is not known
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,205 @@
+"""The vault on a disk: whole files only, durable when `put` returns.
+
+A file appears under its name by a hard link, in one step: no reader ever sees a part of it, and a crash
+leaves at most a temporary file, which is swept. The data is fsynced before the name exists, the folder
+after. Where source and vault share a filesystem nothing is copied.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, TypeVar
+
+from callspool.domain.errors import NotFound, VaultUnavailable
+from callspool.vault.keys import check_key
+
+LEFTOVER_AGE: Final = timedelta(hours=1)
+"""A temporary file older than this is nobody's any more."""
+
+_TEMPORARY: Final = ".tmp"
+_INLINE_READ: Final = 128 * 1024
+"""Smaller reads cost less than the way to a thread and back."""
+_CANNOT_LINK: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+
+T = TypeVar("T")
+
+
+class DiskFile:
+    """An open file of the vault: the `VaultFile` port."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+        self._size = os.fstat(descriptor).st_size
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*; fewer only at the end."""
+        if self._descriptor is None:
+            raise VaultUnavailable("This file of the vault is closed.")
+        wanted = max(0, min(length, self._size - offset))
+        try:
+            if wanted <= _INLINE_READ:
+                return _read_all(self._descriptor, offset, wanted)
+            # A descriptor of its own: a reader that is cancelled leaves the thread behind, and a number
+            # that was closed meanwhile could belong to another file by then.
+            own = os.dup(self._descriptor)
+            return await asyncio.to_thread(_read_and_close, own, offset, wanted)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def close(self) -> None:
+        """Give the descriptor back; again is fine."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+class DiskVault:
+    """Finished recordings in a folder: the `Vault` port.
+
+    A source file may come to share its inode with the vault: whoever wrote it must not write it again
+    after `put`; to delete it is fine.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._temporary = folder / _TEMPORARY
+        try:
+            self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep()
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def put(self, key: str, source: Path) -> None:
+        """Store the file under *key*: durable and whole when this returns, invisible before. Same key, same file."""
+        target = self._path(key)
+        await _in_thread(lambda: self._put(target, source))
+
+    async def open(self, key: str) -> DiskFile:
+        """Open for reading, or raise `NotFound`."""
+        target = self._path(key)
+        try:
+            return DiskFile(os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except FileNotFoundError:
+            raise NotFound("The vault has no such file.") from None
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def delete(self, key: str) -> None:
+        """Remove it, durably; a missing one is fine."""
+        target = self._path(key)
+        await _in_thread(lambda: _delete(target))
+
+    async def ping(self) -> None:
+        """Write, read and delete a small file, or raise `VaultUnavailable` saying what is wrong."""
+        await _in_thread(self._ping)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / check_key(key)
+
+    def _put(self, target: Path, source: Path) -> None:
+        _make_folders(target.parent, self._folder)
+        _fsync(source)
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK:
+                raise
+            self._copy(target, source)
+        _fsync(target.parent)
+
+    def _copy(self, target: Path, source: Path) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._temporary)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
+                shutil.copyfileobj(original, copy, 1024 * 1024)
+                copy.flush()
+                os.fsync(copy.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _ping(self) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._temporary)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                file.write(b"callspool")
+                file.flush()
+                os.fsync(file.fileno())
+                file.seek(0)
+                if file.read() != b"callspool":
+                    raise VaultUnavailable(f"The vault {self._folder} does not give back what was written.")
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove old temporary files; "old" by the filesystem's own clock."""
+        with tempfile.NamedTemporaryFile(dir=self._temporary) as probe:
+            now = os.fstat(probe.fileno()).st_mtime
+            for path in self._temporary.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if now - path.stat().st_mtime > LEFTOVER_AGE.total_seconds():
+                        path.unlink()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(work)
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> VaultUnavailable:
+    return VaultUnavailable(f"The vault cannot be used: {error.strerror or error} ({error.filename or 'no path'}).")
+
+
+def _read_all(descriptor: int, offset: int, length: int) -> bytes:
+    data = os.pread(descriptor, length, offset)
+    while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+        data += more  # a signal may cut a read short
+    return data
+
+
+def _read_and_close(descriptor: int, offset: int, length: int) -> bytes:
+    try:
+        return _read_all(descriptor, offset, length)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folders(folder: Path, root: Path) -> None:
+    """Make *folder* below *root*, each durable in its parent: a name in a lost folder would be lost with it."""
+    missing = []
+    while folder != root and not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+        _fsync(path.parent)
+
+
+def _delete(target: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        target.unlink()
+        _fsync(target.parent)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,29 @@
+"""Names of things in the vault: made from our own ids, so that no input ever becomes a path."""
+
+import re
+from typing import Final
+
+from callspool.domain.errors import InvalidInput
+from callspool.domain.ids import RecordingId, TenantId, is_name, is_recording_id
+
+EXTENSIONS: Final = frozenset({"wav", "mp3"})
+
+_KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[0-9a-f]{6}/rec_[0-9a-f]{32}-[1-9][0-9]{0,17}\.(?:wav|mp3)")
+_AGE_DIGITS: Final = slice(len("rec_"), len("rec_") + 6)
+
+
+def vault_key(tenant_id: TenantId, recording_id: RecordingId, attempt: int, extension: str) -> str:
+    """Return the key of what *attempt* fetched: the tenant, a folder for each 4.7 hours, the id, the attempt.
+
+    The attempt is part of it, so that a stale worker can never replace what a newer one kept.
+    """
+    if not is_name(tenant_id) or not is_recording_id(recording_id) or attempt < 1 or extension not in EXTENSIONS:
+        raise InvalidInput("key", "A vault key is made of a tenant's id, a recording's id, an attempt and wav or mp3.")
+    return f"{tenant_id}/{recording_id[_AGE_DIGITS]}/{recording_id}-{attempt}.{extension}"
+
+
+def check_key(key: str) -> str:
+    """Return *key* if `vault_key` could have made it, or raise `InvalidInput`."""
+    if _KEY.fullmatch(key) is None:
+        raise InvalidInput("key", "This is not a vault key.")
+    return key
