@@ -151,6 +151,7 @@ async def _settled(work: Coroutine[object, object, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        task.exception()  # looked at: nobody else will
         raise
 
 
