@@ -1,0 +1,112 @@
+"""The spool: bytes are hashed and durable, and what dead processes left goes away."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from callspool.domain.ids import RecordingId
+from callspool.fetch.spool import WRITE_BYTES, Spool
+
+RECORDING = RecordingId("rec_" + "0193a4b5c6d77e8f90a1b2c3d4e5f607")
+
+HOLDER = """
+import sys, pathlib
+from callspool.fetch.spool import Spool
+spool = Spool(pathlib.Path(sys.argv[1]), "other")
+spool.open("rec_" + "0" * 32, 1)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.rule("I3")
+async def test_the_hash_is_that_of_the_bytes_on_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    file = spool.open(RECORDING, 1)
+    pieces = [bytes([n]) * size for n, size in enumerate([1, WRITE_BYTES, 7, 3 * WRITE_BYTES + 1, 0, 5])]
+    for piece in pieces:
+        await file.append(piece)
+    digest = await file.finish()
+    assert file.path.read_bytes() == b"".join(pieces)
+    assert file.size == len(b"".join(pieces))
+    assert digest == hashlib.sha256(b"".join(pieces)).hexdigest()
+    spool.close()
+
+
+async def test_after_a_restart_only_the_new_bytes_count(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    file = spool.open(RECORDING, 1)
+    await file.append(b"x" * (2 * WRITE_BYTES + 5))
+    await file.restart()
+    await file.append(b"new")
+    assert await file.finish() == hashlib.sha256(b"new").hexdigest()
+    assert file.path.read_bytes() == b"new"
+    spool.close()
+
+
+async def test_a_removed_file_and_a_closed_spool_leave_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    file = spool.open(RECORDING, 1)
+    await file.append(b"x")
+    file.remove()
+    file.remove()
+    assert not file.path.exists()
+    spool.open(RECORDING, 2)
+    spool.close()
+    spool.close()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+async def test_a_write_that_is_cancelled_leaves_no_thread_on_the_descriptor(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    for attempt in range(30):
+        file = spool.open(RECORDING, attempt + 1)
+        task = asyncio.create_task(file.append(b"x" * 4_000_000))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        file.remove()  # a thread that still wrote would now write into whatever gets this number next
+    witness = spool.open(RECORDING, 99)
+    assert witness.path.stat().st_size == 0
+    spool.close()
+
+
+@pytest.mark.rule("F26")
+async def test_what_a_killed_process_left_is_swept_and_a_living_one_is_not_touched(tmp_path: Path) -> None:
+    other = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        HOLDER,
+        str(tmp_path),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert other.stdout is not None
+    assert await other.stdout.readline() == b"held\n"
+    Spool(tmp_path, "first").close()
+    (left,) = tmp_path.glob("other-*/*.part")
+    other.send_signal(signal.SIGKILL)
+    await other.wait()
+    spool = Spool(tmp_path, "second")
+    assert not left.parent.exists()
+    spool.close()
+
+
+async def test_many_starts_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:
+    spools = await asyncio.gather(*(asyncio.to_thread(Spool, tmp_path, f"w{n}") for n in range(20)))
+    files = [spool.open(RECORDING, 1) for spool in spools]
+    assert all(file.path.exists() for file in files)
+    for spool in spools:
+        spool.close()
+
+
+def test_free_space_is_that_of_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    assert 0 < spool.free() <= os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize
+    spool.close()
