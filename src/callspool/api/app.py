@@ -1,0 +1,136 @@
+"""Builds the HTTP application from its services. Routes translate; they decide nothing that a part below can."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import callspool
+from callspool.api import problems
+from callspool.api.live import Live
+from callspool.api.routes import audio, events, operations, recordings, tenants, web, webhooks
+from callspool.api.services import Services
+from callspool.telemetry import Metrics
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+
+_ROUTERS = (webhooks, recordings, audio, events, tenants, operations, web)
+
+
+def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
+    """Return the application. Give *metrics* where a worker in the same process has some already."""
+    live = Live(services.store, services.bulletin)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        reader = asyncio.create_task(live.run())
+        try:
+            yield
+        finally:
+            live.close()
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+
+    app = shell(lifespan)
+    app.state.services = services
+    app.state.live = live
+    app.state.metrics = metrics or Metrics()
+    app.state.web = web_folder or Path(callspool.__file__).parent / "web_dist"
+    return app
+
+
+def shell(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """Return the routes without any part behind them: enough for the schema."""
+    app = FastAPI(
+        title="callspool",
+        version=metadata.version("callspool"),
+        description="Every call recording: fetched once, kept safe, played at once.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    problems.install(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],  # no cookie says who asks: a foreign page gains nothing without a key or a link
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["Authorization", "Content-Type", "Range", "If-Range", "If-None-Match", "Last-Event-ID"],
+        expose_headers=[
+            "Accept-Ranges",
+            "Content-Length",
+            "Content-Range",
+            "Content-Disposition",
+            "ETag",
+            "Retry-After",
+        ],
+        max_age=3600,
+    )
+    app.add_middleware(SafeHeaders)
+    app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
+    return app
+
+
+class SafeHeaders:
+    """Puts on every answer what keeps a browser from being fooled, unless the route said something stricter."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and complete the answer's headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_page = scope["path"] == "/" or scope["path"].startswith("/assets/")
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("content-security-policy", PAGE_POLICY if is_page else API_POLICY)
+                headers.setdefault("x-content-type-options", "nosniff")
+                headers.setdefault("referrer-policy", "no-referrer")
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, complete)
+
+
+def _schema(app: FastAPI) -> dict[str, Any]:
+    """Return OpenAPI with errors and events under the media types that they really have."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for operations_of in schema["paths"].values():
+            for operation in operations_of.values():
+                _mend(operation)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _mend(operation: dict[str, Any]) -> None:
+    problem = {"$ref": "#/components/schemas/Problem"}
+    for status, answer in operation["responses"].items():
+        schema = answer.get("content", {}).get("application/json", {}).get("schema")
+        if schema == problem or status == "422":
+            answer["description"] = answer.get("description") or "Problem"
+            answer["content"] = {problems.MEDIA_TYPE: {"schema": problem}}
+        elif operation["operationId"] == "listenToEvents" and status == "200":
+            answer["content"] = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/LiveEvent"}}}

@@ -1,0 +1,121 @@
+"""A recording's bytes, and the links that play them."""
+
+import secrets
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from callspool.api.auth import Caller, find
+from callspool.api.links import link, recording_id
+from callspool.api.problems import Refusal, problem, responses
+from callspool.api.routes.recordings import refusal
+from callspool.api.schemas import Playback
+from callspool.api.services import Services, ServicesOf
+from callspool.domain.errors import NotFound
+from callspool.domain.ids import RecordingId
+from callspool.domain.recording import Kept, Recording, State
+from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
+from callspool.playback.serving import AudioResponse
+from callspool.playback.tokens import Links, Refused
+
+router = APIRouter(prefix="/api/recordings", tags=["playback"])
+
+
+@router.post("/{id}/playback", operation_id="createPlayback", responses=responses(404, 409, 410))
+async def create_playback(id: str, services: ServicesOf, caller: Caller) -> Playback:  # noqa: A002 - its JSON name
+    """Return a short-lived link for an ``<audio>`` element."""
+    recording = await services.store.get(caller.tenant_id, recording_id(id))
+    if recording.state is not State.READY:
+        raise refusal(recording)
+    url, expires_at = link(services, recording)
+    return Playback(url=url, expires_at=expires_at)
+
+
+async def _authorised(
+    id: str,  # noqa: A002
+    request: Request,
+    services: ServicesOf,
+    token: Annotated[str | None, Query(description="From `createPlayback`. Without one a key is needed.")] = None,
+) -> Recording:
+    """Return the recording that the link or the key allows to be heard."""
+    wanted = recording_id(id)
+    if token is None:
+        principal = await find(services.store, request.headers.get("authorization"))
+        if principal is None:
+            raise Refusal("unauthenticated")
+        return await services.store.get(principal.tenant_id, wanted)
+    return await _by_link(services, wanted, token)
+
+
+async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recording:
+    grant = Links(services.secret_key).check(token, wanted, services.clock.now())
+    if isinstance(grant, Refused):
+        raise Refusal("link_expired" if grant is Refused.EXPIRED else "bad_link")
+    recording = await services.store.get(grant.tenant_id, wanted)
+    if recording.attempt != grant.attempt:
+        raise Refusal("bad_link")
+    return recording
+
+
+_AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All of it", "content": _AUDIO},
+    206: {"description": "A part, or several as multipart/byteranges", "content": _AUDIO},
+    304: {"description": "Not modified"},
+    **responses(403, 404, 409, 410, 412, 416),
+}
+
+
+@router.get("/{id}/audio", operation_id="getAudio", response_class=Response, responses=_RESPONSES)
+@router.head("/{id}/audio", operation_id="headAudio", response_class=Response, responses=_RESPONSES)
+async def get_audio(
+    request: Request, services: ServicesOf, recording: Annotated[Recording, Depends(_authorised)]
+) -> Response:
+    """Return the recording's bytes, with ranges (RFC 9110)."""
+    kept = recording.kept
+    if recording.state is not State.READY or kept is None:
+        raise refusal(recording)
+    headers = _headers(recording, kept)
+    fields = request.headers
+    # Fields that a client sends twice are one list (RFC 9110, 5.3).
+    conditions = Conditions(
+        method=request.method,
+        range=", ".join(fields.getlist("range")) or None,
+        if_range=fields.get("if-range"),
+        if_match=", ".join(fields.getlist("if-match")) or None,
+        if_none_match=", ".join(fields.getlist("if-none-match")) or None,
+    )
+    answer = decide(conditions, size=kept.size, etag=headers["etag"])
+    match answer:
+        case NotModified():
+            return Response(status_code=304, headers=headers)
+        case Differs():
+            return problem("etag_differs")
+        case Unsatisfiable():
+            return problem("range_unsatisfiable", headers={"content-range": f"bytes */{kept.size}"})
+    try:
+        file = await services.vault.open(kept.vault_key)
+    except NotFound:
+        # The row says that it is there: not the client's mistake, and not "never".
+        raise Refusal("vault_unavailable", "The vault lacks this recording's file. Tell the operator.") from None
+    return AudioResponse(
+        file,
+        answer,
+        content_type=kept.content_type,
+        boundary=secrets.token_hex(16),
+        headers=headers,
+        send_body=request.method == "GET",
+    )
+
+
+def _headers(recording: Recording, kept: Kept) -> dict[str, str]:
+    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
+    return {
+        "accept-ranges": "bytes",
+        "etag": f'"{kept.sha256}"',
+        "cache-control": "private, max-age=3600",
+        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
+        "content-security-policy": "sandbox; default-src 'none'",
+        "cross-origin-resource-policy": "cross-origin",
+        "vary": "Authorization",
+    }

@@ -1,0 +1,155 @@
+"""Recordings: list, one, and what a person may ask for: fetch, cancel, retry."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from callspool.api.auth import Caller
+from callspool.api.links import link, recording_id
+from callspool.api.problems import Refusal, responses
+from callspool.api.schemas import FetchAnswer, HistoryView, RecordingDetail, RecordingPage, RecordingView
+from callspool.api.services import Services, ServicesOf
+from callspool.domain.errors import NotFound, SchedulerUnavailable
+from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.job import Job, Lane, Place
+from callspool.domain.ports import RecordingFilter
+from callspool.domain.reasons import POLICIES, Reason
+from callspool.domain.recording import Recording, State
+
+router = APIRouter(prefix="/api/recordings", tags=["recordings"])
+
+_log = structlog.get_logger("callspool.api")
+
+
+@router.get("", operation_id="listRecordings", responses=responses(404, 422))
+async def list_recordings(
+    services: ServicesOf,
+    caller: Caller,
+    tenant: Annotated[str | None, Query(description="For the operator's key.")] = None,
+    account: str | None = None,
+    state: Annotated[Sequence[State] | None, Query(description="May be given several times.")] = None,
+    reason: Reason | None = None,
+    call_id: str | None = None,
+    provider_recording_id: str | None = None,
+    created_from: AwareDatetime | None = None,
+    created_before: AwareDatetime | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RecordingPage:
+    """List recordings, newest first."""
+    if tenant is not None and not caller.may_see(TenantId(tenant)):
+        raise NotFound(tenant)
+    page = await services.store.list(
+        RecordingFilter(
+            tenant_id=caller.tenant_id or (TenantId(tenant) if tenant is not None else None),
+            account_id=AccountId(account) if account is not None else None,
+            states=frozenset(state) if state else None,
+            reason=reason,
+            call_id=call_id,
+            provider_recording_id=provider_recording_id,
+            created_from=created_from,
+            created_before=created_before,
+        ),
+        cursor=cursor,
+        limit=limit,
+    )
+    return RecordingPage(
+        recordings=[RecordingView.of(recording) for recording in page.recordings], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/{id}", operation_id="getRecording", responses=responses(404))
+async def get_recording(id: str, services: ServicesOf, caller: Caller) -> RecordingDetail:  # noqa: A002 - its JSON name
+    """Return a recording with all that happened to it."""
+    recording = await services.store.get(caller.tenant_id, recording_id(id))
+    history = await services.store.history(caller.tenant_id, recording.id)
+    return RecordingDetail.with_history(recording, [HistoryView.of(entry) for entry in history])
+
+
+@router.post(
+    "/{id}/fetch",
+    operation_id="fetchRecording",
+    responses={202: {"model": FetchAnswer, "description": "On its way"}, **responses(404, 409, 410)},
+)
+async def fetch_recording(id: str, response: Response, services: ServicesOf, caller: Caller) -> FetchAnswer:  # noqa: A002
+    """Ask to hear a recording. Joins what runs (S1); goes before the archive; never starts a job that was given up."""
+    recording = await services.store.hasten(caller.tenant_id, recording_id(id))
+    place: Place | None = None
+    match recording.state:
+        case State.READY:
+            url, expires_at = link(services, recording)
+            return _answer(recording, None, url=url, expires_at=expires_at)
+        case State.QUEUED:
+            place = await _promote(services, recording)
+        case State.FETCHING:
+            place = Place.RUNNING
+        case State.ANNOUNCED:
+            place = None  # its job is submitted when the provider says that it is complete
+        case State.FAILED | State.CANCELLED | State.ABSENT | State.PURGED:
+            raise refusal(recording)
+    response.status_code = 202
+    return _answer(recording, place)
+
+
+@router.post("/{id}/cancel", operation_id="cancelRecording", responses=responses(404, 409))
+async def cancel_recording(id: str, services: ServicesOf, caller: Caller) -> RecordingView:  # noqa: A002
+    """Stop fetching a recording."""
+    recording = await services.store.cancel(caller.tenant_id, recording_id(id), actor=caller.actor)
+    try:
+        await services.producer.cancel(recording.id)
+    except SchedulerUnavailable:
+        # A worker that still runs it can change nothing any more; the reconciler removes the job.
+        _log.warning("job.not_cancelled", tenant_id=recording.tenant_id, recording_id=recording.id)
+    await services.bulletin.ring()
+    return RecordingView.of(recording)
+
+
+@router.post("/{id}/retry", operation_id="retryRecording", status_code=202, responses=responses(404, 409))
+async def retry_recording(id: str, services: ServicesOf, caller: Caller) -> FetchAnswer:  # noqa: A002
+    """Start again what failed or was cancelled, with fresh budgets. Not held up by any dedup window (S1)."""
+    recording = await services.store.retry(caller.tenant_id, recording_id(id), actor=caller.actor)
+    place = await _promote(services, recording)
+    await services.bulletin.ring()
+    return _answer(recording, place)
+
+
+def refusal(recording: Recording) -> Refusal:
+    """Say why *recording* has no audio and whether it ever will: "not yet" and "never" are different (F25)."""
+    match recording.state:
+        case State.ABSENT:
+            return Refusal("absent")
+        case State.PURGED:
+            return Refusal("purged")
+        case State.CANCELLED:
+            return Refusal("needs_retry", "A person stopped this recording. POST …/retry starts it again.")
+        case State.FAILED:
+            why = POLICIES[recording.reason].sentence if recording.reason else "It failed."
+            return Refusal("needs_retry", f"{why} POST …/retry starts it again.", reason=recording.reason)
+        case _:
+            return Refusal("not_ready")
+
+
+async def _promote(services: Services, recording: Recording) -> Place | None:
+    """Bring its job before the archive's. With the scheduler away it stays due in the store, which is enough."""
+    job = Job(recording.id, recording.account_id, recording.tenant_id, Lane.INTERACTIVE)
+    try:
+        return (await services.producer.promote(job)).place
+    except SchedulerUnavailable:
+        _log.warning("job.not_promoted", tenant_id=recording.tenant_id, recording_id=recording.id)
+        return None
+
+
+def _answer(
+    recording: Recording, place: Place | None, *, url: str | None = None, expires_at: AwareDatetime | None = None
+) -> FetchAnswer:
+    return FetchAnswer(
+        id=recording.id,
+        state=recording.state,
+        version=recording.version,
+        place=place,
+        audio_url=url,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,58 @@
+"""Tenants: what their slots do and where their recordings stand."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter
+
+from callspool.api.auth import Caller
+from callspool.api.problems import responses
+from callspool.api.schemas import TenantList, TenantView
+from callspool.api.services import ServicesOf
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.job import TenantLoad
+from callspool.domain.ports import Producer, StateCount
+from callspool.domain.recording import State
+from callspool.domain.tenant import Tenant
+
+router = APIRouter(prefix="/api", tags=["tenants"])
+
+
+@router.get("/tenants", operation_id="listTenants", responses=responses())
+async def list_tenants(services: ServicesOf, caller: Caller) -> TenantList:
+    """List the tenants that this key may see."""
+    store = services.store
+    tenants = [await store.tenant(caller.tenant_id)] if caller.tenant_id else list(await store.tenants())
+    counts = await store.count(caller.tenant_id)
+    loads = await loads_of(services.producer, tenants)
+    return TenantList(tenants=[_view(tenant, counts, loads.get(tenant.id)) for tenant in tenants])
+
+
+async def loads_of(producer: Producer, tenants: Sequence[Tenant]) -> Mapping[str, TenantLoad]:
+    """Return the scheduler's figures by tenant; none where it does not answer."""
+    try:
+        return {load.tenant: load for load in await producer.load([tenant.id for tenant in tenants])}
+    except SchedulerUnavailable:
+        return {}
+
+
+def _view(tenant: Tenant, counts: Sequence[StateCount], load: TenantLoad | None) -> TenantView:
+    states: dict[State, int] = {}
+    reasons = {}
+    for row in counts:
+        if row.tenant_id == tenant.id:
+            states[row.state] = states.get(row.state, 0) + row.count
+            if row.state is State.FAILED and row.reason:
+                reasons[row.reason] = row.count
+    return TenantView(
+        id=tenant.id,
+        name=tenant.name,
+        slots=tenant.slots,
+        weight=tenant.weight,
+        paused=tenant.paused,
+        running=load.running if load else None,
+        waiting=load.waiting if load else None,
+        deferred=load.deferred if load else None,
+        oldest_wait_s=load.oldest_wait_ms / 1000 if load else None,
+        states=states,
+        reasons=reasons,
+    )

@@ -1,0 +1,70 @@
+"""Providers' webhooks: HTTP only; `Ingest` has the logic."""
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from callspool.api.problems import Refusal, responses
+from callspool.api.services import ServicesOf
+from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.ports import WebhookRequest
+from callspool.ingest.webhooks import Ingest
+
+MOST_BYTES: Final = 64 * 1024
+BODY_TIME_S: Final = 10.0
+
+router = APIRouter(tags=["webhooks"])
+
+_RESPONSES = {code: answer for code, answer in responses(403, 404, 408, 413, 422).items() if code != 401}
+
+
+@router.post("/webhooks/twilio/{account}", operation_id="receiveTwilioWebhook", status_code=204, responses=_RESPONSES)
+async def receive(account: str, request: Request, services: ServicesOf) -> Response:
+    """Take in a recording status callback for the account's default tenant."""
+    return await _receive(account, None, request, services)
+
+
+@router.post(
+    "/webhooks/twilio/{account}/{tenant}",
+    operation_id="receiveTwilioWebhookOfTenant",
+    status_code=204,
+    responses=_RESPONSES,
+)
+async def receive_for_tenant(account: str, tenant: str, request: Request, services: ServicesOf) -> Response:
+    """Take in a recording status callback for the named tenant: the signature covers its name."""
+    return await _receive(account, TenantId(tenant), request, services)
+
+
+async def _receive(account: str, tenant: TenantId | None, request: Request, services: ServicesOf) -> Response:
+    webhook = WebhookRequest(
+        url=public_url(services.settings.public_url, request),
+        headers=dict(request.headers),
+        body=await _body(request),
+    )
+    ingest = Ingest(services.store, services.producer, services.bulletin, services.providers)
+    await ingest.receive("twilio", AccountId(account), tenant, webhook)
+    return Response(status_code=204)
+
+
+def public_url(base: str, request: Request) -> str:
+    """Return the address that the provider signed: Host and forwarding fields are anybody's to write."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return base.rstrip("/") + path.decode("latin-1") + ("?" + query.decode("latin-1") if query else "")
+
+
+async def _body(request: Request) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced[:12]) > MOST_BYTES:
+        raise Refusal("too_large", headers={"connection": "close"})
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIME_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise Refusal("too_large", headers={"connection": "close"})
+    except TimeoutError:
+        raise Refusal("too_slow", headers={"connection": "close"}) from None
+    return bytes(body)

@@ -1,0 +1,191 @@
+"""The shapes of JSON that the API answers with. The web UI's types are made from them, through OpenAPI."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from callspool.domain.job import Place
+from callspool.domain.reasons import POLICIES, Reason
+from callspool.domain.recording import Event, HistoryEntry, Recording, State
+
+
+class RecordingView(BaseModel):
+    """A recording. It never carries an address of its audio: lists must not make browsers load any (F18)."""
+
+    id: str
+    tenant_id: str
+    account_id: str
+    provider_recording_id: str
+    call_id: str | None
+    state: State
+    version: int = Field(description="Goes up with every change: never show an older one over a newer one.")
+    attempt: int
+    tries: int = Field(description="Failures charged to the retry budget.")
+    reason: Reason | None = Field(description="Of the last failure; always set when failed.")
+    sentence: str | None = Field(description="The reason, as a sentence a person can act on.")
+    not_before: datetime | None = Field(description="When queued: it is not tried earlier.")
+    announced_duration_s: float | None
+    duration_s: float | None = Field(description="As decoded; set when ready.")
+    channels: int | None
+    sample_rate: int | None
+    content_type: str | None
+    size: int | None = Field(description="Bytes; set when ready.")
+    sha256: str | None
+    verified: bool | None = Field(description="False: the provider gave no duration to compare with.")
+    source: str | None
+    started_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    ready_at: datetime | None
+
+    @classmethod
+    def of(cls, recording: Recording) -> Self:
+        """Return what may be shown of *recording*."""
+        return cls(**_fields(recording))
+
+
+def _fields(recording: Recording) -> dict[str, Any]:
+    kept = recording.kept
+    return {
+        "id": recording.id,
+        "tenant_id": recording.tenant_id,
+        "account_id": recording.account_id,
+        "provider_recording_id": recording.provider_recording_id,
+        "call_id": recording.call_id,
+        "state": recording.state,
+        "version": recording.version,
+        "attempt": recording.attempt,
+        "tries": recording.tries,
+        "reason": recording.reason,
+        "sentence": sentence(recording.reason),
+        "not_before": recording.not_before,
+        "announced_duration_s": recording.announced_duration_s,
+        "duration_s": kept.duration_s if kept else None,
+        "channels": kept.channels if kept else recording.announced_channels,
+        "sample_rate": kept.sample_rate if kept else None,
+        "content_type": kept.content_type if kept else None,
+        "size": kept.size if kept else None,
+        "sha256": kept.sha256 if kept else None,
+        "verified": kept.verified if kept else None,
+        "source": recording.source,
+        "started_at": recording.started_at,
+        "created_at": recording.created_at,
+        "updated_at": recording.updated_at,
+        "ready_at": recording.ready_at,
+    }
+
+
+def sentence(reason: Reason | None) -> str | None:
+    """Return what a person can do about *reason*."""
+    return POLICIES[reason].sentence if reason else None
+
+
+class HistoryView(BaseModel):
+    """One thing that happened to a recording."""
+
+    seq: int
+    event: Event
+    state: State = Field(description="After the event.")
+    version: int
+    attempt: int
+    at: datetime
+    reason: Reason | None
+    sentence: str | None
+    detail: str | None = Field(description="What was seen, for engineers.")
+    actor: str
+
+    @classmethod
+    def of(cls, entry: HistoryEntry) -> Self:
+        """Return what may be shown of *entry*."""
+        return cls(
+            seq=entry.seq,
+            event=entry.event,
+            state=entry.state,
+            version=entry.version,
+            attempt=entry.attempt,
+            at=entry.at,
+            reason=entry.reason,
+            sentence=sentence(entry.reason),
+            detail=entry.detail,
+            actor=entry.actor,
+        )
+
+
+class RecordingDetail(RecordingView):
+    """A recording with all that happened to it."""
+
+    detail: str | None = Field(description="What was seen at the last failure, for engineers.")
+    history: list[HistoryView] = Field(description="Oldest first.")
+
+    @classmethod
+    def with_history(cls, recording: Recording, history: list[HistoryView]) -> Self:
+        """Return what may be shown of *recording*, and its history."""
+        return cls(**_fields(recording), detail=recording.detail, history=history)
+
+
+class RecordingPage(BaseModel):
+    """One page of a list, newest first."""
+
+    recordings: list[RecordingView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page. Null: this was the last.")
+
+
+class FetchAnswer(BaseModel):
+    """Where a recording stands that someone wants to hear."""
+
+    id: str
+    state: State
+    version: int
+    place: Place | None = Field(description="Where its job is. Null: none is needed, or the scheduler is away.")
+    audio_url: str | None = Field(description="When ready: plays without a key, until `expires_at`.")
+    expires_at: datetime | None
+
+
+class Playback(BaseModel):
+    """A link that plays a recording without a key, for a short time."""
+
+    url: str
+    expires_at: datetime
+
+
+class LiveEvent(BaseModel):
+    """The data of one `recording` event of the stream. Its number is also the SSE id."""
+
+    seq: int
+    event: Event
+    state: State = Field(description="After the event.")
+    version: int
+    reason: Reason | None
+    sentence: str | None
+    at: datetime
+    recording: RecordingView = Field(description="As it is now: it may be newer than the event.")
+
+
+class TenantView(BaseModel):
+    """A tenant, what its slots do, and where its recordings stand."""
+
+    id: str
+    name: str
+    slots: int
+    weight: float
+    paused: bool
+    running: int | None = Field(description="Slots in use. Null: the scheduler does not answer.")
+    waiting: int | None
+    deferred: int | None
+    oldest_wait_s: float | None
+    states: dict[State, int]
+    reasons: dict[Reason, int] = Field(description="Failed recordings, by reason.")
+
+
+class TenantList(BaseModel):
+    """The tenants that a key may see."""
+
+    tenants: list[TenantView]
+
+
+class Readiness(BaseModel):
+    """Which parts answer."""
+
+    ready: bool
+    parts: dict[str, str] = Field(description="`ok`, or `unavailable`.")

@@ -1,0 +1,35 @@
+"""What the API needs: made by wiring, passed to `create_app`, held nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store, Vault
+from callspool.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Real parts, by their ports. There is no `Consumer`: the API cannot take a slot."""
+
+    settings: Settings
+    store: Store
+    producer: Producer
+    bulletin: Bulletin
+    vault: Vault
+    providers: Mapping[str, Provider]
+    clock: Clock
+    secret_key: bytes = field(repr=False)
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """Return the services of the app that answers."""
+    services = connection.app.state.services
+    assert isinstance(services, Services)  # noqa: S101 - create_app put it there
+    return services
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
