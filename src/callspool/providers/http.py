@@ -145,18 +145,23 @@ class Downloads:
         location = response.get_header("location")
         if not location:
             raise FetchFailed(Reason.PROVIDER_ERROR, f"status {response.status} without a Location")
-        target = urljoin(url, location)
-        if not self._is_allowed(home, target):
-            raise FetchFailed(Reason.REDIRECT_REFUSED, f"redirected to {_host_of(target)}")
-        return target
+        try:
+            target = urljoin(url, location)
+            if self._is_allowed(home, target):
+                return target
+        except ValueError:
+            raise FetchFailed(Reason.REDIRECT_REFUSED, "redirected to an address that cannot be read") from None
+        raise FetchFailed(
+            Reason.REDIRECT_REFUSED,
+            f"redirected to {urlsplit(target).scheme[:10]}://{(urlsplit(target).hostname or '')[:100]}",
+        )
 
     def _is_allowed(self, home: str, target: str) -> bool:
-        try:
-            if origin_of(target) == home:
-                return True
-            parts = urlsplit(target)
-        except ValueError:
+        parts = urlsplit(target)
+        if parts.scheme not in ("http", "https"):
             return False
+        if origin_of(target) == home:
+            return True
         host = (parts.hostname or "").lower()
         if parts.username or parts.password:
             return False
@@ -281,10 +286,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _host_of(url: str) -> str:
-    try:
-        return f"{urlsplit(url).scheme[:10]}://{(urlsplit(url).hostname or '')[:100]}"
-    except ValueError:
-        return "an address that cannot be read"
