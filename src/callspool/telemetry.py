@@ -96,7 +96,10 @@ class _Renderer:
 
     def __init__(self, *, console: bool) -> None:
         self._render: Callable[..., Any] = (
-            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(default=str)
+            # The prettier tracebacks show local variables: secrets among them, wrapped so that no pattern finds them.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if console
+            else structlog.processors.JSONRenderer(default=str)
         )
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:

@@ -98,6 +98,9 @@ async def get_audio(
     except NotFound:
         # The row says that it is there: not the client's mistake, and not "never".
         raise Refusal("vault_unavailable", "The vault lacks this recording's file. Tell the operator.") from None
+    if file.size != kept.size:
+        await file.close()
+        raise Refusal("vault_unavailable", "The vault's file is not the one that was kept. Tell the operator.")
     return AudioResponse(
         file,
         answer,

@@ -1,0 +1,60 @@
+"""Playback links: what they are bound to, and until when."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.playback.tokens import Grant, Links, Refused
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+ID = RecordingId("rec_" + "0a" * 16)
+GRANT = Grant(TenantId("acme"), ID, 3, NOW + timedelta(minutes=15))
+LINKS = Links(b"k" * 32)
+
+
+@pytest.mark.rule("I9")
+def test_a_link_allows_what_it_was_made_for() -> None:
+    assert LINKS.check(LINKS.sign(GRANT), ID, NOW) == GRANT
+
+
+def test_a_link_is_for_one_recording() -> None:
+    assert LINKS.check(LINKS.sign(GRANT), RecordingId("rec_" + "0b" * 16), NOW) is Refused.BAD
+
+
+def test_a_link_ends_in_the_second_it_names() -> None:
+    token = LINKS.sign(GRANT)
+
+    assert LINKS.check(token, ID, GRANT.expires_at - timedelta(milliseconds=1)) == GRANT
+    assert LINKS.check(token, ID, GRANT.expires_at) is Refused.EXPIRED
+
+
+def test_another_installation_s_link_allows_nothing() -> None:
+    assert LINKS.check(Links(b"j" * 32).sign(GRANT), ID, NOW) is Refused.BAD
+
+
+def test_the_installation_s_secret_signs_nothing_itself() -> None:
+    token = LINKS.sign(GRANT)
+    key_id = token.split(".")[1]
+
+    assert key_id not in (b"k" * 32).hex()
+    assert token.split(".")[1] != Links(b"j" * 32).sign(GRANT).split(".")[1]
+
+
+@pytest.mark.rule("I9")
+@given(position=st.integers(0, 200), letter=st.sampled_from("0123456789abcdefXYZ.-_v"))
+def test_a_link_with_one_letter_changed_allows_nothing(position: int, letter: str) -> None:
+    token = LINKS.sign(GRANT)
+    position %= len(token)
+    changed = token[:position] + letter + token[position + 1 :]
+
+    assert changed == token or LINKS.check(changed, ID, NOW) in (Refused.BAD, GRANT)
+    if changed != token and position < token.rindex("."):
+        assert LINKS.check(changed, ID, NOW) is Refused.BAD
+
+
+@given(text=st.text(max_size=120))
+def test_any_text_is_refused(text: str) -> None:
+    assert LINKS.check(text, ID, NOW) is Refused.BAD
