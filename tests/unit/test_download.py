@@ -1,0 +1,213 @@
+"""A download through breaks, within its limits of time, rate and size; the duration it must have."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from callspool.domain.errors import FetchFailed
+from callspool.domain.ports import Probe
+from callspool.domain.reasons import Reason
+from callspool.fetch.download import Downloaded, Limits, download, size_cap
+from callspool.fetch.spool import Spool, SpoolFile
+from callspool.fetch.verify import verify
+from callspool.providers.twilio import Twilio
+from tests.fixtures import made
+from tests.fixtures.wire import Answer, Asked, Reply, Wire, serve
+
+DATA = bytes(n * 31 % 253 for n in range(1_000_000))
+LIMITS = Limits(deadline=timedelta(seconds=20), minimum_rate=0)
+
+Fetch = Callable[..., Awaitable[Downloaded]]
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[Twilio]:
+    twilio = Twilio(stall_timeout=timedelta(seconds=1))
+    yield twilio
+    await twilio.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> SpoolFile:
+    return Spool(tmp_path, "w1").open(made.recording().id, 1)
+
+
+async def fetch(
+    twilio: Twilio, file: SpoolFile, answer: Answer, limits: Limits = LIMITS, duration_s: float | None = None
+) -> tuple[Downloaded, Wire]:
+    async with serve(answer) as wire:
+        recording = made.recording(announced_duration_s=duration_s)
+        got = await download(twilio, made.account(base_url=wire.url), recording, file, limits)
+    return got, wire
+
+
+async def reason_of(
+    twilio: Twilio, file: SpoolFile, answer: Answer, limits: Limits = LIMITS, duration_s: float | None = None
+) -> Reason:
+    with pytest.raises(FetchFailed) as failed:
+        await fetch(twilio, file, answer, limits, duration_s)
+    return failed.value.reason
+
+
+def breaking(at: list[int], *, etag: str | None) -> Answer:
+    """Answer with DATA, breaking at each of these offsets in turn; with a tag, ranges are honoured."""
+    breaks = iter(at)
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        begin = 0
+        headers = {"ETag": etag} if etag else {}
+        status = "200 OK"
+        if "range" in asked.headers and asked.headers.get("if-range") == etag:
+            begin = int(asked.headers["range"].removeprefix("bytes=").removesuffix("-"))
+            status = "206 Partial Content"
+            headers["Content-Range"] = f"bytes {begin}-{len(DATA) - 1}/{len(DATA)}"
+        end = next(breaks, len(DATA))
+        await reply.send(status, {**headers, "Content-Length": str(len(DATA) - begin)}, DATA[begin:end])
+
+    return answer
+
+
+def assert_whole(got: Downloaded, file: SpoolFile) -> None:
+    assert got == Downloaded(len(DATA), hashlib.sha256(DATA).hexdigest())
+    assert file.path.read_bytes() == DATA
+
+
+@pytest.mark.rule("S9", "I3")
+async def test_a_broken_download_goes_on_where_it_broke(twilio: Twilio, file: SpoolFile) -> None:
+    got, wire = await fetch(twilio, file, breaking([300_000, 300_001, 900_000], etag='"v1"'))
+    assert_whole(got, file)
+    assert [asked.headers.get("range") for asked in wire.asked] == [
+        None,
+        "bytes=300000-",
+        "bytes=300001-",
+        "bytes=900000-",
+    ]
+
+
+@pytest.mark.rule("S9", "I3")
+@pytest.mark.parametrize("etag", [None, 'W/"v1"'], ids=["no-tag", "weak-tag"])
+async def test_without_a_strong_tag_it_begins_again(twilio: Twilio, file: SpoolFile, etag: str | None) -> None:
+    got, wire = await fetch(twilio, file, breaking([300_000, 700_000], etag=etag))
+    assert_whole(got, file)
+    assert [asked.headers.get("range") for asked in wire.asked] == [None, None, None]
+
+
+@pytest.mark.rule("I3")
+async def test_a_file_that_changed_between_the_parts_is_not_patched_together(twilio: Twilio, file: SpoolFile) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if "range" not in asked.headers:
+            await reply.send("200 OK", {"ETag": '"v1"', "Content-Length": "1000000"}, b"old" * 1000)
+        else:  # If-Range does not hold any more: all of the new file
+            await reply.send("200 OK", {"ETag": '"v2"', "Content-Length": str(len(DATA))}, DATA)
+
+    got, _ = await fetch(twilio, file, answer)
+    assert_whole(got, file)
+
+
+async def test_a_download_that_always_breaks_is_given_up(twilio: Twilio, file: SpoolFile) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": "1000"}, b"begin")
+        reply.reset()
+
+    assert await reason_of(twilio, file, answer) is Reason.INTERRUPTED
+
+
+@pytest.mark.rule("I3")
+async def test_a_body_shorter_than_its_length_is_truncated(twilio: Twilio, file: SpoolFile) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": "1000"}, b"begin")
+
+    assert await reason_of(twilio, file, answer) is Reason.TRUNCATED
+
+
+async def test_an_empty_file_of_unknown_length_comes_through_as_empty(twilio: Twilio, file: SpoolFile) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Connection": "close"})
+
+    assert (await fetch(twilio, file, answer))[0].size == 0
+
+
+@pytest.mark.parametrize("with_length", [True, False], ids=["announced", "unannounced"])
+async def test_far_more_than_the_duration_can_have_is_not_taken(
+    twilio: Twilio, file: SpoolFile, with_length: bool
+) -> None:
+    cap = size_cap(made.recording(announced_duration_s=1.0))
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": str(cap + 1)} if with_length else {"Connection": "close"})
+        for _ in range(200):
+            await reply.more(bytes(100_000))
+
+    assert await reason_of(twilio, file, answer, duration_s=1.0) is Reason.TOO_LARGE
+    assert file.size <= cap
+
+
+def drip(pause_s: float) -> Answer:
+    import asyncio
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": "1000"})
+        for _ in range(1000):
+            await reply.more(b"x")
+            await asyncio.sleep(pause_s)
+
+    return answer
+
+
+async def test_a_drip_is_too_slow(twilio: Twilio, file: SpoolFile) -> None:
+    limits = Limits(timedelta(seconds=20), minimum_rate=500, rate_window=timedelta(seconds=0.3))
+    assert await reason_of(twilio, file, drip(0.02), limits) is Reason.TOO_SLOW
+
+
+@pytest.mark.rule("S4")
+async def test_a_slow_download_may_go_on_for_as_long_as_bytes_flow(twilio: Twilio, file: SpoolFile) -> None:
+    """Longer than the stall timeout and many rate windows: only the deadline would end it."""
+    limits = Limits(timedelta(seconds=20), minimum_rate=100, rate_window=timedelta(seconds=0.1))
+    got, _ = await fetch(twilio, file, drip(0.002), limits)
+    assert got.size == 1000
+
+
+@pytest.mark.rule("S4")
+async def test_the_deadline_ends_even_a_download_that_flows(twilio: Twilio, file: SpoolFile) -> None:
+    assert await reason_of(twilio, file, drip(0.02), Limits(timedelta(seconds=0.4), 0)) is Reason.DEADLINE
+
+
+async def test_a_slow_download_is_on_the_disk_while_it_grows(twilio: Twilio, file: SpoolFile) -> None:
+    import asyncio
+
+    task = asyncio.create_task(fetch(twilio, file, drip(0.01)))
+    async with asyncio.timeout(10):
+        while not 0 < file.path.stat().st_size < 1000:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+PROBE = Probe("audio/wav", "wav", 1, 8000, 60.0)
+
+
+@pytest.mark.rule("I3")
+@pytest.mark.parametrize(
+    ("announced", "measured"), [(60, 57.9), (60, 62.1), (60, 30.0), (1000, 979.0), (1000, 1021.0), (10, 0.1)]
+)
+def test_another_duration_than_was_announced_is_refused(announced: float, measured: float) -> None:
+    with pytest.raises(FetchFailed) as failed:
+        verify(made.recording(announced_duration_s=announced), replace(PROBE, duration_s=measured))
+    assert failed.value.reason is Reason.WRONG_DURATION
+
+
+@pytest.mark.parametrize(
+    ("announced", "measured"), [(60, 58.1), (60, 61.9), (1000, 981.0), (1000, 1019.0), (1, 0.02), (0, 1.9)]
+)
+def test_a_duration_within_rounding_is_the_announced_one(announced: float, measured: float) -> None:
+    assert verify(made.recording(announced_duration_s=announced), replace(PROBE, duration_s=measured)) is True
+
+
+@pytest.mark.rule("F23")
+def test_an_unknown_duration_leaves_the_recording_unverified() -> None:
+    assert verify(made.recording(announced_duration_s=None), PROBE) is False
