@@ -142,7 +142,10 @@ async def test_a_signed_callback_of_a_wrong_form_names_the_field(twilio: Twilio,
 
 async def test_joined_names_and_values_cannot_pass_for_others(twilio: Twilio) -> None:
     """Twilio signs names and values joined: CallSid=X moved into AccountSid's value has the same signature."""
-    joined = {"AccountSid": AC + "CallSid" + CA, **{k: v for k, v in FORM.items() if k not in ("AccountSid", "CallSid")}}
+    joined = {
+        "AccountSid": AC + "CallSid" + CA,
+        **{k: v for k, v in FORM.items() if k not in ("AccountSid", "CallSid")},
+    }
     request = signed(FORM)
     assert signed(joined).headers == request.headers
     with pytest.raises(InvalidInput):

@@ -128,9 +128,7 @@ async def test_two_recordings_and_two_attempts_are_four_files(vault: Vault, sour
     "key",
     ["", "/etc/passwd", "../x", "acme/../../x", KEY + "/..", "acme/" + KEY, KEY + "\x00", KEY.upper(), KEY + "\n"],
 )
-async def test_a_key_of_another_form_reaches_nothing(
-    vault: Vault, source: Callable[[bytes], Path], key: str
-) -> None:
+async def test_a_key_of_another_form_reaches_nothing(vault: Vault, source: Callable[[bytes], Path], key: str) -> None:
     with pytest.raises(InvalidInput):
         await vault.put(key, source(b"x"))
     with pytest.raises(InvalidInput):

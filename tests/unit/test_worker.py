@@ -1,0 +1,444 @@
+"""The worker's promises: nothing is lost, nothing is written late, nobody waits."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from callspool.audio.probe import SubprocessProber
+from callspool.domain.errors import NotFound, VaultUnavailable
+from callspool.domain.ids import RecordingId
+from callspool.domain.job import Stop, Verdict
+from callspool.domain.reasons import Reason
+from callspool.domain.recording import Event, Recording, State
+from callspool.fetch.outcome import Outcome
+from callspool.fetch.worker import Worker
+from callspool.providers.twilio import Twilio
+from callspool.settings import Settings
+from callspool.vault.disk import DiskVault
+from tests.fixtures import made
+from tests.fixtures.memory import MemoryConsumer, MemoryStore, RealTime, Rings
+from tests.fixtures.wire import Answer, Asked, Reply, Wire, serve
+
+AUDIO = made.wav(2.0)
+
+
+async def plays(asked: Asked, reply: Reply) -> None:
+    """Answer with a whole recording."""
+    await reply.whole("200 OK", AUDIO)
+
+
+class Rig:
+    """A worker between a raw provider, a real vault, and a scheduler and store in memory."""
+
+    def __init__(self, tmp_path: Path, wire: Wire, prober: SubprocessProber, **settings: Any) -> None:
+        self.wire = wire
+        self.consumer = MemoryConsumer()
+        self.clock = RealTime()
+        self.store = MemoryStore(made.account(base_url=wire.url), self.clock.now)
+        self.vault = DiskVault(tmp_path / "vault")
+        self.rings = Rings()
+        self.twilio = Twilio(stall_timeout=timedelta(seconds=5))
+        self.outcomes: list[Outcome] = []
+        self.spool = tmp_path / "spool"
+        self.folder = tmp_path
+        self.worker = Worker(
+            worker_id="w1",
+            store=self.store,  # type: ignore[arg-type]
+            consumer=self.consumer,
+            bulletin=self.rings,
+            provider_of={"twilio": self.twilio},
+            vault=self.vault,
+            prober=prober,
+            clock=self.clock,
+            settings=Settings.read({}, retry_scale=0.001, spool_reserve=0, drain_grace=timedelta(0), **settings),
+            spool=self.spool,
+            random=Random(7),
+            observe=self.outcomes.append,
+        )
+        self.task = asyncio.create_task(self.worker.run())
+
+    def add(self, number: int = 1, **changes: Any) -> Recording:
+        """Insert a recording and submit its job."""
+        row = self.store.add(made.recording(id=RecordingId(f"rec_{number:032x}"), **changes))
+        self.consumer.submit(row)
+        return row
+
+    def row(self, recording: Recording) -> Recording:
+        return self.store.rows[recording.id]
+
+    async def until_settled(self, count: int = 1) -> None:
+        await self.consumer.until(lambda: len(self.consumer.settled) >= count)
+
+    async def until_state(self, recording: Recording, state: State) -> None:
+        await self.consumer.until(lambda: self.row(recording).state is state and not self.consumer.leases)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        self.worker.drain()
+        async with asyncio.timeout(20):
+            await self.task
+        await self.twilio.close()
+
+    def vault_files(self) -> list[Path]:
+        return [path for path in (self.folder / "vault").rglob("*") if path.is_file()]
+
+    def spool_files(self) -> list[Path]:
+        return list(self.spool.rglob("*.part"))
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Return a function that starts a rig; what it started ends with the test."""
+    from contextlib import AsyncExitStack
+
+    async with AsyncExitStack() as stack:
+        prober = SubprocessProber()
+        stack.push_async_callback(prober.close)
+
+        async def begin(answer: Answer = plays, **settings: Any) -> Rig:
+            wire = await stack.enter_async_context(serve(answer))
+            rig = Rig(tmp_path, wire, prober, **settings)
+            stack.push_async_callback(rig.stop)
+            return rig
+
+        yield begin
+
+
+@pytest.mark.rule("F24", "I3")
+async def test_a_recording_is_fetched_proven_and_kept_as_what_it_is(start: Start) -> None:
+    rig = await start()
+    row = rig.add(announced_duration_s=2.0)
+    await rig.until_settled()
+    kept = rig.row(row).kept
+    assert kept is not None
+    assert rig.row(row).state is State.READY
+    assert (kept.sha256, kept.size) == (hashlib.sha256(AUDIO).hexdigest(), len(AUDIO))
+    assert (kept.content_type, kept.duration_s, kept.verified) == ("audio/wav", 2.0, True)
+    assert kept.vault_key.endswith("-1.wav")
+    file = await rig.vault.open(kept.vault_key)
+    assert await file.read(0, file.size) == AUDIO
+    await file.close()
+    assert rig.consumer.settled[0].verdict is Verdict.DONE
+    assert rig.spool_files() == []
+    assert [outcome.state for outcome in rig.outcomes] == [State.READY]
+    assert rig.rings.count >= 2
+
+
+@pytest.mark.rule("F23")
+async def test_without_an_announced_duration_it_is_kept_as_unverified(start: Start) -> None:
+    rig = await start()
+    row = rig.add(announced_duration_s=None)
+    await rig.until_settled()
+    kept = rig.row(row).kept
+    assert kept is not None
+    assert kept.verified is False
+
+
+async def test_many_recordings_run_at_once_and_never_more_than_the_concurrency(start: Start) -> None:
+    rig = await start(concurrency=4)
+    rows = [rig.add(number) for number in range(1, 31)]
+    await rig.until_settled(30)
+    assert {rig.row(row).state for row in rows} == {State.READY}
+    assert rig.consumer.most_running == 4
+    assert rig.wire.most_open <= 4
+    assert len(rig.wire.asked) == 30
+
+
+@pytest.mark.rule("S3", "F14")
+async def test_not_ready_yet_is_a_deferral_that_counts_apart_and_frees_the_worker(start: Start) -> None:
+    asked_for: list[str] = []
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        asked_for.append(asked.target)
+        if len(asked_for) <= 3:
+            await reply.whole("404 Not Found", b"{}")
+        else:
+            await plays(asked, reply)
+
+    rig = await start(answer)
+    row = rig.add()
+    await rig.until_state(row, State.READY)
+    assert (rig.row(row).not_ready, rig.row(row).tries) == (3, 0)
+    assert [each.verdict for each in rig.consumer.settled] == [Verdict.DEFER] * 3 + [Verdict.DONE]
+
+
+@pytest.mark.rule("S3")
+async def test_a_worker_waits_for_nobody(start: Start) -> None:
+    """One seat: a job that is put off for ever does not keep the next one waiting."""
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if len(rig.wire.asked) == 1:
+            await reply.whole("429 Too Many Requests", b"", retry_after="600")
+        else:
+            await plays(asked, reply)
+
+    rig = await start(answer, concurrency=1)
+    first, second = rig.add(1), rig.add(2)
+    await rig.until_settled(2)
+    assert rig.row(first).state is State.QUEUED
+    assert rig.row(second).state is State.READY
+    assert rig.consumer.settled[0].delay_ms == rig.consumer.settled[0].pause_pool_ms == 600_000
+
+
+async def test_a_provider_that_never_has_it_ends_as_not_found(start: Start) -> None:
+    rig = await start(lambda asked, reply: reply.whole("404 Not Found"))
+    row = rig.add()
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason is Reason.NOT_FOUND
+    assert len(rig.wire.asked) == 21
+
+
+@pytest.mark.rule("S3")
+async def test_after_five_retries_it_fails_with_its_reason(start: Start) -> None:
+    rig = await start(lambda asked, reply: reply.whole("500 Oops"))
+    row = rig.add()
+    await rig.until_state(row, State.FAILED)
+    assert (rig.row(row).reason, rig.row(row).tries) == (Reason.PROVIDER_ERROR, 6)
+    assert len(rig.wire.asked) == 6
+    assert rig.outcomes[-1].state is State.FAILED
+
+
+@pytest.mark.parametrize(("status", "reason"), [("410 Gone", Reason.GONE), ("403 Forbidden", Reason.FORBIDDEN)])
+async def test_what_cannot_change_fails_at_once(start: Start, status: str, reason: Reason) -> None:
+    rig = await start(lambda asked, reply: reply.whole(status))
+    row = rig.add()
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason is reason
+    assert len(rig.wire.asked) == 1
+
+
+async def test_refused_credentials_pause_the_account_and_use_up_nothing(start: Start) -> None:
+    rig = await start(lambda asked, reply: reply.whole("401 Unauthorized"))
+    row = rig.add()
+    await rig.until_settled(10)
+    assert (rig.row(row).tries, rig.row(row).not_ready) == (0, 0)
+    assert rig.row(row).reason is Reason.UNAUTHORIZED
+    assert all(each.pause_pool_ms == 60 for each in rig.consumer.settled)  # a minute, scaled by 0.001
+
+
+@pytest.mark.rule("F10", "F26")
+async def test_an_error_page_with_status_200_is_never_kept(start: Start) -> None:
+    rig = await start(lambda asked, reply: reply.whole("200 OK", b"<html>sorry</html>" * 1000))
+    row = rig.add()
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason is Reason.NOT_AUDIO
+    assert rig.vault_files() == []
+
+
+@pytest.mark.rule("I3", "F26")
+async def test_half_a_recording_politely_closed_is_never_kept(start: Start) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Connection": "close"}, AUDIO[: len(AUDIO) // 2])
+
+    rig = await start(answer)
+    row = rig.add()
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason is Reason.TRUNCATED
+    assert rig.vault_files() == []
+
+
+def holding(release: asyncio.Event) -> Answer:
+    """Answer with the beginning of a recording, and with the rest when told."""
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": str(len(AUDIO))}, AUDIO[:1000])
+        await release.wait()
+        await reply.more(AUDIO[1000:])
+
+    return answer
+
+
+@pytest.mark.rule("I4")
+async def test_a_lost_lease_ends_the_work_and_nothing_is_written(start: Start) -> None:
+    rig = await start(holding(asyncio.Event()))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    events = list(rig.store.events)
+    rig.consumer.stop(row.id, Stop.LOST)
+    await rig.until(lambda: rig.wire.open == 0 or rig.spool_files() == [])
+    rig.add(2, announced_duration_s=None)
+    await rig.until(lambda: len(rig.wire.asked) == 2)
+    assert [event for event in rig.store.events if event[0] == row.id] == events
+    assert rig.consumer.settled == []
+    assert rig.vault_files() == []
+
+
+@pytest.mark.rule("I4")
+async def test_a_stale_attempt_changes_nothing_and_leaves_no_file(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.store.rows[row.id] = replace(rig.row(row), attempt=2)  # another worker took it over
+    release.set()
+    await rig.until_settled()
+    assert (rig.row(row).state, rig.row(row).attempt) == (State.FETCHING, 2)
+    assert rig.vault_files() == []
+
+
+async def test_a_cancelled_job_ends_and_is_settled(start: Start) -> None:
+    rig = await start(holding(asyncio.Event()))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.consumer.stop(row.id, Stop.CANCELLED)
+    await rig.until_settled()
+    assert rig.consumer.settled[0].verdict is Verdict.DONE
+    assert rig.spool_files() == []
+
+
+async def test_a_job_that_runs_again_here_after_its_lease_was_lost_ends_well(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.consumer.leases.clear()  # it ran out; nobody told this worker yet
+    rig.consumer.submit(row)
+    await rig.until(lambda: len(rig.wire.asked) == 2)
+    release.set()
+    await rig.until_state(row, State.READY)
+    assert rig.row(row).attempt == 2
+    assert len(rig.vault_files()) == 1
+
+
+async def test_what_runs_may_finish_within_the_grace(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release), concurrency=1)
+    rig.worker._settings = rig.worker._settings.model_copy(update={"drain_grace": timedelta(seconds=20)})
+    row, late = rig.add(1), rig.add(2)
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.worker.drain()
+    release.set()
+    await rig.task
+    assert rig.row(row).state is State.READY
+    assert rig.row(late).state is State.QUEUED
+    assert [each.verdict for each in rig.consumer.settled] == [Verdict.DONE]
+
+
+async def test_after_the_grace_it_is_handed_back_without_using_a_try(start: Start) -> None:
+    rig = await start(holding(asyncio.Event()))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.consumer.holds_deferred = True
+    await rig.stop()
+    now = rig.row(row)
+    assert (now.state, now.tries, now.not_ready, now.lost) == (State.QUEUED, 0, 0, 0)
+    assert rig.store.events[-1][1] is Event.HAND_BACK
+    assert [(each.verdict, each.delay_ms) for each in rig.consumer.settled] == [(Verdict.DEFER, 0)]
+    assert list(rig.spool.glob("w1-*")) == []
+
+
+@pytest.mark.parametrize("method", ["claim", "account", "keep"])
+async def test_a_store_that_is_away_for_a_while_costs_only_time(start: Start, method: str) -> None:
+    rig = await start()
+    rig.store.fails[method] = 2
+    row = rig.add()
+    await rig.until_state(row, State.READY)
+    assert (rig.row(row).tries, rig.row(row).lost, len(rig.wire.asked)) == (0, 0, 1)
+
+
+@pytest.mark.rule("I3")
+async def test_a_commit_whose_reply_was_lost_is_not_undone(start: Start) -> None:
+    rig = await start()
+    rig.store.loses_reply["keep"] = 1
+    row = rig.add()
+    await rig.until_settled()
+    kept = rig.row(row).kept
+    assert kept is not None
+    file = await rig.vault.open(kept.vault_key)
+    assert file.size == len(AUDIO)
+    await file.close()
+    assert [outcome.state for outcome in rig.outcomes] == [State.READY]
+
+
+async def test_a_scheduler_that_is_away_for_a_while_loses_no_settlement(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.consumer.is_away = True
+    release.set()
+    await rig.until(lambda: rig.row(row).state is State.READY)
+    rig.consumer.is_away = False
+    await rig.until_settled()
+    assert rig.consumer.settled[0].verdict is Verdict.DONE
+
+
+async def test_a_vault_that_is_away_puts_the_recording_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = await start()
+    whole, failures = rig.vault.put, [1, 1]
+
+    async def put(key: str, source: Path) -> None:
+        if failures:
+            failures.pop()
+            raise VaultUnavailable("away, as the test wants it")
+        await whole(key, source)
+
+    monkeypatch.setattr(rig.vault, "put", put)
+    row = rig.add()
+    await rig.until_state(row, State.READY)
+    assert rig.row(row).tries == 2
+    assert [reason for _, event, reason in rig.store.events if event is Event.DEFER] == [Reason.VAULT_ERROR] * 2
+
+
+async def test_a_full_disk_stops_claims_and_uses_up_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    rig = await start()
+    rig.consumer.holds_deferred = True
+    real = os.pwrite
+
+    def full(*args: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    row = rig.add()
+    await rig.until_settled()
+    monkeypatch.setattr(os, "pwrite", real)
+    now = rig.row(row)
+    assert (now.state, now.tries, now.lost) == (State.QUEUED, 0, 0)
+    assert rig.consumer.rooms[-1] == 0
+
+
+async def test_too_little_free_disk_stops_claims(tmp_path: Path, start: Start) -> None:
+    async with serve(plays) as wire:
+        prober = SubprocessProber()
+        rig = Rig(tmp_path, wire, prober)
+        rig.worker._settings = rig.worker._settings.model_copy(update={"spool_reserve": 1 << 60})
+        row = rig.add()
+        await asyncio.wait([rig.task], timeout=0.2)
+        assert rig.row(row).state is State.QUEUED
+        assert sum(rig.consumer.rooms) == 0
+        await rig.stop()
+
+
+async def test_a_job_of_an_unknown_recording_is_settled(start: Start) -> None:
+    rig = await start()
+    rig.consumer.submit(made.recording())
+    await rig.until_settled()
+    assert rig.consumer.settled[0].verdict is Verdict.DONE
+    with pytest.raises(NotFound):
+        await rig.store.get(None, made.recording().id)
+
+
+async def test_a_job_whose_recording_is_ready_already_is_settled_without_a_download(start: Start) -> None:
+    rig = await start()
+    row = rig.add()
+    await rig.until_settled()
+    rig.consumer.submit(row)
+    await rig.until_settled(2)
+    assert len(rig.wire.asked) == 1
