@@ -30,7 +30,7 @@ async def test_no_reader_ever_sees_a_part_of_a_file(tmp_path: Path) -> None:
     def look() -> None:
         while not done.is_set():
             try:
-                sizes.add(os.stat(tmp_path / "vault" / KEY).st_size)
+                sizes.add((tmp_path / "vault" / KEY).stat().st_size)
             except FileNotFoundError:
                 sizes.add(-1)
 
@@ -44,7 +44,7 @@ async def test_no_reader_ever_sees_a_part_of_a_file(tmp_path: Path) -> None:
         done.set()
         reader.join()
         source.unlink()
-    sizes.add(os.stat(tmp_path / "vault" / KEY).st_size)
+    sizes.add((tmp_path / "vault" / KEY).stat().st_size)
     assert sizes <= {-1, size}
     assert size in sizes
     assert list((tmp_path / "vault" / ".tmp").iterdir()) == []
