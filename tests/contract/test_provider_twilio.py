@@ -1,5 +1,7 @@
 """Twilio's callbacks and downloads as they look on the wire. The official SDK signs what we check."""
 
+import asyncio
+import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -251,8 +253,6 @@ async def test_where_two_channels_are_refused_one_is_taken(twilio: Twilio) -> No
     ids=["token", "api-key"],
 )
 async def test_an_api_key_is_used_rather_than_the_token(twilio: Twilio, account: dict[str, str], sent: str) -> None:
-    import base64
-
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.whole("200 OK", b"audio")
 
@@ -459,8 +459,6 @@ async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.Monkey
 
 
 async def test_a_download_that_is_left_closes_its_connection(twilio: Twilio) -> None:
-    import asyncio
-
     left = asyncio.Event()
 
     async def answer(asked: Asked, reply: Reply) -> None:

@@ -1,7 +1,9 @@
 """A download through breaks, within its limits of time, rate and size; the duration it must have."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -124,6 +126,26 @@ async def test_a_body_shorter_than_its_length_is_truncated(twilio: Twilio, file:
     assert await reason_of(twilio, file, answer) is Reason.TRUNCATED
 
 
+@pytest.mark.rule("I3")
+async def test_no_client_is_trusted_to_count(file: SpoolFile) -> None:
+    """A provider's module whose client takes a short body for whole, as several clients do."""
+
+    class Short:
+        length, offset, etag = 1000, 0, None
+
+        async def chunks(self) -> AsyncIterator[bytes]:
+            yield b"begin"
+
+    class Careless:
+        @asynccontextmanager
+        async def open(self, *args: object, **kwargs: object) -> AsyncIterator[Short]:
+            yield Short()
+
+    with pytest.raises(FetchFailed) as failed:
+        await download(Careless(), made.account(), made.recording(), file, LIMITS)  # type: ignore[arg-type]
+    assert failed.value.reason is Reason.TRUNCATED
+
+
 async def test_an_empty_file_of_unknown_length_comes_through_as_empty(twilio: Twilio, file: SpoolFile) -> None:
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.send("200 OK", {"Connection": "close"})
@@ -147,8 +169,6 @@ async def test_far_more_than_the_duration_can_have_is_not_taken(
 
 
 def drip(pause_s: float) -> Answer:
-    import asyncio
-
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.send("200 OK", {"Content-Length": "1000"})
         for _ in range(1000):
@@ -177,8 +197,6 @@ async def test_the_deadline_ends_even_a_download_that_flows(twilio: Twilio, file
 
 
 async def test_a_slow_download_is_on_the_disk_while_it_grows(twilio: Twilio, file: SpoolFile) -> None:
-    import asyncio
-
     task = asyncio.create_task(fetch(twilio, file, drip(0.01)))
     async with asyncio.timeout(10):
         while not 0 < file.path.stat().st_size < 1000:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import struct
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,15 @@ async def test_wav_that_lost_its_end_is_truncated(
 
 
 @pytest.mark.rule("I3")
+async def test_wav_whose_audio_chunk_lost_its_end_is_truncated_whatever_the_file_says(
+    prober: SubprocessProber, tmp_path: Path
+) -> None:
+    data = bytearray(made.wav(5.0)[:-1000])
+    data[4:8] = b"\xff\xff\xff\xff"
+    assert await refusal(prober, tmp_path, bytes(data)) is Reason.TRUNCATED
+
+
+@pytest.mark.rule("I3")
 @pytest.mark.parametrize("size", [0, 3, 11, 20, 40, 44])
 async def test_wav_that_is_only_a_part_of_its_header_is_truncated(
     prober: SubprocessProber, tmp_path: Path, size: int
@@ -165,8 +175,6 @@ async def test_a_child_that_dies_costs_one_file_and_no_more(prober: SubprocessPr
 
 
 async def test_a_file_that_takes_too_long_is_given_up_and_its_child_ended(tmp_path: Path) -> None:
-    from datetime import timedelta
-
     prober = SubprocessProber(timeout=timedelta(seconds=0.5))
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -1,9 +1,11 @@
 """The worker's promises: nothing is lost, nothing is written late, nobody waits."""
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -104,8 +106,6 @@ Start = Callable[..., Any]
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     """Return a function that starts a rig; what it started ends with the test."""
-    from contextlib import AsyncExitStack
-
     async with AsyncExitStack() as stack:
         prober = SubprocessProber()
         stack.push_async_callback(prober.close)
@@ -274,7 +274,7 @@ async def test_a_lost_lease_ends_the_work_and_nothing_is_written(start: Start) -
     rig.add(2, announced_duration_s=None)
     await rig.until(lambda: len(rig.wire.asked) == 2)
     assert [event for event in rig.store.events if event[0] == row.id] == events
-    assert rig.consumer.settled == []
+    assert rig.consumer.received == []
     assert rig.vault_files() == []
 
 
@@ -378,6 +378,20 @@ async def test_a_scheduler_that_is_away_for_a_while_loses_no_settlement(start: S
     assert rig.consumer.settled[0].verdict is Verdict.DONE
 
 
+async def test_what_ends_while_a_turn_is_under_way_is_settled_by_the_next(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release))
+    first, second = rig.add(1), rig.add(2)
+    await rig.until(lambda: rig.wire.open == 2)
+    rig.consumer.replies.clear()
+    rig.consumer.submit(made.recording())  # a job of nobody: it makes the worker take a turn
+    await rig.until(lambda: len(rig.consumer.leases) == 3)
+    release.set()
+    await rig.until(lambda: rig.row(first).state is rig.row(second).state is State.READY)
+    rig.consumer.replies.set()
+    await rig.until_settled(3)
+
+
 async def test_a_vault_that_is_away_puts_the_recording_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = await start()
     whole, failures = rig.vault.put, [1, 1]
@@ -396,8 +410,6 @@ async def test_a_vault_that_is_away_puts_the_recording_off(start: Start, monkeyp
 
 
 async def test_a_full_disk_stops_claims_and_uses_up_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-
     rig = await start()
     rig.consumer.holds_deferred = True
     real = os.pwrite
