@@ -135,7 +135,7 @@ class Metrics:
         outcome: str,
         reason: str | None = None,
         size: int = 0,
-        seconds: float = 0.0,
+        seconds: float | None = None,
         time_to_ready_s: float | None = None,
     ) -> None:
         """Count one attempt. *outcome*: ``ready``, ``deferred``, ``failed``, ``handed_back``, ``stale`` ...
@@ -144,7 +144,8 @@ class Metrics:
         """
         self._fetches.labels(tenant, outcome, reason or "").inc()
         self._bytes.labels(tenant).inc(size)
-        self._seconds.observe(seconds)
+        if seconds is not None:
+            self._seconds.observe(seconds)
         if time_to_ready_s is not None:
             self._time_to_ready.observe(time_to_ready_s)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
 from callspool.api.services import ServicesOf
@@ -12,7 +12,10 @@ from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, is_key
 from callspool.domain.ports import Store
 
-_scheme = HTTPBearer(auto_error=False, description="An API key: `cs_…`.")
+Declared = Annotated[
+    HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="An API key: `cs_…`."))
+]
+"""Tells OpenAPI that a key is wanted; `find` reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ async def find(store: Store, authorization: str | None) -> Principal | None:
     return Principal(key.id, key.tenant_id) if key is not None else None
 
 
-async def require(request: Request, services: ServicesOf) -> Principal:
+async def require(request: Request, services: ServicesOf, _: Declared) -> Principal:
     """Return the principal, or refuse with 401."""
     principal = await find(services.store, request.headers.get("authorization"))
     if principal is None:
@@ -50,4 +53,4 @@ async def require(request: Request, services: ServicesOf) -> Principal:
     return principal
 
 
-Caller = Annotated[Principal, Depends(require), Depends(_scheme)]
+Caller = Annotated[Principal, Depends(require)]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from callspool.api.auth import Caller, find
+from callspool.api.auth import Caller, Declared, find
 from callspool.api.links import link, recording_id
 from callspool.api.problems import Refusal, problem, responses
 from callspool.api.routes.recordings import refusal
@@ -35,6 +35,7 @@ async def _authorised(
     id: str,  # noqa: A002
     request: Request,
     services: ServicesOf,
+    _: Declared,
     token: Annotated[str | None, Query(description="From `createPlayback`. Without one a key is needed.")] = None,
 ) -> Recording:
     """Return the recording that the link or the key allows to be heard."""
