@@ -440,6 +440,18 @@ async def test_a_redirect_to_where_it_must_not_lead_is_refused(twilio: Twilio, l
     assert len(wire.asked) == 1
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.7.7", "169.254.169.254", "[fd00::1]"])
+async def test_a_redirect_into_a_private_network_is_refused_even_where_its_host_is_allowed(address: str) -> None:
+    twilio = Twilio(allowed_hosts=frozenset({address.strip("[]")}))
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.whole("302 Found", location=f"https://{address}/x")
+
+    async with serve(answer) as wire:
+        assert (await failure(twilio, wire)).reason is Reason.REDIRECT_REFUSED
+    await twilio.close()
+
+
 async def test_a_redirect_loop_ends(twilio: Twilio) -> None:
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.whole("302 Found", location=asked.target)

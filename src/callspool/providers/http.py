@@ -5,9 +5,11 @@ origin they belong to; nothing is inflated on the way; no proxy is taken from th
 breaks, stalls or ends early is told apart. It never retries: that is the scheduler's business.
 """
 
+import asyncio
 import email.utils
 import ipaddress
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -116,7 +118,7 @@ class Downloads:
                 raise _no_answer(error) from None
             try:
                 if response.status in _REDIRECTS:
-                    url = self._next_hop(home, url, response)
+                    url = await self._next_hop(home, url, response)
                     continue
                 if response.status == 416 and headers:
                     headers = {}  # the file is shorter than what we have: begin again
@@ -141,13 +143,13 @@ class Downloads:
             self._client = builder.pool_idle_timeout(timedelta(seconds=30)).build()
         return self._client.get(url)
 
-    def _next_hop(self, home: str, url: str, response: Response) -> str:
+    async def _next_hop(self, home: str, url: str, response: Response) -> str:
         location = response.get_header("location")
         if not location:
             raise FetchFailed(Reason.PROVIDER_ERROR, f"status {response.status} without a Location")
         try:
             target = urljoin(url, location)
-            if self._is_allowed(home, target):
+            if origin_of(target) == home or (self._is_allowed(home, target) and await _is_public(home, target)):
                 return target
         except ValueError:
             raise FetchFailed(Reason.REDIRECT_REFUSED, "redirected to an address that cannot be read") from None
@@ -158,10 +160,6 @@ class Downloads:
 
     def _is_allowed(self, home: str, target: str) -> bool:
         parts = urlsplit(target)
-        if parts.scheme not in ("http", "https"):
-            return False
-        if origin_of(target) == home:
-            return True
         host = (parts.hostname or "").lower()
         if parts.username or parts.password:
             return False
@@ -200,6 +198,18 @@ def read_retry_after(headers: Mapping[str, str]) -> timedelta | None:
             return None
         wait = timedelta(seconds=until - now)
     return min(max(wait, LEAST_RETRY_AFTER), MOST_RETRY_AFTER)
+
+
+async def _is_public(home: str, url: str) -> bool:
+    """Say whether every address of *url*'s host is a public one: a name may lead into our own network."""
+    parts = urlsplit(url)
+    if _is_loopback(parts.hostname or "") and _is_loopback(urlsplit(home).hostname or ""):
+        return True
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError:
+        raise FetchFailed(Reason.UNREACHABLE, "the address of a redirect is not known") from None
+    return all(ipaddress.ip_address(address[0]).is_global for *_, address in found)
 
 
 async def _accept(response: Response, offset: int) -> HttpMedia:
