@@ -76,12 +76,13 @@ class Live:
         """Read what is new at every hint, for ever. A part that is away is waited for."""
         while not self._closed:
             try:
-                if self._seq is None:
-                    self._seq = await self._store.last_seq()
+                await self.position()
                 async for _ in self._bulletin.listen():
                     await self._pass_on()
             except Unavailable as error:
                 self._log.warning("live.waiting", error=error.code)
+            except Exception:  # the outermost loop: every client's stream hangs on it
+                self._log.exception("live.failed")
             await asyncio.sleep(AGAIN_S)
 
     def close(self) -> None:
@@ -93,7 +94,9 @@ class Live:
     async def position(self) -> int:
         """Return the number up to which events have been handed out."""
         if self._seq is None:
-            self._seq = await self._store.last_seq()
+            seq = await self._store.last_seq()
+            if self._seq is None:  # it may have been set meanwhile, and handed out from there
+                self._seq = seq
         return self._seq
 
     async def since(self, tenant_id: TenantId | None, seq: int) -> AsyncIterator[LiveEvent]:

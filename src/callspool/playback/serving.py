@@ -67,7 +67,7 @@ class AudioResponse(Response):
             await send({"type": "http.response.body", "body": body})
             return
         await send(start)
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(until_gone(receive))
         try:
             with contextlib.suppress(TimeoutError):
                 await self._send_chunks(send, gone)
@@ -99,7 +99,8 @@ class AudioResponse(Response):
         return data
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Wait until the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,27 +1,62 @@
 """The live stream of what happens to recordings (server-sent events)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.types import Receive, Scope, Send
 
 from callspool.api.auth import Caller
 from callspool.api.live import Live
 from callspool.api.problems import responses
 from callspool.api.schemas import LiveEvent
 from callspool.domain.ids import TenantId
+from callspool.playback.serving import until_gone
 
 KEEP_ALIVE_S: Final = 15.0
+SEND_TIME_S: Final = 30.0
 
 router = APIRouter(prefix="/api", tags=["events"])
+
+
+class EventStream(Response):
+    """Sends frames until they end, the client goes, or it does not read for a while."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, frames: AsyncGenerator[bytes], *, send_time_s: float = SEND_TIME_S) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._frames = frames
+        self._send_time_s = send_time_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        sending = asyncio.create_task(self._send_all(send))
+        gone = asyncio.create_task(until_gone(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, gone):
+                task.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+            await self._frames.aclose()
+
+    async def _send_all(self, send: Send) -> None:
+        with contextlib.suppress(TimeoutError):
+            async for frame in self._frames:
+                async with asyncio.timeout(self._send_time_s):
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
 
 @router.get(
     "/events",
     operation_id="listenToEvents",
-    response_class=StreamingResponse,
+    response_class=Response,
     responses={200: {"model": LiveEvent, "description": "Events named `recording`"}, **responses(422)},
 )
 async def listen_to_events(
@@ -31,23 +66,21 @@ async def listen_to_events(
         int | None, Query(ge=0, description="The last number seen: what came since is sent first.")
     ] = None,
     last_event_id: Annotated[int | None, Header(ge=0, description="The same, as browsers send it.")] = None,
-) -> StreamingResponse:
+) -> EventStream:
     """Listen to what happens to recordings. A client that reads too slowly is cut and comes back with its number."""
     live = request.app.state.live
     seen = last_event_id if last_event_id is not None else after
-    return StreamingResponse(
-        _stream(live, caller.tenant_id, seen),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    return EventStream(_stream(live, caller.tenant_id, seen))
 
 
-async def _stream(live: Live, tenant_id: TenantId | None, seen: int | None) -> AsyncIterator[bytes]:
+async def _stream(live: Live, tenant_id: TenantId | None, seen: int | None) -> AsyncGenerator[bytes]:
     with live.listen(tenant_id) as listener:
-        last = seen if seen is not None else await live.position()
+        last = await live.position()
+        if seen is not None:
+            last = min(seen, last)  # a number from the future is from before a restore: it would silence the stream
         yield f": callspool {last}\nretry: 2000\n\n".encode()
         if seen is not None:
-            async for event in live.since(tenant_id, seen):
+            async for event in live.since(tenant_id, last):
                 last = event.seq
                 yield _frame(event)
         while True:
