@@ -1,0 +1,121 @@
+"""Tenants, accounts and API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, false, func, select, update
+
+from callspool.domain.errors import Conflict, NotFound
+from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.store import rows
+from callspool.store.dialects import insert_or_ignore
+from callspool.store.envelope import Envelope
+from callspool.store.tables import accounts, api_keys, tenants
+
+_NO_TENANT: Final = "There is no tenant {!r}."
+_NO_ACCOUNT: Final = "There is no account {!r}."
+
+
+def probe(connection: Connection) -> None:
+    """Ask for the right to write without writing."""
+    connection.execute(update(tenants).where(false()).values(paused=True))
+
+
+def add_tenant(connection: Connection, tenant: Tenant) -> None:
+    """Insert it or raise `Conflict`."""
+    fresh = insert_or_ignore(connection, tenants, tenants.c.id).values(rows.tenant_values(tenant))
+    if connection.execute(fresh.returning(tenants.c.id)).first() is None:
+        raise Conflict(f"The tenant {tenant.id!r} exists already.")
+
+
+def set_tenant(connection: Connection, tenant: Tenant) -> None:
+    """Replace it or raise `NotFound`."""
+    change = update(tenants).where(tenants.c.id == tenant.id).values(rows.tenant_values(tenant))
+    if connection.execute(change.returning(tenants.c.id)).first() is None:
+        raise NotFound(_NO_TENANT.format(tenant.id))
+
+
+def tenant(connection: Connection, tenant_id: TenantId) -> Tenant:
+    """Return it or raise `NotFound`."""
+    row = connection.execute(select(tenants).where(tenants.c.id == tenant_id)).first()
+    if row is None:
+        raise NotFound(_NO_TENANT.format(tenant_id))
+    return rows.tenant(row)
+
+
+def all_tenants(connection: Connection) -> Sequence[Tenant]:
+    """Return all by id."""
+    return [rows.tenant(row) for row in connection.execute(select(tenants).order_by(tenants.c.id))]
+
+
+def add_account(connection: Connection, account: Account, envelope: Envelope) -> None:
+    """Insert it or raise `Conflict` or `NotFound`."""
+    tenant(connection, account.default_tenant)
+    fresh = insert_or_ignore(connection, accounts, accounts.c.id).values(rows.account_values(account, envelope))
+    if connection.execute(fresh.returning(accounts.c.id)).first() is None:
+        raise Conflict(f"The account {account.id!r} exists already.")
+
+
+def set_account(connection: Connection, account: Account, envelope: Envelope) -> None:
+    """Replace it or raise `NotFound`."""
+    tenant(connection, account.default_tenant)
+    change = update(accounts).where(accounts.c.id == account.id).values(rows.account_values(account, envelope))
+    if connection.execute(change.returning(accounts.c.id)).first() is None:
+        raise NotFound(_NO_ACCOUNT.format(account.id))
+
+
+def account(connection: Connection, account_id: AccountId, envelope: Envelope) -> Account:
+    """Return it or raise `NotFound`."""
+    row = connection.execute(select(accounts).where(accounts.c.id == account_id)).first()
+    if row is None:
+        raise NotFound(_NO_ACCOUNT.format(account_id))
+    return rows.account(row, envelope)
+
+
+def all_accounts(connection: Connection, envelope: Envelope) -> Sequence[Account]:
+    """Return all by id."""
+    return [rows.account(row, envelope) for row in connection.execute(select(accounts).order_by(accounts.c.id))]
+
+
+def add_key(connection: Connection, key: ApiKey) -> None:
+    """Insert it or raise `Conflict` or `NotFound`."""
+    if key.tenant_id is not None:
+        tenant(connection, key.tenant_id)
+    fresh = insert_or_ignore(connection, api_keys).values(
+        id=key.id,
+        tenant_id=key.tenant_id,
+        name=rows.clean(key.name),
+        secret_sha256=key.secret_sha256,
+        created_at=key.created_at,
+        revoked_at=key.revoked_at,
+    )
+    if connection.execute(fresh.returning(api_keys.c.id)).first() is None:
+        raise Conflict(f"The key {key.id!r} exists already.")
+
+
+def key_by_hash(connection: Connection, secret_sha256: str) -> ApiKey | None:
+    """Return the key, unless it is unknown or revoked."""
+    wanted = (api_keys.c.secret_sha256 == secret_sha256) & api_keys.c.revoked_at.is_(None)
+    row = connection.execute(select(api_keys).where(wanted)).first()
+    return None if row is None else rows.api_key(row)
+
+
+def all_keys(connection: Connection) -> Sequence[ApiKey]:
+    """Return all, oldest first."""
+    query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+    return [rows.api_key(row) for row in connection.execute(query)]
+
+
+def revoke_key(connection: Connection, key_id: str, at: datetime) -> ApiKey:
+    """Revoke it, once, or raise `NotFound`."""
+    row = connection.execute(
+        update(api_keys)
+        .where(api_keys.c.id == key_id)
+        .values(revoked_at=func.coalesce(api_keys.c.revoked_at, at))
+        .returning(api_keys)
+    ).first()
+    if row is None:
+        raise NotFound(f"There is no key {key_id!r}.")
+    return rows.api_key(row)

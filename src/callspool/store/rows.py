@@ -1,0 +1,155 @@
+"""Rows to domain and back."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from callspool.domain.ids import AccountId, RecordingId, TenantId
+from callspool.domain.reasons import Reason
+from callspool.domain.recording import Event, HistoryEntry, Kept, Recording, State
+from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.store.envelope import Envelope
+
+_SECRETS = ("auth_token", "previous_auth_token", "api_secret")
+
+
+def recording(row: Row[Any]) -> Recording:
+    """Return the recording of a row of all columns."""
+    return Recording(
+        id=RecordingId(row.id),
+        tenant_id=TenantId(row.tenant_id),
+        account_id=AccountId(row.account_id),
+        provider_recording_id=row.provider_recording_id,
+        call_id=row.call_id,
+        state=State(row.state),
+        version=row.version,
+        attempt=row.attempt,
+        tries=row.tries,
+        not_ready=row.not_ready,
+        lost=row.lost,
+        not_before=row.not_before,
+        reason=reason(row.reason),
+        detail=row.detail,
+        announced_duration_s=row.announced_duration_s,
+        announced_channels=row.announced_channels,
+        source=row.source,
+        started_at=row.started_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        ready_at=row.ready_at,
+        kept=None if row.vault_key is None else _kept(row),
+    )
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        vault_key=row.vault_key,
+        sha256=row.sha256,
+        size=row.size,
+        content_type=row.content_type,
+        channels=row.channels,
+        sample_rate=row.sample_rate,
+        duration_s=row.duration_s,
+        verified=row.verified,
+    )
+
+
+def reason(code: str | None) -> Reason | None:
+    """Return the reason of a column."""
+    return None if code is None else Reason(code)
+
+
+def history_entry(row: Row[Any]) -> HistoryEntry:
+    """Return the entry of an event's row."""
+    return HistoryEntry(
+        seq=row.seq,
+        recording_id=RecordingId(row.recording_id),
+        tenant_id=TenantId(row.tenant_id),
+        event=Event(row.event),
+        state=State(row.state),
+        version=row.version,
+        attempt=row.attempt,
+        at=row.at,
+        reason=reason(row.reason),
+        detail=row.detail,
+        actor=row.actor,
+    )
+
+
+def tenant(row: Row[Any]) -> Tenant:
+    """Return the tenant of a row."""
+    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused)
+
+
+def tenant_values(tenant: Tenant) -> dict[str, Any]:
+    """Return a tenant's columns."""
+    return {
+        "id": tenant.id,
+        "name": tenant.name,
+        "slots": tenant.slots,
+        "weight": tenant.weight,
+        "paused": tenant.paused,
+    }
+
+
+def account(row: Row[Any], envelope: Envelope) -> Account:
+    """Return the account of a row, its secrets opened."""
+    opened = {
+        field: None
+        if (sealed := getattr(row, field)) is None
+        else envelope.open(sealed, table="accounts", row=row.id, field=field)
+        for field in _SECRETS
+    }
+    return Account(
+        id=AccountId(row.id),
+        provider=row.provider,
+        default_tenant=TenantId(row.default_tenant),
+        account_sid=row.account_sid,
+        auth_token=opened["auth_token"] or "",
+        previous_auth_token=opened["previous_auth_token"],
+        api_key=row.api_key,
+        api_secret=opened["api_secret"],
+        base_url=row.base_url,
+        limit=row.limit,
+        paused=row.paused,
+    )
+
+
+def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
+    """Return an account's columns, its secrets sealed."""
+    sealed = {
+        field: None
+        if (text := getattr(account, field)) is None
+        else envelope.seal(text, table="accounts", row=account.id, field=field)
+        for field in _SECRETS
+    }
+    return {
+        "id": account.id,
+        "provider": account.provider,
+        "default_tenant": account.default_tenant,
+        "account_sid": account.account_sid,
+        "api_key": account.api_key,
+        "base_url": account.base_url,
+        "limit": account.limit,
+        "paused": account.paused,
+        **sealed,
+    }
+
+
+def api_key(row: Row[Any]) -> ApiKey:
+    """Return the key of a row."""
+    return ApiKey(
+        id=row.id,
+        tenant_id=None if row.tenant_id is None else TenantId(row.tenant_id),
+        name=row.name,
+        secret_sha256=row.secret_sha256,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def clean(text: str | None) -> str | None:
+    """Return text that every engine can hold: PostgreSQL takes no NUL, and neither takes half a surrogate pair."""
+    if text is None:
+        return None
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,157 @@
+"""The `Store` port over either engine. What each method promises stands in ``domain.ports``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from callspool.domain.ids import AccountId, RecordingId, TenantId
+from callspool.domain.ports import Clock, Notice, Page, Recorded, RecordingFilter, StateCount
+from callspool.domain.reasons import Budget, Reason
+from callspool.domain.recording import HistoryEntry, Kept, Recording, State
+from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.store import moves, reads, registry
+from callspool.store.database import Database
+from callspool.store.envelope import Envelope
+
+
+class SqlStore:
+    """Hands each operation to the engine."""
+
+    def __init__(self, database: Database, clock: Clock, envelope: Envelope) -> None:
+        self._database = database
+        self._clock = clock
+        self._envelope = envelope
+
+    async def check_key(self) -> None:
+        """Raise `Misconfigured` now, rather than at the first webhook, if the secret key is another one."""
+        await self.accounts()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def ping(self) -> None:
+        await self._database.write(registry.probe)
+        await self._database.read(reads.last_seq)
+
+    async def record(self, notice: Notice, *, actor: str) -> Recorded:
+        return await self._database.write(lambda c: moves.record(c, self._step(actor), notice))
+
+    async def claim(self, recording_id: RecordingId, *, actor: str) -> Recording | None:
+        return await self._database.write(lambda c: moves.claim(c, self._step(actor), recording_id))
+
+    async def keep(self, recording_id: RecordingId, attempt: int, kept: Kept, *, actor: str) -> Recording | None:
+        return await self._database.write(lambda c: moves.keep(c, self._step(actor), recording_id, attempt, kept))
+
+    async def defer(
+        self,
+        recording_id: RecordingId,
+        attempt: int,
+        *,
+        reason: Reason,
+        detail: str,
+        budget: Budget,
+        not_before: datetime,
+        actor: str,
+    ) -> Recording | None:
+        return await self._database.write(
+            lambda c: moves.defer(
+                c,
+                self._step(actor),
+                recording_id,
+                attempt,
+                reason=reason,
+                detail=detail,
+                budget=budget,
+                not_before=not_before,
+            )
+        )
+
+    async def give_up(
+        self,
+        recording_id: RecordingId,
+        attempt: int,
+        *,
+        reason: Reason,
+        detail: str,
+        budget: Budget,
+        actor: str,
+    ) -> Recording | None:
+        return await self._database.write(
+            lambda c: moves.give_up(
+                c, self._step(actor), recording_id, attempt, reason=reason, detail=detail, budget=budget
+            )
+        )
+
+    async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
+        return await self._database.write(lambda c: moves.hand_back(c, self._step(actor), recording_id, attempt))
+
+    async def cancel(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
+        return await self._database.write(lambda c: moves.cancel(c, self._step(actor), tenant_id, recording_id))
+
+    async def retry(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
+        return await self._database.write(lambda c: moves.retry(c, self._step(actor), tenant_id, recording_id))
+
+    async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
+        found = await self.get(tenant_id, recording_id)
+        if found.state is not State.QUEUED or found.not_before is None:
+            return found  # most are: a person's play of what is there costs no write
+        return await self._database.write(lambda c: moves.hasten(c, tenant_id, recording_id))
+
+    async def get(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
+        return await self._database.read(lambda c: reads.get(c, tenant_id, recording_id))
+
+    async def list(self, wanted: RecordingFilter, *, cursor: str | None, limit: int) -> Page:
+        return await self._database.read(lambda c: reads.page(c, wanted, cursor, limit))
+
+    async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
+        return await self._database.read(lambda c: reads.history(c, tenant_id, recording_id))
+
+    async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
+        return await self._database.read(lambda c: reads.events_after(c, tenant_id, seq, limit))
+
+    async def last_seq(self) -> int:
+        return await self._database.read(reads.last_seq)
+
+    async def count(self, tenant_id: TenantId | None) -> Sequence[StateCount]:
+        return await self._database.read(lambda c: reads.count(c, tenant_id))
+
+    async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:
+        return await self._database.read(lambda c: reads.unfinished(c, after, limit))
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        await self._database.write(lambda c: registry.add_tenant(c, tenant))
+
+    async def set_tenant(self, tenant: Tenant) -> None:
+        await self._database.write(lambda c: registry.set_tenant(c, tenant))
+
+    async def tenant(self, tenant_id: TenantId) -> Tenant:
+        return await self._database.read(lambda c: registry.tenant(c, tenant_id))
+
+    async def tenants(self) -> Sequence[Tenant]:
+        return await self._database.read(registry.all_tenants)
+
+    async def add_account(self, account: Account) -> None:
+        await self._database.write(lambda c: registry.add_account(c, account, self._envelope))
+
+    async def set_account(self, account: Account) -> None:
+        await self._database.write(lambda c: registry.set_account(c, account, self._envelope))
+
+    async def account(self, account_id: AccountId) -> Account:
+        return await self._database.read(lambda c: registry.account(c, account_id, self._envelope))
+
+    async def accounts(self) -> Sequence[Account]:
+        return await self._database.read(lambda c: registry.all_accounts(c, self._envelope))
+
+    async def add_key(self, key: ApiKey) -> None:
+        await self._database.write(lambda c: registry.add_key(c, key))
+
+    async def key_by_hash(self, secret_sha256: str) -> ApiKey | None:
+        return await self._database.read(lambda c: registry.key_by_hash(c, secret_sha256))
+
+    async def keys(self) -> Sequence[ApiKey]:
+        return await self._database.read(registry.all_keys)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        return await self._database.write(lambda c: registry.revoke_key(c, key_id, self._clock.now()))
+
+    def _step(self, actor: str) -> moves.Step:
+        return moves.Step(actor, self._clock.now())

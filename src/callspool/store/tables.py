@@ -1,0 +1,162 @@
+"""The tables, as the newest migration leaves them. A test compares the two on both engines.
+
+Every name that is looked up by tenant begins its index with the tenant. Ids sort by time (``domain.ids``).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+NAMING = {
+    "pk": "%(table_name)s_pk",
+    "fk": "%(table_name)s_%(column_0_name)s_fk",
+    "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware times in UTC on every engine. SQLite itself knows no zones: there it is UTC by agreement."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: what zone they mean cannot be known any more."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        time: datetime = value
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+# Ids are compared byte by byte on both engines; PostgreSQL would otherwise sort by the database's language.
+Id = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite gives out ascending numbers only for a column that is exactly INTEGER.
+Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(naming_convention=NAMING)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("paused", Boolean, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("default_tenant", Id, ForeignKey("tenants.id"), nullable=False),
+    Column("account_sid", Text, nullable=False),
+    # Secrets: sealed by store/envelope.py, never readable here.
+    Column("auth_token", LargeBinary, nullable=False),
+    Column("previous_auth_token", LargeBinary),
+    Column("api_key", Text),
+    Column("api_secret", LargeBinary),
+    Column("base_url", Text, nullable=False),
+    Column("limit", Integer, nullable=False),
+    Column("paused", Boolean, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Id, ForeignKey("tenants.id")),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    UniqueConstraint("secret_sha256"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("tenant_id", Id, ForeignKey("tenants.id"), nullable=False),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("provider_recording_id", Text, nullable=False),
+    Column("call_id", Text),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_ready", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("announced_duration_s", Double),
+    Column("announced_channels", Integer),
+    Column("source", Text),
+    Column("started_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("ready_at", UtcDateTime),
+    # What the vault holds: all set together, by the move to ``ready``.
+    Column("vault_key", Text),
+    Column("sha256", Text),
+    Column("size", BigInteger),
+    Column("content_type", Text),
+    Column("channels", Integer),
+    Column("sample_rate", Integer),
+    Column("duration_s", Double),
+    Column("verified", Boolean),
+    UniqueConstraint("account_id", "provider_recording_id"),
+    Index("recordings_tenant_id_ix", "tenant_id", "id"),
+    Index("recordings_tenant_state_id_ix", "tenant_id", "state", "id"),
+    Index("recordings_tenant_call_ix", "tenant_id", "call_id", "id"),
+    Index("recordings_provider_recording_id_ix", "provider_recording_id"),
+    Index("recordings_account_id_ix", "account_id", "id"),
+    Index("recordings_state_id_ix", "state", "id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("recording_id", Id, ForeignKey("recordings.id"), nullable=False),
+    Column("tenant_id", Id, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("actor", Text, nullable=False),
+    # Each move raises the version by one and writes one row, so this can only fail if that is broken.
+    UniqueConstraint("recording_id", "version"),
+    Index("events_tenant_seq_ix", "tenant_id", "seq"),
+    sqlite_autoincrement=True,
+)
