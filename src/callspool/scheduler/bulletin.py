@@ -1,0 +1,43 @@
+"""A bell between processes: the store has new events. Only a hint, so it may fail in silence."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import valkey
+
+from callspool.scheduler.connection import Functions
+
+_LOOK_ANYWAY_S = 5.0
+
+
+class ValkeyBulletin:
+    """`domain.ports.Bulletin` over Valkey's publish and subscribe."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    async def ring(self) -> None:
+        """Publish; whoever misses it looks after a few seconds anyway."""
+        with contextlib.suppress(valkey.ValkeyError, OSError):
+            await self._functions.client.publish(self._functions.keys.changed, b"")
+
+    async def listen(self) -> AsyncIterator[None]:
+        """Yield at each burst of rings and at least every five seconds, also while Valkey is away."""
+        while True:
+            subscription = self._functions.client.pubsub(ignore_subscribe_messages=True)
+            try:
+                await subscription.subscribe(self._functions.keys.changed)
+                yield None  # something may have happened before we were subscribed
+                while True:
+                    message = await subscription.get_message(timeout=_LOOK_ANYWAY_S)
+                    while message is not None:
+                        message = await subscription.get_message(timeout=0)
+                    yield None
+            except (valkey.ValkeyError, OSError):
+                yield None
+                # Nobody's job waits here: it is the pace at which an absent server is called again.
+                await asyncio.sleep(1)
+            finally:
+                with contextlib.suppress(valkey.ValkeyError, OSError):
+                    await subscription.aclose()

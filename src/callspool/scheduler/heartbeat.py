@@ -1,0 +1,146 @@
+"""Keeps leases alive from a thread of its own, so that a busy event loop does not lose them.
+
+A lease is trusted until one lease time after the moment *before* the last renewal that succeeded was sent, by
+this process' monotonic clock, less a margin. When that passes without another renewal its work is told to stop:
+by then Valkey may be about to give the job to someone else.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import valkey
+
+from callspool.domain.job import Lease, Stop
+from callspool.scheduler.connection import LIBRARY, is_missing, library
+from callspool.scheduler.keys import Keys
+
+_BEATS_PER_LEASE = 3
+_MARGIN = 0.1  # of a lease time: to stop a download in
+_BATCH = 200
+
+
+@dataclass(slots=True)
+class _Held:
+    lease: Lease
+    trusted_until: float
+    told: bool = False
+
+
+class Heartbeat:
+    """Renews the leases of one worker. Thread-safe."""
+
+    def __init__(self, url: str, shard: str, worker_id: str, lease_s: float) -> None:
+        self._keys = Keys(shard)
+        self._worker_id = worker_id
+        self._lease_s = lease_s
+        self._client = valkey.Valkey.from_url(url, socket_timeout=lease_s / 6, socket_connect_timeout=lease_s / 6)
+        self._held: dict[str, _Held] = {}
+        self._changed = threading.Condition()
+        self._beat_now = False
+        self._closed = False
+        self._stop: Callable[[str, Stop], None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="callspool-heartbeat", daemon=True)
+
+    def watch(self, stop: Callable[[str, Stop], None]) -> None:
+        """Have *stop* called in the running event loop."""
+        self._stop, self._loop = stop, asyncio.get_running_loop()
+
+    def hold(self, lease: Lease, sent_at: float) -> None:
+        """Begin to renew a lease that was asked for at *sent_at* (monotonic)."""
+        with self._changed:
+            self._held[lease.job.id] = _Held(lease, sent_at + self._lease_s)
+            if not self._thread.is_alive() and not self._closed:
+                self._thread.start()
+            self._changed.notify()
+
+    def release(self, job_id: str, token: str) -> None:
+        """Stop renewing that lease."""
+        with self._changed:
+            held = self._held.get(job_id)
+            if held and held.lease.token == token:
+                del self._held[job_id]
+
+    def beat(self) -> None:
+        """Renew now: a cancellation is waiting to be read."""
+        with self._changed:
+            self._beat_now = True
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(self._lease_s)
+        self._client.close()
+
+    def _run(self) -> None:
+        interval = self._lease_s / _BEATS_PER_LEASE
+        next_beat = monotonic() + interval
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._beat_now, self._pause(next_beat))
+                if self._closed:
+                    return
+                due = self._beat_now or monotonic() >= next_beat
+                self._beat_now = False
+                held = [one for one in self._held.values() if not one.told]
+            if due:
+                # After a failure sooner, so that one lost packet does not cost a third of the lease.
+                succeeded = all([self._renew(held[at : at + _BATCH]) for at in range(0, len(held), _BATCH)])
+                next_beat = monotonic() + (interval if succeeded else interval / 5)
+            self._tell_lost()
+
+    def _pause(self, next_beat: float) -> float:
+        waits = [one.trusted_until - self._lease_s * _MARGIN for one in self._held.values() if not one.told]
+        return max(0.0, min([next_beat, *waits]) - monotonic())
+
+    def _renew(self, held: list[_Held]) -> bool:
+        args: list[str | int] = [self._worker_id, int(self._lease_s * 1000)]
+        for one in held:
+            job = one.lease.job
+            args += [job.id, job.pool, job.tenant, job.lane.value, one.lease.token]
+        before = monotonic()
+        try:
+            verdicts = self._call(args)
+        except (valkey.ValkeyError, OSError):
+            return False
+        for one, verdict in zip(held, verdicts, strict=True):
+            if verdict == b"lost":
+                self._tell(one, Stop.LOST)
+            else:
+                one.trusted_until = before + self._lease_s
+                if verdict == b"cancelled":
+                    self._tell(one, Stop.CANCELLED, final=False)
+        return True
+
+    def _call(self, args: list[str | int]) -> list[bytes]:
+        command = ("FCALL", f"{LIBRARY}_renew", 1, self._keys.prefix, *args)
+        try:
+            reply: list[bytes] = self._client.execute_command(*command)
+        except valkey.ResponseError as error:
+            if not is_missing(error):
+                raise
+            self._client.function_load(library(), replace=True)
+            reply = self._client.execute_command(*command)
+        return reply
+
+    def _tell_lost(self) -> None:
+        with self._changed:
+            held = list(self._held.values())
+        for one in held:
+            if monotonic() >= one.trusted_until - self._lease_s * _MARGIN:
+                self._tell(one, Stop.LOST)
+
+    def _tell(self, one: _Held, why: Stop, *, final: bool = True) -> None:
+        """Tell the work to stop. A cancelled job keeps its lease, and its slot, until it is settled."""
+        if one.told:
+            return
+        one.told = final
+        if self._stop and self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop, one.lease.job.id, why)
