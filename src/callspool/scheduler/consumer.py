@@ -78,8 +78,8 @@ class ValkeyConsumer:
             return ()
         fields = [field.decode() for field in reply[1:]]
         return tuple(
-            Lease(Job(id, pool, tenant, Lane(lane)), token, valid_ms)
-            for id, pool, tenant, lane, token in zip(*(fields[at::5] for at in range(5)), strict=True)
+            Lease(Job(job_id, pool, tenant, Lane(lane)), token, valid_ms)
+            for job_id, pool, tenant, lane, token in zip(*(fields[at::5] for at in range(5)), strict=True)
         )
 
     async def wait(self, at_most: timedelta) -> bool:

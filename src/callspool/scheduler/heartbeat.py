@@ -77,7 +77,7 @@ class Heartbeat:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(self._lease_s)
-        self._client.close()
+        self._client.close()  # type: ignore[no-untyped-call]
 
     def _run(self) -> None:
         interval = self._lease_s / _BEATS_PER_LEASE
@@ -92,8 +92,8 @@ class Heartbeat:
                 held = [one for one in self._held.values() if not one.told]
             if due:
                 # After a failure sooner, so that one lost packet does not cost a third of the lease.
-                succeeded = all([self._renew(held[at : at + _BATCH]) for at in range(0, len(held), _BATCH)])
-                next_beat = monotonic() + (interval if succeeded else interval / 5)
+                results = [self._renew(held[at : at + _BATCH]) for at in range(0, len(held), _BATCH)]
+                next_beat = monotonic() + (interval if all(results) else interval / 5)
             self._tell_lost()
 
     def _pause(self, next_beat: float) -> float:
@@ -122,12 +122,12 @@ class Heartbeat:
     def _call(self, args: list[str | int]) -> list[bytes]:
         command = ("FCALL", f"{LIBRARY}_renew", 1, self._keys.prefix, *args)
         try:
-            reply: list[bytes] = self._client.execute_command(*command)
+            reply: list[bytes] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise
             self._client.function_load(library(), replace=True)
-            reply = self._client.execute_command(*command)
+            reply = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         return reply
 
     def _tell_lost(self) -> None:

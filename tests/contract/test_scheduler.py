@@ -1,0 +1,415 @@
+"""What the scheduler promises, on a real Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+import valkey as valkey_client
+
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.job import Job, Lane, Lease, Place, Settlement, Stop, Verdict
+from callspool.scheduler.connection import Functions
+from callspool.scheduler.consumer import ValkeyConsumer
+from callspool.scheduler.embedded import Embedded
+from callspool.scheduler.producer import ValkeyProducer
+
+LEASE = timedelta(seconds=1.2)
+SOON = timedelta(seconds=5)
+
+
+class Bench:
+    """A producer, and as many workers as a test wants."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.functions = Functions(url)
+        self.producer = ValkeyProducer(self.functions)
+        self._workers: list[ValkeyConsumer] = []
+
+    async def limits(self, *tenants: str, slots: int = 3, limit: int = 100, weight: float = 1.0) -> None:
+        await self.producer.set_pool("main", limit=limit, paused=False)
+        for tenant in tenants:
+            await self.producer.set_tenant(tenant, slots=slots, weight=weight, paused=False)
+
+    def worker(self, name: str = "w1", lease: timedelta = LEASE) -> ValkeyConsumer:
+        consumer = ValkeyConsumer(self.url, worker_id=name, lease=lease)
+        self._workers.append(consumer)
+        return consumer
+
+    async def submit(self, tenant: str, *ids: str, lane: Lane = Lane.BULK) -> None:
+        for job_id in ids:
+            await self.producer.submit(Job(job_id, "main", tenant, lane))
+
+    async def close(self) -> None:
+        for worker in self._workers:
+            await worker.close()
+        await self.functions.close()
+
+
+@pytest.fixture
+async def bench(valkey: str) -> AsyncIterator[Bench]:
+    bench = Bench(valkey)
+    await bench.producer.open()
+    yield bench
+    await bench.close()
+
+
+def done(lease: Lease, **more: int) -> Settlement:
+    return Settlement(lease.job.id, lease.token, Verdict.DONE, **more)
+
+
+def deferred(lease: Lease, delay_ms: int, pause_pool_ms: int = 0) -> Settlement:
+    return Settlement(lease.job.id, lease.token, Verdict.DEFER, delay_ms, pause_pool_ms)
+
+
+def ids(leases: tuple[Lease, ...]) -> list[str]:
+    return [lease.job.id for lease in leases]
+
+
+async def next_leases(worker: ValkeyConsumer, room: int = 10) -> tuple[Lease, ...]:
+    """Take turns as a worker does, until something is granted."""
+    async with asyncio.timeout(SOON.total_seconds()):
+        while True:
+            turn = await worker.turn([], room)
+            if turn.leases:
+                return turn.leases
+            due = timedelta(milliseconds=turn.next_due_ms) if turn.next_due_ms is not None else SOON
+            await worker.wait(due)
+
+
+@asynccontextmanager
+async def frozen(server: Embedded) -> AsyncIterator[None]:
+    server.kill()
+    yield
+    server.start()
+
+
+@pytest.mark.rule("S6", "I1")
+async def test_tenant_never_has_more_jobs_running_than_slots(bench: Bench) -> None:
+    await bench.limits("acme", slots=3)
+    await bench.submit("acme", *(f"j{n}" for n in range(10)))
+    turn = await bench.worker().turn([], 32)
+    assert ids(turn.leases) == ["j0", "j1", "j2"]
+    assert (await bench.worker("w2").turn([], 32)).leases == ()
+
+
+@pytest.mark.rule("S3", "I5")
+async def test_freed_slot_is_handed_to_the_next_job_in_the_same_step(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker()
+    (first,) = (await worker.turn([], 8)).leases
+    turn = await worker.turn([done(first)], 8)
+    assert ids(turn.leases) == ["j1"]
+
+
+@pytest.mark.rule("F7", "S3")
+async def test_waiting_for_a_slot_loses_no_job_however_long(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "held", "j1")
+    worker = bench.worker()
+    (held,) = (await worker.turn([], 1)).leases
+    for _ in range(50):
+        assert (await worker.turn([], 8)).leases == ()
+    assert await bench.producer.place("j1") is Place.WAITING
+    assert ids((await worker.turn([done(held)], 8)).leases) == ["j1"]
+
+
+@pytest.mark.rule("I1")
+async def test_pool_limit_holds_across_its_tenants(bench: Bench) -> None:
+    await bench.limits("a", "b", "c", slots=3, limit=4)
+    for tenant in "abc":
+        await bench.submit(tenant, *(f"{tenant}{n}" for n in range(5)))
+    assert len((await bench.worker().turn([], 32)).leases) == 4
+
+
+@pytest.mark.rule("I6")
+async def test_one_job_of_a_small_tenant_is_next_behind_a_large_backlog(bench: Bench) -> None:
+    await bench.limits("large", "small", slots=100)
+    await bench.producer.submit_many([(Job(f"l{n}", "main", "large"), None) for n in range(1000)])
+    worker = bench.worker()
+    await worker.turn([], 20)
+    await bench.submit("small", "s0")
+    assert "s0" in ids((await worker.turn([], 2)).leases)
+
+
+async def test_shares_follow_weights(bench: Bench) -> None:
+    await bench.limits("one", slots=1000, limit=10_000, weight=1)
+    await bench.limits("three", slots=1000, limit=10_000, weight=3)
+    for tenant in ("one", "three"):
+        await bench.producer.submit_many([(Job(f"{tenant}{n}", "main", tenant), None) for n in range(400)])
+    leases = (await bench.worker().turn([], 200)).leases
+    heavy = sum(lease.job.tenant == "three" for lease in leases)
+    assert 148 <= heavy <= 152
+
+
+async def test_interactive_goes_first_but_bulk_never_starves(bench: Bench) -> None:
+    await bench.limits("acme", slots=100)
+    await bench.submit("acme", *(f"b{n}" for n in range(10)))
+    await bench.submit("acme", *(f"i{n}" for n in range(10)), lane=Lane.INTERACTIVE)
+    granted = ids((await bench.worker().turn([], 10)).leases)
+    assert granted[:4] == ["i0", "i1", "i2", "i3"]
+    assert sum(one.startswith("b") for one in granted) == 2
+
+
+@pytest.mark.rule("S1", "S10", "F20")
+async def test_repeated_submit_joins_the_job_that_is_there(bench: Bench) -> None:
+    await bench.limits("acme", "bravo", slots=3)
+    first = await bench.producer.submit(Job("j0", "main", "acme"))
+    again = await bench.producer.submit(Job("j0", "main", "acme"))
+    assert (first.accepted, again.accepted, again.place) == (True, False, Place.WAITING)
+    # Another tenant's job is its own.
+    assert (await bench.producer.submit(Job("k0", "main", "bravo"))).accepted
+    assert sorted(ids((await bench.worker().turn([], 9)).leases)) == ["j0", "k0"]
+
+
+@pytest.mark.rule("S1")
+async def test_job_that_ended_can_be_submitted_at_once(bench: Bench) -> None:
+    await bench.limits("acme")
+    worker = bench.worker()
+    await bench.submit("acme", "j0")
+    (lease,) = (await worker.turn([], 1)).leases
+    await worker.turn([done(lease)], 0)
+    assert (await bench.producer.submit(Job("j0", "main", "acme"))).accepted
+    assert ids((await worker.turn([], 1)).leases) == ["j0"]
+
+
+@pytest.mark.rule("S1", "F19")
+async def test_retry_between_commit_and_settle_is_not_lost(bench: Bench) -> None:
+    await bench.limits("acme")
+    worker = bench.worker()
+    await bench.submit("acme", "j0")
+    (lease,) = (await worker.turn([], 1)).leases
+    joined = await bench.producer.submit(Job("j0", "main", "acme"))
+    assert joined.place is Place.RUNNING
+    assert ids((await worker.turn([done(lease)], 1)).leases) == ["j0"]
+
+
+@pytest.mark.rule("S1")
+async def test_lost_job_blocks_no_longer_than_the_dedup_window(bench: Bench) -> None:
+    await bench.limits("acme")
+    await bench.submit("acme", "j0")
+    await bench.functions.client.delete(f"{bench.functions.keys.prefix}wait:main:acme:bulk")  # the loss
+    within = ValkeyProducer(bench.functions, dedup_window=timedelta(minutes=2))
+    assert not (await within.submit(Job("j0", "main", "acme"))).accepted
+    past = ValkeyProducer(bench.functions, dedup_window=timedelta(0))
+    assert (await past.submit(Job("j0", "main", "acme"))).accepted
+    assert ids((await bench.worker().turn([], 1)).leases) == ["j0"]
+
+
+@pytest.mark.rule("S7", "F4", "F5", "I5")
+async def test_dead_workers_slot_is_free_after_its_lease(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    dead = bench.worker("dead")
+    assert ids((await dead.turn([], 1)).leases) == ["j0"]
+    await dead.close()  # no heartbeat, no settle
+    leases = await next_leases(bench.worker("alive"))
+    assert ids(leases) == ["j0"]
+    (load,) = await bench.producer.load(["acme"])
+    assert (load.running, load.waiting) == (1, 1)
+
+
+@pytest.mark.rule("S4")
+async def test_heartbeats_keep_a_lease_far_beyond_its_time(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    slow, other = bench.worker("slow"), bench.worker("other")
+    (lease,) = (await slow.turn([], 1)).leases
+    deadline = asyncio.get_running_loop().time() + 3 * LEASE.total_seconds()
+    while asyncio.get_running_loop().time() < deadline:
+        assert (await other.turn([], 8)).leases == ()
+        await other.wait(timedelta(milliseconds=100))
+    assert ids((await slow.turn([done(lease)], 1)).leases) == ["j1"]
+
+
+@pytest.mark.rule("I4", "F5")
+async def test_late_settle_frees_nobodys_slot(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0")
+    stale = bench.worker("stale")
+    (old,) = (await stale.turn([], 1)).leases
+    await asyncio.to_thread(stale._heartbeat.close)
+    alive = bench.worker("alive")
+    (new,) = await next_leases(alive)
+    await stale.turn([done(old)], 0)
+    assert await bench.producer.place("j0") is Place.RUNNING
+    await alive.turn([done(new)], 0)
+    assert await bench.producer.place("j0") is Place.UNKNOWN
+
+
+async def test_worker_is_told_when_its_lease_cannot_be_renewed(bench: Bench, valkey_server: Embedded) -> None:
+    await bench.limits("acme")
+    await bench.submit("acme", "j0")
+    worker = bench.worker()
+    told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
+    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    await worker.turn([], 1)
+    begun = asyncio.get_running_loop().time()
+    async with frozen(valkey_server):
+        assert await asyncio.wait_for(told.get(), 5) == ("j0", Stop.LOST)
+        assert asyncio.get_running_loop().time() - begun <= LEASE.total_seconds()
+
+
+@pytest.mark.rule("S3")
+async def test_deferred_job_comes_back_by_itself_and_blocks_nobody(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    (other,) = (await worker.turn([deferred(lease, 300)], 1)).leases
+    assert other.job.id == "j1"
+    assert await bench.producer.place("j0") is Place.DEFERRED
+    await worker.turn([done(other)], 0)
+    assert ids(await next_leases(worker)) == ["j0"]
+
+
+async def test_paused_pool_grants_nothing_until_its_time(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.producer.set_pool("other", limit=5, paused=False)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    turn = await worker.turn([deferred(lease, 0, pause_pool_ms=400)], 1)
+    assert turn.leases == ()
+    assert turn.next_due_ms is not None
+    assert 0 < turn.next_due_ms <= 400
+    assert ids(await next_leases(worker, 1)) == ["j0"]
+
+
+async def test_limits_change_at_run_time(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", *(f"j{n}" for n in range(5)))
+    worker = bench.worker()
+    held = list((await worker.turn([], 9)).leases)
+    await bench.limits("acme", slots=3)
+    held += (await worker.turn([], 9)).leases
+    assert len(held) == 3
+    await bench.limits("acme", slots=1)
+    assert (await worker.turn([done(held.pop())], 9)).leases == ()
+    await bench.producer.set_tenant("acme", slots=5, weight=1, paused=True)
+    assert (await worker.turn([], 9)).leases == ()
+    await bench.limits("acme", slots=5)
+    assert len((await worker.turn([], 9)).leases) == 2
+
+
+async def test_unknown_limits_grant_nothing(bench: Bench) -> None:
+    await bench.submit("acme", "j0")
+    assert (await bench.worker().turn([], 1)).leases == ()
+
+
+async def test_submit_wakes_a_worker_that_waits(bench: Bench) -> None:
+    await bench.limits("acme")
+    worker = bench.worker()
+    await worker.turn([], 1)
+    waiting = asyncio.create_task(worker.wait(SOON))
+    await bench.submit("acme", "j0")
+    assert await asyncio.wait_for(waiting, 2)
+    assert ids((await worker.turn([], 1)).leases) == ["j0"]
+
+
+async def test_promoted_job_goes_first_and_at_once(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1", "j2")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    await bench.producer.promote(Job("j2", "main", "acme"))
+    (second,) = (await worker.turn([deferred(lease, 60_000)], 1)).leases
+    assert second.job.id == "j2"
+    await bench.producer.promote(Job("j0", "main", "acme"))
+    assert ids((await worker.turn([done(second)], 1)).leases) == ["j0"]
+
+
+async def test_cancel_works_wherever_the_job_is(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "running", "waiting")
+    worker = bench.worker()
+    told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
+    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    (lease,) = (await worker.turn([], 1)).leases
+    assert await bench.producer.cancel("waiting") is Place.WAITING
+    assert await bench.producer.place("waiting") is Place.UNKNOWN
+    assert await bench.producer.cancel("running") is Place.RUNNING
+    await worker.wait(SOON)
+    assert await asyncio.wait_for(told.get(), 2) == ("running", Stop.CANCELLED)
+    # Its slot stays taken until the worker has stopped; then the job is gone, whatever the worker said.
+    await worker.turn([deferred(lease, 0)], 0)
+    assert await bench.producer.place("running") is Place.UNKNOWN
+    assert (await bench.producer.load(["acme"]))[0].running == 0
+
+
+async def test_turn_repeated_after_a_lost_reply_has_its_effect_once(bench: Bench) -> None:
+    await bench.limits("acme", slots=3)
+    await bench.submit("acme", "j0", "j1")
+    args = ("request-1", "w1", 1200, 1, 0)
+    first = await bench.functions.call("turn", *args)
+    again = await bench.functions.call("turn", *args)
+    assert first == again
+    assert (await bench.producer.load(["acme"]))[0].running == 1
+
+
+@pytest.mark.rule("I8", "I1")
+async def test_after_flushall_live_workers_keep_their_leases_and_nothing_is_granted_twice(bench: Bench) -> None:
+    await bench.limits("acme", slots=2)
+    await bench.submit("acme", "j0")
+    alive, other = bench.worker("alive"), bench.worker("other")
+    (lease,) = (await alive.turn([], 1)).leases
+    await bench.functions.client.flushall()
+    # What the reconciler does: limits again, and every unfinished job.
+    await bench.limits("acme", slots=2)
+    await bench.producer.submit_many([(Job(name, "main", "acme"), None) for name in ("j0", "j1")])
+    assert (await other.turn([], 9)).leases == ()
+    assert ids(await next_leases(other)) == ["j1"]
+    assert await bench.producer.place("j0") is Place.RUNNING
+    await alive.turn([done(lease)], 0)
+    assert await bench.producer.place("j0") is Place.UNKNOWN
+
+
+async def test_lost_functions_are_loaded_again(bench: Bench) -> None:
+    await bench.limits("acme")
+    await bench.submit("acme", "j0")
+    await bench.functions.client.execute_command("FUNCTION", "FLUSH")
+    assert ids((await bench.worker().turn([], 1)).leases) == ["j0"]
+
+
+@pytest.mark.rule("F6")
+async def test_away_valkey_grants_nothing_and_says_so(bench: Bench, valkey_server: Embedded) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    async with frozen(valkey_server):
+        with pytest.raises(SchedulerUnavailable):
+            await worker.turn([], 1)
+        with pytest.raises(SchedulerUnavailable):
+            await bench.producer.submit(Job("j2", "main", "acme"))
+    # kill -9 lost nothing: the slot is still taken.
+    assert (await worker.turn([], 1)).leases == ()
+    assert ids((await worker.turn([done(lease)], 1)).leases) == ["j1"]
+
+
+@pytest.mark.rule("F2", "F3")
+async def test_jobs_put_in_by_one_process_reach_the_worker_of_another(valkey: str, bench: Bench) -> None:
+    await bench.limits("acme")
+    other = Functions(valkey)
+    await ValkeyProducer(other).submit(Job("j0", "main", "acme"))
+    await other.close()
+    assert ids((await bench.worker().turn([], 1)).leases) == ["j0"]
+
+
+async def test_nothing_is_left_behind_when_all_is_done(bench: Bench) -> None:
+    await bench.limits("acme", slots=5)
+    worker = bench.worker()
+
+    def keys() -> set[bytes]:
+        with valkey_client.Valkey.from_url(bench.url) as client:
+            found: set[bytes] = set(client.keys("*"))
+            return {key for key in found if b"reply:" not in key and b"idle" not in key and b":seq" not in key}
+
+    before = keys()
+    await bench.submit("acme", *(f"j{n}" for n in range(20)))
+    while leases := (await worker.turn([], 5)).leases:
+        await worker.turn([done(lease) for lease in leases], 0)
+    assert keys() == before
