@@ -4,7 +4,8 @@ An operation is a function of a SQLAlchemy connection. It is written once and ru
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -32,25 +33,37 @@ class Database(Protocol):
         ...
 
 
-def translated(error: BaseException) -> BaseException:
+@contextmanager
+def errors_named() -> Iterator[None]:
+    """Let nothing of SQLAlchemy or a driver out of this block."""
+    try:
+        yield
+    except Exception as error:
+        raise translated(error)  # noqa: B904  # it names its cause itself
+
+
+def translated(error: Exception) -> Exception:
     """Return the domain's error for one of SQLAlchemy, a driver or the network; others as they are.
 
     Statements and their parameters stay out of the message: they may hold credentials.
     """
+    named: Exception
     match error:
         case CallspoolError():
             return error
         case DataError():
-            return InvalidInput("value", f"The database cannot hold a value that was given: {_said(error)}")
+            named = InvalidInput("value", f"The database cannot hold a value that was given ({_said(error)}).")
         case IntegrityError() | ProgrammingError():
-            return CallspoolError(f"The database refused a statement of callspool; please report it: {_said(error)}")
-        case SQLAlchemyError() | sqlite3.Error() | OSError() | TimeoutError():
-            return StoreUnavailable(f"The database does not answer ({_said(error)}). Ask again later.")
+            named = CallspoolError(f"The database refused a statement of callspool; please report it ({_said(error)}).")
+        case SQLAlchemyError() | sqlite3.Error() | OSError():
+            named = StoreUnavailable(f"The database does not answer ({_said(error)}). Ask again later.")
         case _:
             return error
+    named.__cause__ = error
+    return named
 
 
-def _said(error: BaseException) -> str:
+def _said(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    text = str(cause) if isinstance(cause, Exception) and not isinstance(cause, SQLAlchemyError) else ""
+    text = "" if isinstance(cause, SQLAlchemyError) else str(cause)
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+import asyncpg
 from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from callspool.domain.errors import CallspoolError, Misconfigured, StoreUnavailable
 from callspool.store import schema
-from callspool.store.database import Operation, translated
+from callspool.store.database import Operation, errors_named
 
 T = TypeVar("T")
 
@@ -19,6 +21,7 @@ PATIENCE: Final = timedelta(seconds=10)
 _CONNECTIONS: Final = 10
 _TRIES: Final = 3
 _SCHEMA_LOCK: Final = 0x63735F73
+_REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 _ASK_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the transaction was taken back whole, and running it again is right."""
 
@@ -57,16 +60,24 @@ class PostgresDatabase:
 async def _run(begin: Callable[[], Any], operation: Operation[T]) -> T:
     tries = 1
     while True:
-        try:
-            connection: AsyncConnection
-            async with begin() as connection:
-                return await connection.run_sync(operation)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _ASK_AGAIN or tries == _TRIES:
-                raise translated(error) from error
-        except Exception as error:
-            raise translated(error) from error
+        with errors_named():
+            try:
+                connection: AsyncConnection
+                async with begin() as connection:
+                    return await connection.run_sync(operation)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _ASK_AGAIN or tries == _TRIES:
+                    raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # While it connects SQLAlchemy lets the driver's own errors through.
+                raise _not_connected(error) from error
         tries += 1
+
+
+def _not_connected(error: Exception) -> CallspoolError:
+    if isinstance(error, _REFUSED):
+        return Misconfigured(f"PostgreSQL refuses the connection: {error}. Check CALLSPOOL_DATABASE_URL.")
+    return StoreUnavailable(f"PostgreSQL cannot be connected to ({error}). Ask again later.")
 
 
 def _prepare(connection: Connection) -> None:

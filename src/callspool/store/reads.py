@@ -11,21 +11,16 @@ from callspool.domain.errors import InvalidInput, NotFound
 from callspool.domain.ids import RecordingId, TenantId, is_recording_id
 from callspool.domain.ports import Page, RecordingFilter, StateCount
 from callspool.domain.recording import HistoryEntry, Recording, State
-from callspool.store import rows
+from callspool.store import rows, statements
 from callspool.store.tables import events, recordings
 
 _R: Final = recordings.c
 _UNFINISHED: Final = (State.QUEUED, State.FETCHING)
 
 
-def of_tenant(tenant_id: TenantId | None) -> Sequence[ColumnElement[bool]]:
-    """Return the condition that a principal's own recordings meet; the operator's are all."""
-    return () if tenant_id is None else (_R.tenant_id == tenant_id,)
-
-
 def get(connection: Connection, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
     """Return it or raise `NotFound`."""
-    row = connection.execute(select(recordings).where(_R.id == recording_id, *of_tenant(tenant_id))).first()
+    row = connection.execute(statements.SELECT, {"the_id": recording_id, "the_tenant": tenant_id}).first()
     if row is None:
         raise NotFound("There is no such recording.")
     return rows.recording(row)
@@ -76,7 +71,7 @@ def count(connection: Connection, tenant_id: TenantId | None) -> Sequence[StateC
     query = (
         # ``updated_at`` is the time of the last move, so the time since which it is in this state.
         select(_R.tenant_id, _R.state, reason.label("reason"), func.count().label("n"), func.min(_R.updated_at))
-        .where(*of_tenant(tenant_id))
+        .where(*(() if tenant_id is None else (_R.tenant_id == tenant_id,)))
         .group_by(_R.tenant_id, _R.state, reason)
         .order_by(_R.tenant_id, _R.state)
     )

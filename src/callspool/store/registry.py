@@ -25,8 +25,8 @@ def probe(connection: Connection) -> None:
 
 def add_tenant(connection: Connection, tenant: Tenant) -> None:
     """Insert it or raise `Conflict`."""
-    fresh = insert_or_ignore(connection, tenants, tenants.c.id).values(rows.tenant_values(tenant))
-    if connection.execute(fresh.returning(tenants.c.id)).first() is None:
+    fresh = insert_or_ignore(tenants)[connection.dialect.name].values(rows.tenant_values(tenant))
+    if connection.execute(fresh).first() is None:
         raise Conflict(f"The tenant {tenant.id!r} exists already.")
 
 
@@ -53,8 +53,8 @@ def all_tenants(connection: Connection) -> Sequence[Tenant]:
 def add_account(connection: Connection, account: Account, envelope: Envelope) -> None:
     """Insert it or raise `Conflict` or `NotFound`."""
     tenant(connection, account.default_tenant)
-    fresh = insert_or_ignore(connection, accounts, accounts.c.id).values(rows.account_values(account, envelope))
-    if connection.execute(fresh.returning(accounts.c.id)).first() is None:
+    fresh = insert_or_ignore(accounts)[connection.dialect.name].values(rows.account_values(account, envelope))
+    if connection.execute(fresh).first() is None:
         raise Conflict(f"The account {account.id!r} exists already.")
 
 
@@ -83,7 +83,7 @@ def add_key(connection: Connection, key: ApiKey) -> None:
     """Insert it or raise `Conflict` or `NotFound`."""
     if key.tenant_id is not None:
         tenant(connection, key.tenant_id)
-    fresh = insert_or_ignore(connection, api_keys).values(
+    fresh = insert_or_ignore(api_keys)[connection.dialect.name].values(
         id=key.id,
         tenant_id=key.tenant_id,
         name=rows.clean(key.name),
@@ -91,7 +91,7 @@ def add_key(connection: Connection, key: ApiKey) -> None:
         created_at=key.created_at,
         revoked_at=key.revoked_at,
     )
-    if connection.execute(fresh.returning(api_keys.c.id)).first() is None:
+    if connection.execute(fresh).first() is None:
         raise Conflict(f"The key {key.id!r} exists already.")
 
 

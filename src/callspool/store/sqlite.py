@@ -16,8 +16,8 @@ from sqlalchemy.pool import QueuePool
 
 from callspool.domain.errors import Misconfigured, StoreUnavailable
 from callspool.store import schema
-from callspool.store.database import Operation, translated
-from callspool.store.writer import Writer, begin_patiently
+from callspool.store.database import Operation, errors_named
+from callspool.store.writer import Writer, patiently
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ PATIENCE: Final = timedelta(seconds=5)
 _READERS: Final = 4
 _MOST_READING: Final = 10_000
 _SHORT_WAIT_MS: Final = 25
-"""See `begin_patiently`."""
+"""See `patiently`."""
 
 
 class SqliteDatabase:
@@ -39,10 +39,11 @@ class SqliteDatabase:
         self._reading = _engine(path, "DEFERRED", _READERS, ["query_only=ON", f"busy_timeout={patience_ms}"])
         self._patience = patience
         try:
-            self._prepare(path)
-        except Exception as error:
+            with errors_named():
+                self._prepare(path)
+        except BaseException:
             self._dispose()
-            raise translated(error) from error
+            raise
         self._writer = Writer(self._writing, patience)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="callspool-store-reader")
         self._reads = 0
@@ -70,11 +71,8 @@ class SqliteDatabase:
         await asyncio.to_thread(self._end)
 
     def _read(self, operation: Operation[T]) -> T:
-        try:
-            with self._reading.connect() as connection, connection.begin():
-                return operation(connection)
-        except Exception as error:
-            raise translated(error) from error
+        with errors_named(), self._reading.connect() as connection, connection.begin():
+            return operation(connection)
 
     def _end(self) -> None:
         self._writer.close()
@@ -90,22 +88,25 @@ class SqliteDatabase:
         # Who called whom is nobody else's business. SQLite gives its other two files the mode of this one.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with self._writing.connect() as connection:
-            self._use_wal(connection)
-            with begin_patiently(connection, self._patience):
-                if not schema.is_current(connection):
-                    schema.migrate(connection)
+            _use_wal(connection, self._patience)
+        with self._reading.connect() as connection, connection.begin():
+            if schema.is_current(connection):
+                return
+        with self._writing.connect() as connection, patiently(connection.begin, self._patience):
+            schema.migrate(connection)
 
-    def _use_wal(self, connection: Connection) -> None:
-        """Switch the file to WAL, where it is not yet: this needs the file for itself for a moment."""
-        raw: Any = connection.connection.driver_connection
-        if raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            return
-        (mode,) = raw.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != "wal":
-            raise Misconfigured(
-                f"SQLite cannot use its write-ahead log here (it stays {mode!r}). "
-                "The data folder must be on a local disk, not on a network share."
-            )
+
+def _use_wal(connection: Connection, patience: timedelta) -> None:
+    """Switch the file to WAL, where it is not yet: this needs the file for itself for a moment."""
+    raw: Any = connection.connection.driver_connection
+    (mode,) = raw.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        (mode,) = patiently(lambda: raw.execute("PRAGMA journal_mode=WAL").fetchone(), patience)
+    if mode != "wal":
+        raise Misconfigured(
+            f"SQLite cannot use its write-ahead log here (it stays {mode!r}). "
+            "The data folder must be on a local disk, not on a network share."
+        )
 
 
 def _engine(path: Path, begin: str, connections: int, pragmas: list[str]) -> Engine:

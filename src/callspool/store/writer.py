@@ -6,9 +6,11 @@ before the COMMIT that makes it durable.
 
 import asyncio
 import queue
+import sqlite3
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -26,6 +28,8 @@ MOST_WAITING: Final = 10_000
 
 _MOST_TOGETHER: Final = 500
 """Writes in one transaction: bounds the time for which other processes are kept out."""
+
+_PAUSE_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,18 @@ class Writer:
     def _write_together(self, first: _Write) -> None:
         writes = [first]
         try:
-            with self._engine.connect() as connection, begin_patiently(connection, self._patience) as transaction:
+            with self._engine.connect() as connection:
+                try:
+                    transaction = patiently(connection.begin, self._patience)
+                except OperationalError:
+                    writes += self._take(MOST_WAITING)  # they waited for the same lock
+                    raise
                 # Taken only now: whoever came while another process wrote is in this transaction too.
                 writes += self._take(_MOST_TOGETHER - 1)
-                outcomes = [_run_one(connection, write.operation) for write in writes]
-                transaction.commit()
+                with transaction:
+                    outcomes = [_run_one(connection, write.operation) for write in writes]
         except Exception as error:
-            if len(writes) == 1:
-                writes += self._take(MOST_WAITING)  # they waited for the same lock
-            outcomes = [_Outcome(error=translated(error))] * len(writes)
+            outcomes = [_Outcome(error=translated(error)) for _ in writes]
         _deliver(list(zip(writes, outcomes, strict=True)))
 
     def _take(self, most: int) -> list[_Write]:
@@ -111,8 +118,8 @@ class Writer:
         return taken
 
 
-def begin_patiently(connection: Connection, patience: timedelta) -> Any:
-    """Begin a transaction, asking for the lock again and again for as long as *patience*.
+def patiently(action: Callable[[], T], patience: timedelta) -> T:
+    """Do what needs a lock of the file, asking for it again and again for as long as *patience*.
 
     SQLite's own waiting sleeps up to 100 ms between two looks, and a busy neighbour leaves gaps much shorter than
     that. So the engine's busy timeout is short, which keeps its looks close together, and the waiting is here.
@@ -120,31 +127,28 @@ def begin_patiently(connection: Connection, patience: timedelta) -> Any:
     until = time.monotonic() + patience.total_seconds()
     while True:
         try:
-            return connection.begin()
-        except OperationalError as error:
-            if not is_locked(error) or time.monotonic() > until:
+            return action()
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if not _is_locked(error) or time.monotonic() > until:
                 raise
+        time.sleep(_PAUSE_S)  # some locks SQLite does not wait for at all
 
 
-def is_locked(error: OperationalError) -> bool:
-    """Say whether another connection holds what we want, so that waiting helps."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (_SQLITE_BUSY, _SQLITE_LOCKED)
-
-
-_SQLITE_BUSY: Final = 5
-_SQLITE_LOCKED: Final = 6
+def _is_locked(error: OperationalError | sqlite3.OperationalError) -> bool:
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _run_one(connection: Connection, operation: Operation[Any]) -> _Outcome:
-    savepoint = connection.begin_nested()
+    raw: Any = connection.connection.driver_connection  # SQLAlchemy's own savepoints cost as much as a write
+    raw.execute("SAVEPOINT one")
     try:
         result = operation(connection)
     except Exception as error:
         # Where SQLite itself took back everything (disk full) this raises, and all of them fail.
-        savepoint.rollback()
+        raw.execute("ROLLBACK TO one")
         return _Outcome(error=translated(error))
-    savepoint.commit()
+    raw.execute("RELEASE one")
     return _Outcome(result)
 
 
