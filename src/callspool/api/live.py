@@ -6,7 +6,7 @@ the last number that it saw and misses nothing. Nobody's reading is held up by a
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -99,7 +99,7 @@ class Live:
                 self._seq = seq
         return self._seq
 
-    async def since(self, tenant_id: TenantId | None, seq: int) -> AsyncIterator[LiveEvent]:
+    async def since(self, tenant_id: TenantId | None, seq: int) -> AsyncGenerator[LiveEvent]:
         """Yield what the log has after *seq*, for a client that comes back."""
         while entries := await self._store.events_after(tenant_id, seq, limit=BATCH):
             for event in await self._views(entries):

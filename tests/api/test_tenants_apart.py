@@ -1,0 +1,127 @@
+"""Nobody learns anything of another tenant: every route, asked by everybody."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from callspool.api.app import shell
+from callspool.domain.recording import Recording
+from tests.api.conftest import Api, new_sid
+
+WHO = ("operator", "acme", "bravo", None)
+
+
+@dataclass(frozen=True)
+class Case:
+    method: str
+    path: str
+    """``{id}`` is replaced by the id of a recording of acme."""
+    own: int
+    """What acme and the operator get."""
+    foreign: int = 404
+    nobody: int = 401
+
+
+CASES = [
+    Case("GET", "/api/recordings", 200, foreign=200),
+    Case("GET", "/api/recordings?tenant=acme", 200),
+    Case("GET", "/api/recordings/{id}", 200),
+    Case("POST", "/api/recordings/{id}/fetch", 200),
+    Case("POST", "/api/recordings/{id}/cancel", 409),
+    Case("POST", "/api/recordings/{id}/retry", 409),
+    Case("POST", "/api/recordings/{id}/playback", 200),
+    Case("GET", "/api/recordings/{id}/audio", 200),
+    Case("HEAD", "/api/recordings/{id}/audio", 200),
+    Case("GET", "/api/tenants", 200, foreign=200),
+]
+ELSEWHERE = {
+    ("GET", "/api/events"),  # test_events.py
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),  # test_operations.py
+    ("POST", "/webhooks/twilio/{account}"),
+    ("POST", "/webhooks/twilio/{account}/{tenant}"),  # test_webhooks.py
+}
+CANARY = "canary"
+
+
+@pytest.fixture
+async def acme_s(api: Api) -> Recording:
+    return await api.ready(data=CANARY.encode() * 100)
+
+
+@pytest.mark.rule("I9", "F20")
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method} {case.path}")
+async def test_each_route_for_each_principal(api: Api, acme_s: Recording, case: Case, who: str | None) -> None:
+    path = case.path.replace("{id}", acme_s.id)
+
+    answer = await api.client.request(case.method, path, headers=api.as_(who))
+
+    expected = {None: case.nobody, "bravo": case.foreign}.get(who, case.own)
+    assert answer.status_code == expected, answer.text
+    if who in (None, "bravo"):
+        for secret in (acme_s.id, acme_s.provider_recording_id, acme_s.kept.sha256, CANARY, "acme"):
+            assert secret not in answer.text.replace(path, "")
+            assert secret not in str(answer.headers)
+
+
+@pytest.mark.rule("I9")
+async def test_foreign_and_unknown_look_the_same(api: Api, acme_s: Recording) -> None:
+    unknown = "rec_" + "0" * 32
+    for case in CASES:
+        if "{id}" in case.path:
+            foreign, missing = [
+                await api.client.request(case.method, case.path.replace("{id}", id_), headers=api.as_("bravo"))
+                for id_ in (acme_s.id, unknown)
+            ]
+            assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content)
+            assert sorted(foreign.headers) == sorted(missing.headers)
+
+
+async def test_no_route_is_forgotten() -> None:
+    declared = {
+        (method.upper(), path) for path, operations in shell().openapi()["paths"].items() for method in operations
+    }
+
+    assert {(case.method, case.path.split("?")[0]) for case in CASES} | ELSEWHERE == declared
+
+
+@pytest.mark.rule("F20", "I9")
+async def test_one_provider_recording_of_two_accounts_is_two(api: Api) -> None:
+    sid = new_sid("RE")
+    assert (await api.webhook(RecordingSid=sid)).status_code == 204
+    assert (await api.webhook("/webhooks/twilio/second/bravo", RecordingSid=sid)).status_code == 204
+
+    recordings = await api.recordings()
+    assert {(recording.account_id, recording.tenant_id) for recording in recordings} == {
+        ("main", "acme"),
+        ("second", "bravo"),
+    }
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer cs_",
+        "Basic Y3M6eA==",
+        "Bearer cs_0000000000000000_" + "A" * 43,
+        "Bearer é",
+        "Bearer " + "x" * 9000,
+    ],
+)
+async def test_other_keys_are_no_keys(api: Api, header: str) -> None:
+    answer = await api.client.get("/api/recordings", headers={"authorization": header.encode()})
+
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_a_revoked_key_opens_nothing(api: Api) -> None:
+    assert (await api.get("/api/recordings", "bravo")).status_code == 200
+    key_id = "key_" + api.keys["bravo"].split("_")[1]
+
+    await api.services.store.revoke_key(key_id)
+
+    assert (await api.get("/api/recordings", "bravo")).status_code == 401
