@@ -1,12 +1,15 @@
 """Playing: ranges, links, and what is said of what cannot be played."""
 
 import asyncio
+import io
+import logging
 import re
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import structlog
 from starlette.types import Message
 
 from callspool.domain.ids import RecordingId, TenantId
@@ -14,6 +17,7 @@ from callspool.domain.reasons import Reason
 from callspool.playback.ranges import Whole
 from callspool.playback.serving import CHUNK, AudioResponse
 from callspool.playback.tokens import Grant, Links
+from callspool.telemetry import configure_logging
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import vault_key
 from tests.api.conftest import AUDIO, Api, until
@@ -152,6 +156,25 @@ async def test_a_link_plays_nothing_else(api: Api) -> None:
     assert renamed.status_code == 403
     assert (await api.client.get(url[:-1] + ("A" if url[-1] != "A" else "Q"))).status_code == 403
     assert (await api.client.get(f"/api/recordings/{recording.id}/audio")).status_code == 401
+
+
+async def test_no_log_line_has_the_link_or_the_key(api: Api) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure_logging(form="json", stream=stream)
+    try:
+        recording = await api.ready()
+        url = (await api.post(f"/api/recordings/{recording.id}/playback")).json()["url"]
+        assert (await api.client.get(url)).status_code == 200
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+
+    assert f"/api/recordings/{recording.id}/audio?token=***" in stream.getvalue()
+    assert url.rsplit(".", 1)[1] not in stream.getvalue()
+    assert api.keys["acme"] not in stream.getvalue()
 
 
 async def test_a_link_is_for_one_attempt(api: Api) -> None:
