@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.postgres",
+    "tests.fixtures.databases",  # after postgres, which it imports
     "tests.fixtures.rules",
     "tests.fixtures.simulator",
     "tests.fixtures.valkey",

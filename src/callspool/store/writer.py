@@ -147,6 +147,7 @@ def _run_one(connection: Connection, operation: Operation[Any]) -> _Outcome:
     except Exception as error:
         # Where SQLite itself took back everything (disk full) this raises, and all of them fail.
         raw.execute("ROLLBACK TO one")
+        raw.execute("RELEASE one")
         return _Outcome(error=translated(error))
     raw.execute("RELEASE one")
     return _Outcome(result)
