@@ -64,6 +64,10 @@ class Producer(Protocol):
         """Set an account's limit; lifting a pause also ends one that a provider's answer caused."""
         ...
 
+    async def epoch(self) -> int:
+        """Return a number that changes when Valkey has lost its data: then limits and jobs are put in again."""
+        ...
+
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
         """Return the figures of the given tenants."""
         ...

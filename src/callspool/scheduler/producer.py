@@ -63,6 +63,10 @@ class ValkeyProducer:
         """End the wait of a new lifetime. Only for one who knows that no worker can hold a lease."""
         await self._functions.call("open")
 
+    async def epoch(self) -> int:
+        """Return the number of this lifetime of Valkey's data."""
+        return int(await self._functions.call("epoch"))
+
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
         """Return the tenants' figures."""
         if not tenants:

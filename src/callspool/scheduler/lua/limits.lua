@@ -1,8 +1,10 @@
 -- set_tenant, set_pool: limits; in force on the next decision. open: end the wait of a new lifetime at once.
+-- epoch: which lifetime is this?
 --
 -- set_tenant  ARGV tenant, slots, weight, paused ('0' | '1')
 -- set_pool    ARGV pool, limit, paused
 -- open        no ARGV: the caller knows that no worker can hold a lease
+-- epoch       no ARGV; Reply its number, which changes when the data was lost
 -- Reply       'ok'
 -- Repeat      the same
 local function set_tenant(keys, argv)
@@ -37,3 +39,6 @@ local function open(keys)
   return 'ok'
 end
 redis.register_function('callspool_1_open', open)
+
+local function epoch(keys) return started_ms(keys[1], now_ms()) end
+redis.register_function('callspool_1_epoch', epoch)

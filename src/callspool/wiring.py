@@ -1,0 +1,189 @@
+"""Puts the parts together. The only place that names implementations."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+
+from fastapi import FastAPI
+
+from callspool.api.app import create_app
+from callspool.api.services import Services
+from callspool.audio.probe import SubprocessProber
+from callspool.domain.errors import Misconfigured
+from callspool.domain.ids import TenantId
+from callspool.domain.keys import KEY_RANDOMNESS, new_key
+from callspool.domain.ports import Clock, Provider, Store, Vault
+from callspool.domain.tenant import ApiKey
+from callspool.fetch.outcome import Outcome
+from callspool.fetch.worker import Worker
+from callspool.providers.twilio import Twilio
+from callspool.reconcile.reconciler import Reconciler
+from callspool.scheduler import embedded
+from callspool.scheduler.bulletin import ValkeyBulletin
+from callspool.scheduler.connection import Functions
+from callspool.scheduler.consumer import ValkeyConsumer
+from callspool.scheduler.producer import ValkeyProducer
+from callspool.settings import Settings
+from callspool.store import connect
+from callspool.telemetry import Metrics
+from callspool.vault.disk import DiskVault
+
+_SECRET_BYTES = 32
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """Return it, aware, UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every command needs, open."""
+
+    settings: Settings
+    clock: Clock
+    secret_key: bytes = field(repr=False)
+    store: Store
+    functions: Functions
+    producer: ValkeyProducer
+    bulletin: ValkeyBulletin
+    vault: Vault
+    providers: Mapping[str, Provider]
+
+
+def valkey_folder(settings: Settings) -> Path:
+    """Return where the embedded Valkey keeps its data."""
+    return settings.data / "valkey"
+
+
+def valkey_url(settings: Settings) -> str:
+    """Return the address of Valkey: the one that is set, else the embedded one's."""
+    return settings.valkey_url or embedded.url(valkey_folder(settings))
+
+
+def database_url(settings: Settings) -> str:
+    """Return the address of the store."""
+    return settings.database_url or f"sqlite:///{settings.data.absolute()}/callspool.db"
+
+
+def secret_key(settings: Settings) -> bytes:
+    """Read the secret key; in a new data folder, make it. Raises `Misconfigured` where it cannot be read."""
+    path = settings.secret_key_file or settings.data / "secret.key"
+    if not path.exists() and settings.secret_key_file is None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        _make_secret(path)
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"The secret key {path} cannot be read: {error}.") from None
+    if len(key) != _SECRET_BYTES:
+        raise Misconfigured(f"The secret key {path} must be {_SECRET_BYTES} bytes in hex; it has {len(key)}.")
+    return key
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new key whole or not at all; where two processes race, the first one's stays."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_SECRET_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Open store and vault and prepare the connections to Valkey, which need not answer yet."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    clock, key = SystemClock(), secret_key(settings)
+    async with AsyncExitStack() as stack:
+        store = await connect(database_url(settings), clock=clock, secret_key=key)
+        stack.push_async_callback(store.close)
+        functions = Functions(valkey_url(settings), settings.shard)
+        stack.push_async_callback(functions.close)
+        twilio = Twilio(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
+        stack.push_async_callback(twilio.close)
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            secret_key=key,
+            store=store,
+            functions=functions,
+            producer=ValkeyProducer(functions, dedup_window=settings.dedup_window),
+            bulletin=ValkeyBulletin(functions),
+            vault=DiskVault(settings.vault),
+            providers={"twilio": twilio},
+        )
+
+
+def make_app(parts: Parts, metrics: Metrics) -> FastAPI:
+    """Return the HTTP application."""
+    services = Services(
+        settings=parts.settings,
+        store=parts.store,
+        producer=parts.producer,
+        bulletin=parts.bulletin,
+        vault=parts.vault,
+        providers=parts.providers,
+        clock=parts.clock,
+        secret_key=parts.secret_key,
+    )
+    return create_app(services, metrics=metrics)
+
+
+def make_reconciler(parts: Parts) -> Reconciler:
+    """Return what keeps the scheduler equal to the store."""
+    return Reconciler(store=parts.store, producer=parts.producer, clock=parts.clock, settings=parts.settings)
+
+
+@asynccontextmanager
+async def open_worker(parts: Parts, worker_id: str, observe: Callable[[Outcome], None]) -> AsyncIterator[Worker]:
+    """Return a worker; what it holds is let go at the end."""
+    settings = parts.settings
+    async with AsyncExitStack() as stack:
+        prober = SubprocessProber()
+        stack.push_async_callback(prober.close)
+        consumer = ValkeyConsumer(valkey_url(settings), worker_id=worker_id, lease=settings.lease, shard=settings.shard)
+        stack.push_async_callback(consumer.close)
+        yield Worker(
+            worker_id=worker_id,
+            store=parts.store,
+            consumer=consumer,
+            bulletin=parts.bulletin,
+            provider_of=parts.providers,
+            vault=parts.vault,
+            prober=prober,
+            clock=parts.clock,
+            settings=settings,
+            spool=settings.spool,
+            random=SystemRandom(),
+            observe=observe,
+        )
+
+
+async def add_key(parts: Parts, tenant_id: TenantId | None, name: str) -> tuple[ApiKey, str]:
+    """Make an API key; its text is returned once and kept nowhere."""
+    key, text = new_key(tenant_id, name, now=parts.clock.now(), randomness=secrets.token_bytes(KEY_RANDOMNESS))
+    await parts.store.add_key(key)
+    return key, text
+
+
+def with_port(settings: Settings, port: int) -> Settings:
+    """Return the settings for the port that is really listened on, if the public URL is the default one."""
+    is_default = settings.public_url == Settings.model_fields["public_url"].default
+    public = f"http://{settings.host}:{port}" if is_default else settings.public_url
+    return settings.model_copy(update={"port": port, "public_url": public})
