@@ -110,6 +110,14 @@ class Settings(BaseSettings):
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             raise Misconfigured(f"{name}: {first['msg']} (it is {first['input']!r}).") from None
 
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that give another process these very settings."""
+        values = self.model_dump(exclude_none=True)
+        return {
+            PREFIX + name.upper(): str(value.total_seconds() if isinstance(value, timedelta) else value)
+            for name, value in values.items()
+        } | {PREFIX + "DATA": str(self.data.absolute())}
+
     @property
     def spool(self) -> Path:
         """The folder of downloads under way."""

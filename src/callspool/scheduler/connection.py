@@ -3,7 +3,10 @@
 import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from importlib.resources import files
+from time import monotonic
 from typing import Any
 
 import valkey
@@ -43,6 +46,16 @@ def is_missing(error: valkey.ResponseError) -> bool:
     return "function not found" in str(error).lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an operator wants to know of a server."""
+
+    version: str
+    append_only: bool
+    eviction: str
+    round_trip: timedelta
+
+
 class Functions:
     """Calls the functions of one shard. Make one for each process; close it."""
 
@@ -63,6 +76,16 @@ class Functions:
 
     async def _call(self, name: str, args: Sequence[str | int | float]) -> Any:
         return await self.client.execute_command("FCALL", f"{LIBRARY}_{name}", 1, self.keys.prefix, *args)
+
+    async def health(self) -> Health:
+        """Ask the server how it is set up. Raises `SchedulerUnavailable`."""
+        with unavailable():
+            before = monotonic()
+            await self.client.ping()
+            took = timedelta(seconds=monotonic() - before)
+            info = await self.client.info()
+        version = str(info.get("valkey_version") or info.get("redis_version"))
+        return Health(version, bool(info.get("aof_enabled")), str(info.get("maxmemory_policy")), took)
 
     async def close(self) -> None:
         """Close the connections."""

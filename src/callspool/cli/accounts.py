@@ -1,0 +1,136 @@
+"""``callspool accounts``: provider credentials."""
+
+import re
+import sys
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from callspool.cli.console import err, masked, out, print_json, print_table
+from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.tenants import checked_name
+from callspool.domain.errors import InvalidInput, SchedulerUnavailable
+from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.tenant import Account
+from callspool.settings import Settings
+from callspool.wiring import Parts
+
+app = typer.Typer(help="Accounts: provider credentials and their limits.", no_args_is_help=True)
+
+_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
+
+Token = Annotated[
+    str | None,
+    typer.Option(
+        help="Auth token. Better not on the command line: leave it out and type it, or pipe it in.",
+        envvar="TWILIO_AUTH_TOKEN",
+        show_envvar=True,
+    ),
+]
+Limit = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once over all its tenants.")]
+
+
+def webhook_url(settings: Settings, account: str) -> str:
+    """Return what to enter at the provider."""
+    return f"{settings.public_url.rstrip('/')}/webhooks/twilio/{account}"
+
+
+def _token(given: str | None) -> str:
+    token = given
+    if token is None:
+        token = typer.prompt("Auth token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    token = str(token).strip()
+    if not token:
+        raise InvalidInput("token", "The auth token is empty. Pipe it in, or set TWILIO_AUTH_TOKEN.")
+    return token
+
+
+async def push(parts: Parts, account: Account) -> None:
+    """Let a limit take effect at once; without Valkey, at the next start or reconciliation."""
+    try:
+        await parts.producer.set_pool(account.id, limit=account.limit, paused=account.paused)
+    except SchedulerUnavailable:
+        err.print("Saved. Valkey is not running now; the limits take effect when it is.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Its id, as it stands in the webhook's address.")],
+    sid: Annotated[str, typer.Option(help="The account SID: AC and 32 hex digits.")],
+    tenant: Annotated[str, typer.Option(help="The tenant whose recordings these are by default.")],
+    token: Token = None,
+    limit: Limit = None,
+    base_url: Annotated[str, typer.Option(help="The provider's address.")] = "https://api.twilio.com",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Add a Twilio account."""
+    settings = read_settings(data)
+    checked_name("account", name)
+    if not _ACCOUNT_SID.fullmatch(sid):
+        raise InvalidInput("sid", f"'{sid}' is not an account SID: AC and 32 lower-case hex digits.")
+    if not base_url.startswith(("https://", "http://")):
+        raise InvalidInput("base-url", f"'{base_url}' is not an address: begin with https://.")
+    account = Account(AccountId(name), "twilio", TenantId(tenant), sid, _token(token), base_url=base_url)
+    account = replace(account, limit=account.limit if limit is None else limit)
+
+    async def work(parts: Parts) -> None:
+        await parts.store.add_account(account)
+        await push(parts, account)
+
+    run(settings, work)
+    url = webhook_url(settings, name)
+    if json:
+        print_json({**masked(asdict(account)), "webhook_url": url})
+        return
+    out.print(f"Account {name} added. Set this as the recording status callback at Twilio:\n  {url}")
+    out.print("with the events in-progress, completed and absent.")
+
+
+@app.command("list")
+def list_(data: Data = None, json: Json = False) -> None:
+    """List the accounts, without their secrets."""
+    settings = read_settings(data)
+    accounts = run(settings, lambda parts: parts.store.accounts())
+    if json:
+        print_json([{**masked(asdict(one)), "webhook_url": webhook_url(settings, one.id)} for one in accounts])
+        return
+    columns = ("account", "provider", "sid", "default tenant", "limit", "paused", "webhook")
+    rows = [
+        (
+            *(one.id, one.provider, one.account_sid, one.default_tenant, one.limit, "yes" if one.paused else "no"),
+            webhook_url(settings, one.id),
+        )
+        for one in accounts
+    ]
+    print_table("Accounts", columns, rows) if rows else out.print("No accounts yet: callspool accounts add NAME …")
+
+
+@app.command("set")
+def set_(
+    name: Annotated[str, typer.Argument()],
+    token: Token = None,
+    limit: Limit = None,
+    pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Change an account. The old token stays valid in signatures until the next change."""
+
+    async def work(parts: Parts) -> Account:
+        account = await parts.store.account(AccountId(name))
+        changed = replace(
+            account,
+            auth_token=token or account.auth_token,
+            previous_auth_token=account.auth_token if token else account.previous_auth_token,
+            limit=account.limit if limit is None else limit,
+            paused=account.paused if pause is None else pause,
+        )
+        await parts.store.set_account(changed)
+        await push(parts, changed)
+        return changed
+
+    account = run(read_settings(data), work)
+    state = "paused" if account.paused else f"limit {account.limit}"
+    print_json(masked(asdict(account))) if json else out.print(f"Account {name}: {state}.")

@@ -1,0 +1,51 @@
+"""What the command line prints: results to standard output, everything else to standard error."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from callspool.domain.errors import CallspoolError, NotFound, Unavailable
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on one line."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; figures to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        figures = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(column, justify="right" if figures else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+    out.print(table)
+
+
+def explain(error: CallspoolError) -> None:
+    """Say on one line what was wrong, and what to do where the message does not."""
+    hint = ""
+    if isinstance(error, Unavailable):
+        hint = " Is 'callspool up' running on this data folder? 'callspool doctor' tells more."
+    elif isinstance(error, NotFound) and not str(error):
+        hint = " No such thing."
+    err.print(f"[bold red]callspool:[/] {_plain(str(error) + hint)}")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def masked(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *mapping* without what must not be shown."""
+    hidden = {"auth_token", "previous_auth_token", "api_secret", "secret_sha256"}
+    return {name: value for name, value in mapping.items() if name not in hidden}

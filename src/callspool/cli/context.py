@@ -1,0 +1,39 @@
+"""What every command shares: its settings, and a way to run asynchronous work on open parts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from callspool.settings import Settings
+from callspool.telemetry import configure_logging
+from callspool.wiring import Parts, open_parts
+
+T = TypeVar("T")
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data folder. Also CALLSPOOL_DATA.", show_default="callspool-data"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def read_settings(data: Path | None, **given: object) -> Settings:
+    """Read the settings, with the command's own options on top, and set up the log."""
+    if data is not None:
+        given["data"] = data
+    settings = Settings.read(None, **given)
+    configure_logging(level=settings.log_level, form=settings.log_format)
+    return settings
+
+
+def run(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:
+    """Open the parts, do the work, close them."""
+
+    async def opened() -> T:
+        async with open_parts(settings) as parts:
+            return await work(parts)
+
+    return asyncio.run(opened())

@@ -1,0 +1,5 @@
+"""``callspool demo``."""
+
+
+def demo() -> None:
+    """Run the main job."""

@@ -1,0 +1,79 @@
+"""``callspool fetch`` and ``retry``: one recording, now."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from callspool.cli.console import err, out, print_json
+from callspool.cli.context import Data, Json, read_settings, run
+from callspool.domain.errors import Conflict, InvalidInput, SchedulerUnavailable
+from callspool.domain.ids import RecordingId, is_recording_id
+from callspool.domain.job import Job, Lane
+from callspool.domain.reasons import POLICIES
+from callspool.domain.recording import FINAL, Recording, State
+from callspool.wiring import Parts
+
+Id = Annotated[str, typer.Argument(metavar="RECORDING", help="rec_ and 32 hex digits.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Stay until it is ready or has failed.")]
+
+
+def fetch(recording: Id, wait: Wait = False, data: Data = None, json: Json = False) -> None:
+    """Fetch a recording before all others, joining what already runs."""
+    recording_id = _checked(recording)
+
+    async def work(parts: Parts) -> Recording:
+        found = await parts.store.hasten(None, recording_id)
+        if found.state in {State.FAILED, State.CANCELLED}:
+            raise Conflict(f"{recording} is {found.state}: callspool retry {recording}")
+        if found.state is State.QUEUED:
+            await parts.producer.promote(_job(found))
+        return await _follow(parts, found) if wait else found
+
+    _show(run(read_settings(data), work), json=json)
+
+
+def retry(recording: Id, wait: Wait = False, data: Data = None, json: Json = False) -> None:
+    """Try a failed or cancelled recording again, with fresh attempts."""
+    recording_id = _checked(recording)
+
+    async def work(parts: Parts) -> Recording:
+        found = await parts.store.retry(None, recording_id, actor="cli")
+        try:
+            await parts.producer.submit(_job(found))
+        except SchedulerUnavailable:
+            err.print("Saved as queued. Valkey is not running now; it is fetched when it is.")
+        await parts.bulletin.ring()
+        return await _follow(parts, found) if wait else found
+
+    _show(run(read_settings(data), work), json=json)
+
+
+def _checked(text: str) -> RecordingId:
+    if not is_recording_id(text):
+        raise InvalidInput("recording", f"'{text}' is not a recording's id: rec_ and 32 lower-case hex digits.")
+    return RecordingId(text)
+
+
+def _job(recording: Recording) -> Job:
+    return Job(recording.id, recording.account_id, recording.tenant_id, Lane.INTERACTIVE)
+
+
+async def _follow(parts: Parts, recording: Recording) -> Recording:
+    with err.status(f"{recording.id}: {recording.state}") as line:
+        async for _ in parts.bulletin.listen():
+            recording = await parts.store.get(None, recording.id)
+            line.update(f"{recording.id}: {recording.state}")
+            if recording.state in FINAL:
+                break
+    return recording
+
+
+def _show(recording: Recording, *, json: bool) -> None:
+    sentence = POLICIES[recording.reason].sentence if recording.reason else None
+    if json:
+        print_json({**asdict(recording), "sentence": sentence})
+    else:
+        out.print(f"{recording.id}: {recording.state}" + (f" ({recording.reason}) {sentence}" if sentence else ""))
+    if recording.state is State.FAILED:
+        raise typer.Exit(1)

@@ -1,0 +1,42 @@
+"""``callspool serve``: webhooks, API and page, without a worker."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from callspool.cli.console import out
+from callspool.cli.context import Data, read_settings
+from callspool.cli.serving import Server, listen, stop_on_signals
+from callspool.telemetry import Metrics
+from callspool.wiring import make_app, make_reconciler, open_parts, with_port
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on. 0: any.")] = None,
+    data: Data = None,
+) -> None:
+    """Answer webhooks, the API and the page. Workers run beside it: callspool worker."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = read_settings(data, **given)
+    taken = listen(settings.host, settings.port)
+    settings = with_port(settings, taken.getsockname()[1])
+
+    async def work() -> None:
+        async with open_parts(settings) as parts:
+            stop = asyncio.Event()
+            stop_on_signals(stop)
+            app = make_app(parts, Metrics())
+            server, reconciler = Server(app), make_reconciler(parts)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(server.serve([taken]))
+                group.create_task(reconciler.run())
+                await server.ready.wait()
+                out.print(f"callspool answers on {settings.public_url}")
+                await stop.wait()
+                app.state.live.close()
+                reconciler.stop()
+                server.stop()
+
+    asyncio.run(work())

@@ -1,0 +1,58 @@
+"""Runs the HTTP server in this process until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from fastapi import FastAPI
+
+from callspool.domain.errors import Misconfigured
+
+_GRACE_S = 3
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is started. Raises `Misconfigured` where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise Misconfigured(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Stop what uses it, or choose another with --port."
+        ) from None
+    return taken
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: who starts it decides when it stops."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S))
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    def stop(self) -> None:
+        """Answer what is being answered, then end."""
+        self.should_exit = True
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set *stop* on SIGTERM and Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

@@ -1,0 +1,82 @@
+"""``callspool worker``: claims jobs and fetches recordings."""
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from prometheus_client import start_http_server
+
+from callspool.cli.context import Data, read_settings
+from callspool.cli.serving import stop_on_signals
+from callspool.fetch.outcome import Outcome
+from callspool.telemetry import Metrics
+from callspool.wiring import open_parts, open_worker
+
+
+def worker(
+    concurrency: Annotated[int | None, typer.Option(min=1, max=1024, help="Most downloads at once.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics there, on loopback.")] = None,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+    data: Data = None,
+) -> None:
+    """Fetch recordings until SIGTERM, then finish or hand back what is running."""
+    settings = read_settings(data, **({"concurrency": concurrency} if concurrency else {}))
+    # Names of workers are unique for ever: a restarted one must not be taken for its predecessor.
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    metrics = Metrics()
+    if metrics_port is not None:
+        start_http_server(metrics_port, "127.0.0.1", metrics.registry)
+
+    async def work() -> None:
+        async with open_parts(settings) as parts:
+            stop = asyncio.Event()
+            stop_on_signals(stop)
+            if child:
+                await _stop_with_parent(stop)
+            async with open_worker(parts, worker_id, _report if child else _observe(metrics)) as one:
+                running = asyncio.create_task(one.run())
+                stopping = asyncio.create_task(stop.wait())
+                await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+                one.drain()
+                await running
+
+    asyncio.run(work())
+
+
+def observe(metrics: Metrics, outcome: Outcome) -> None:
+    """Count a fetch."""
+    metrics.observe_fetch(
+        tenant=outcome.tenant_id,
+        outcome=outcome.state,
+        reason=outcome.reason,
+        size=outcome.bytes,
+        time_to_ready_s=outcome.time_to_ready_s,
+    )
+
+
+def _observe(metrics: Metrics) -> Callable[[Outcome], None]:
+    return lambda outcome: observe(metrics, outcome)
+
+
+def _report(outcome: Outcome) -> None:
+    """Tell the parent, which serves the metrics."""
+    sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    sys.stdout.flush()
+
+
+async def _stop_with_parent(stop: asyncio.Event) -> None:
+    """The parent holds the other end of our standard input: it closes when the parent dies, however it dies."""
+
+    class Watch(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            stop.set()
+
+    await asyncio.get_running_loop().connect_read_pipe(Watch, sys.stdin)
