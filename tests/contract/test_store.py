@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callspool.domain.backoff import LOST_LIMIT
-from callspool.domain.errors import Conflict, NotFound
+from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId, RecordingId, TenantId, is_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded, Store
 from callspool.domain.reasons import Budget, Reason
@@ -188,6 +188,12 @@ async def test_text_that_postgresql_cannot_hold_is_made_fit(store: Store) -> Non
     assert row.source == "a\ufffdb?"
     assert deferred is not None
     assert deferred.detail == "\ufffd<html>"
+
+
+@pytest.mark.parametrize("unfit", [{"channels": 10**30}, {"started_at": NOW.replace(tzinfo=None)}])
+async def test_value_that_no_database_can_hold_is_refused(store: Store, unfit: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        await store.record(notice(**unfit), actor="webhook")
 
 
 # --- claims and fences -------------------------------------------------------------------------------

@@ -6,15 +6,18 @@ An operation is a function of a SQLAlchemy connection. It is written once and ru
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
 
 from callspool.domain.errors import CallspoolError, InvalidInput, StoreUnavailable
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
+
+_DATA: Final = "22"
+"""PostgreSQL's class of errors in what was given."""
 
 
 class Database(Protocol):
@@ -47,23 +50,33 @@ def translated(error: Exception) -> Exception:
 
     Statements and their parameters stay out of the message: they may hold credentials.
     """
+    cause = driver_error(error)
+    said = f"{type(cause).__name__}: {cause}"
     named: Exception
     match error:
         case CallspoolError():
             return error
-        case DataError():
-            named = InvalidInput("value", f"The database cannot hold a value that was given ({_said(error)}).")
         case IntegrityError() | ProgrammingError():
-            named = CallspoolError(f"The database refused a statement of callspool; please report it ({_said(error)}).")
+            named = CallspoolError(f"The database refused a statement of callspool; please report it ({said}).")
+        case StatementError() if isinstance(cause, ValueError) or sqlstate(error).startswith(_DATA):
+            named = InvalidInput("value", f"The database cannot hold a value that was given ({said}).")
+        case OverflowError():
+            named = InvalidInput("value", "A number that was given is too large for the database.")
         case SQLAlchemyError() | sqlite3.Error() | OSError():
-            named = StoreUnavailable(f"The database does not answer ({_said(error)}). Ask again later.")
+            named = StoreUnavailable(f"The database does not answer ({said}). Ask again later.")
         case _:
             return error
     named.__cause__ = error
     return named
 
 
-def _said(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    text = "" if isinstance(cause, SQLAlchemyError) else str(cause)
-    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+def driver_error(error: Exception) -> BaseException:
+    """Return what the driver itself raised, below SQLAlchemy's wrapping."""
+    if isinstance(error, StatementError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error
+
+
+def sqlstate(error: Exception) -> str:
+    """Return PostgreSQL's code of an error, or an empty string."""
+    return getattr(driver_error(error), "sqlstate", None) or ""

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-import asyncpg
 from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from callspool.domain.errors import CallspoolError, Misconfigured, StoreUnavailable
+from callspool.domain.errors import Misconfigured
 from callspool.store import schema
-from callspool.store.database import Operation, errors_named
+from callspool.store.database import Operation, driver_error, errors_named, sqlstate
 
 T = TypeVar("T")
 
@@ -21,7 +20,8 @@ PATIENCE: Final = timedelta(seconds=10)
 _CONNECTIONS: Final = 10
 _TRIES: Final = 3
 _SCHEMA_LOCK: Final = 0x63735F73
-_REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+_REFUSED: Final = ("28", "3D000")
+"""The user or the password is wrong; there is no such database."""
 _ASK_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the transaction was taken back whole, and running it again is right."""
 
@@ -66,18 +66,12 @@ async def _run(begin: Callable[[], Any], operation: Operation[T]) -> T:
                 async with begin() as connection:
                     return await connection.run_sync(operation)
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _ASK_AGAIN or tries == _TRIES:
+                if sqlstate(error).startswith(_REFUSED):
+                    cause = driver_error(error)
+                    raise Misconfigured(f"PostgreSQL says: {cause}. Check CALLSPOOL_DATABASE_URL.") from error
+                if sqlstate(error) not in _ASK_AGAIN or tries == _TRIES:
                     raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                # While it connects SQLAlchemy lets the driver's own errors through.
-                raise _not_connected(error) from error
         tries += 1
-
-
-def _not_connected(error: Exception) -> CallspoolError:
-    if isinstance(error, _REFUSED):
-        return Misconfigured(f"PostgreSQL refuses the connection: {error}. Check CALLSPOOL_DATABASE_URL.")
-    return StoreUnavailable(f"PostgreSQL cannot be connected to ({error}). Ask again later.")
 
 
 def _prepare(connection: Connection) -> None:
