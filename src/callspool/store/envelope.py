@@ -41,10 +41,11 @@ class Envelope:
 
     def open(self, sealed: bytes, *, table: str, row: str, field: str) -> str:
         """Return the text, or raise `Misconfigured`: another key sealed it, or it was altered or moved."""
-        version, nonce, text = sealed[0], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        version, nonce, text = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, text, _place(table, row, field, version)).decode()
-        except InvalidTag:
+            place = _place(table, row, field, int.from_bytes(version, "big"))
+            return self._cipher.decrypt(nonce, text, place).decode()
+        except (InvalidTag, ValueError):
             raise Misconfigured(
                 f"The {field} of {row!r} in {table} does not open with this secret key. "
                 "Start with the secret key file that the database was made with (CALLSPOOL_SECRET_KEY_FILE), "
