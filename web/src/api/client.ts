@@ -1,0 +1,159 @@
+/**
+ * The one place that speaks to the server. It holds the key, turns every failure into a `Problem`, and never
+ * asks twice by itself: who wants a second try decides that where it is seen.
+ */
+
+import { type Frame, FrameReader } from "./frames.js";
+import { Problem } from "./problem.js";
+import type { Runtime } from "./runtime.js";
+import type { components } from "./schema.js";
+
+type Schemas = components["schemas"];
+export type State = Schemas["State"];
+export type Recording = Schemas["RecordingView"];
+export type RecordingPage = Schemas["RecordingPage"];
+export type FetchAnswer = Schemas["FetchAnswer"];
+export type Playback = Schemas["Playback"];
+export type LiveEvent = Schemas["LiveEvent"];
+export type Tenant = Schemas["TenantView"];
+
+export interface RecordingQuery {
+  states?: readonly State[];
+  cursor?: string | null;
+  limit?: number;
+}
+
+/** What the server really sends under a playback link. */
+export type Sound = { kind: "audio"; type: string } | { kind: "link_void" } | { kind: "not_audio"; type: string };
+
+const REQUEST_MS = 20_000;
+const OPEN_MS = 6_000;
+/** The server gives a sign of life every 15 s. */
+const SILENCE_MS = 45_000;
+
+export class Client {
+  constructor(
+    private readonly key: string,
+    private readonly runtime: Runtime,
+    private readonly base: string = "",
+  ) {}
+
+  recordings(query: RecordingQuery, signal?: AbortSignal): Promise<RecordingPage> {
+    const params = new URLSearchParams({ limit: String(query.limit ?? 50) });
+    for (const state of query.states ?? []) params.append("state", state);
+    if (query.cursor) params.set("cursor", query.cursor);
+    return this.#json<RecordingPage>("GET", `/api/recordings?${params}`, signal);
+  }
+
+  recording(id: string, signal?: AbortSignal): Promise<Recording> {
+    return this.#json<Recording>("GET", `/api/recordings/${encodeURIComponent(id)}`, signal);
+  }
+
+  async tenants(signal?: AbortSignal): Promise<Tenant[]> {
+    return (await this.#json<Schemas["TenantList"]>("GET", "/api/tenants", signal)).tenants;
+  }
+
+  /** Asks to hear a recording soon: its job goes before the archive's. */
+  hasten(id: string): Promise<FetchAnswer> {
+    return this.#json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/fetch`);
+  }
+
+  retry(id: string): Promise<FetchAnswer> {
+    return this.#json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/retry`);
+  }
+
+  cancel(id: string): Promise<Recording> {
+    return this.#json<Recording>("POST", `/api/recordings/${encodeURIComponent(id)}/cancel`);
+  }
+
+  /** Returns a link that an `<audio>` element can play without a key, for a short time. */
+  async playback(id: string): Promise<Playback> {
+    const playback = await this.#json<Playback>("POST", `/api/recordings/${encodeURIComponent(id)}/playback`);
+    return { ...playback, url: this.base + playback.url };
+  }
+
+  /** Looks at what a link gives: an `<audio>` element cannot tell why it failed. */
+  async inspect(url: string): Promise<Sound> {
+    const response = await this.#send(url, { headers: { Range: "bytes=0-0" }, cache: "no-store" });
+    if (!response.ok) {
+      const problem = await Problem.of(response, this.runtime.now());
+      if (problem.code === "link_expired" || problem.code === "bad_link") return { kind: "link_void" };
+      throw problem;
+    }
+    void response.body?.cancel().catch(() => undefined);
+    const type = (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() || "nothing named";
+    return type.startsWith("audio/") ? { kind: "audio", type } : { kind: "not_audio", type };
+  }
+
+  /**
+   * Opens the stream of events after the one with that id. It resolves when the server has begun to answer.
+   * The frames end when the server ends them or falls silent.
+   */
+  async events(after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Frame, void>> {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.key}`, Accept: "text/event-stream" };
+    if (after !== null) headers["Last-Event-ID"] = after;
+    const opening = this.runtime.fetch(`${this.base}/api/events`, { headers, signal: either, cache: "no-store" });
+    const response = await this.#within(OPEN_MS, opening, stop);
+    if (!response.ok) throw await Problem.of(response, this.runtime.now());
+    if (!(response.headers.get("content-type") ?? "").startsWith("text/event-stream") || !response.body) {
+      stop.abort();
+      throw new Problem("unexpected", "The server did not send events. A proxy may stand in between.", response.status);
+    }
+    return this.#frames(response.body.getReader(), stop);
+  }
+
+  async *#frames(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    stop: AbortController,
+  ): AsyncGenerator<Frame, void> {
+    const decoder = new TextDecoder();
+    const frames = new FrameReader();
+    try {
+      for (;;) {
+        const { done, value } = await this.#within(SILENCE_MS, reader.read(), stop);
+        if (done) return;
+        yield* frames.push(decoder.decode(value, { stream: true }));
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async #json<T>(method: "GET" | "POST", path: string, signal?: AbortSignal): Promise<T> {
+    const headers = { Authorization: `Bearer ${this.key}`, Accept: "application/json" };
+    const response = await this.#send(this.base + path, { method, headers, cache: "no-store" }, signal);
+    if (!response.ok) throw await Problem.of(response, this.runtime.now());
+    if (!(response.headers.get("content-type") ?? "").startsWith("application/json")) {
+      throw new Problem("unexpected", "The server did not send what was asked for. Reload the page.", response.status);
+    }
+    return (await response.json()) as T;
+  }
+
+  async #send(url: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
+    const limit = AbortSignal.timeout(REQUEST_MS);
+    try {
+      return await this.runtime.fetch(url, { ...init, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw Problem.from(error);
+    }
+  }
+
+  /** Waits for `promise`, but not for ever. */
+  async #within<T>(ms: number, promise: Promise<T>, stop: AbortController): Promise<T> {
+    const timer = new AbortController();
+    const limit = this.runtime.wait(ms, timer.signal).then(() => {
+      stop.abort();
+      throw new Problem("unreachable", "The server fell silent.", 0);
+    });
+    limit.catch(() => undefined);
+    try {
+      return await Promise.race([promise, limit]);
+    } finally {
+      timer.abort();
+      promise.catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * How things are said: states, durations and times, the same in every element.
+ */
+
+import type { Recording, State } from "../api/client.js";
+
+export const STATE_WORDS: Readonly<Record<State, string>> = {
+  announced: "Announced",
+  queued: "Queued",
+  fetching: "Fetching",
+  ready: "Ready",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  absent: "Absent",
+  purged: "Purged",
+};
+
+/** Says what the state means for a person who wants to listen. */
+export function explain(recording: Pick<Recording, "state" | "sentence" | "not_before">): string {
+  switch (recording.state) {
+    case "announced":
+      return "The call is still being recorded. It is fetched when the provider has finished.";
+    case "queued":
+      if (recording.sentence === null) return "It waits for its turn. It can be played here when it has come.";
+      if (recording.not_before === null) return recording.sentence;
+      return `${recording.sentence} Next try at ${timeOfDay(recording.not_before)}.`;
+    case "fetching":
+      return "It is on its way from the provider.";
+    case "ready":
+      return "";
+    case "failed":
+      return recording.sentence ?? "It could not be fetched. Retry; if it stays so, read the log.";
+    case "cancelled":
+      return "A person stopped this recording. It can be started again.";
+    case "absent":
+      return "The provider says that nothing was recorded. It will not come.";
+    case "purged":
+      return "The recording was deleted here. Only its record is left.";
+  }
+}
+
+/** Returns `1:05` or `1:01:05`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number) => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Returns a duration for a screen reader: `1 minute 5 seconds`. */
+export function spokenDuration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const units: [number, string][] = [
+    [Math.floor(whole / 3600), "hour"],
+    [Math.floor(whole / 60) % 60, "minute"],
+    [whole % 60, "second"],
+  ];
+  const said = units.filter(([n]) => n > 0).map(([n, unit]) => `${n} ${unit}${n === 1 ? "" : "s"}`);
+  return said.join(" ") || "0 seconds";
+}
+
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** Returns a date and a time in the reader's own zone and language. */
+export function dayAndTime(iso: string): string {
+  return DAY.format(new Date(iso));
+}
+
+export function timeOfDay(iso: string): string {
+  return TIME.format(new Date(iso));
+}
+
+/** When the call was, as far as is known. */
+export function moment(recording: Pick<Recording, "started_at" | "created_at">): string {
+  return recording.started_at ?? recording.created_at;
+}

@@ -1,0 +1,3 @@
+/** Loads the page. */
+
+import "./pages/recordings-page.js";

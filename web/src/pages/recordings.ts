@@ -1,0 +1,172 @@
+/**
+ * What the recordings page knows and does, without its looks: the list under a filter, the tenants, the live
+ * feed. It tells its holder when something changed.
+ */
+
+import { RecordingBook } from "../api/book.js";
+import type { Client, LiveEvent, Recording, State, Tenant } from "../api/client.js";
+import { type Connection, type Listener, follow } from "../api/feed.js";
+import { Problem } from "../api/problem.js";
+import type { Runtime } from "../api/runtime.js";
+import type { Known } from "./playback.js";
+
+const PAGE = 50;
+/** Rows a page may hold before it begins anew: a tab may stay open for weeks. */
+const MOST_ROWS = 2_000;
+/** Tenants' figures are asked for at most this often, and only after something happened. */
+const TENANTS_MS = 1_500;
+
+export class Recordings implements Listener {
+  filter: State | null = null;
+  tenants: readonly Tenant[] = [];
+  connectionState: Connection = "connecting";
+  loading = false;
+  loaded = false;
+  problem: Problem | null = null;
+  selected: string | null = null;
+
+  #book = new RecordingBook();
+  #cursor: string | null = null;
+  /** The last row of what was loaded: what is older comes with "load more" and not by an event. */
+  #oldest: string | null = null;
+  #tenantsAsked = false;
+  /** Goes up when the list begins anew: answers to older questions are dropped. */
+  #generation = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly runtime: Runtime,
+    private readonly changed: () => void,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  run(): Promise<void> {
+    return follow(this.client, this.runtime, this, this.signal);
+  }
+
+  get rows(): Recording[] {
+    return this.#book.list((recording) => this.#isShown(recording));
+  }
+
+  get hasMore(): boolean {
+    return this.#cursor !== null;
+  }
+
+  get current(): Recording | null {
+    return this.selected === null ? null : (this.#book.get(this.selected) ?? null);
+  }
+
+  /** Shows only recordings of that state; null: all. */
+  async show(filter: State | null): Promise<void> {
+    if (filter === this.filter) return;
+    this.filter = filter;
+    this.loaded = false;
+    this.#forget();
+    await this.#quietly(() => this.#first());
+  }
+
+  async more(): Promise<void> {
+    if (!this.loading && this.#cursor !== null) await this.#quietly(() => this.#page(this.#cursor));
+  }
+
+  learn(known: Known | Recording): void {
+    const old = this.#book.get(known.id);
+    if ("tenant_id" in known) this.#book.put(known);
+    else if (old) this.#book.put({ ...old, state: known.state, version: known.version, reason: null, sentence: null });
+    this.changed();
+  }
+
+  event(event: LiveEvent): void {
+    const { recording } = event;
+    const isOlderThanLoaded = this.hasMore && this.#oldest !== null && recording.id < this.#oldest;
+    if (this.#book.get(recording.id) || !isOlderThanLoaded) this.#book.put(recording);
+    if (this.#book.size > MOST_ROWS) {
+      this.#forget();
+      void this.#quietly(() => this.#first());
+    }
+    this.#tenantsSoon();
+    this.changed();
+  }
+
+  async refresh(): Promise<void> {
+    const { current } = this;
+    await Promise.all([this.#first(), this.#readTenants()]);
+    if (current && this.selected === current.id && current.id < (this.#oldest ?? "")) {
+      this.#book.put(await this.client.recording(current.id, this.signal));
+    }
+    this.changed();
+  }
+
+  connection(state: Connection, problem: Problem | null): void {
+    this.connectionState = state;
+    if (state === "refused") this.problem = problem;
+    this.changed();
+  }
+
+  #isShown(recording: Recording): boolean {
+    if (this.filter !== null && recording.state !== this.filter) return false;
+    return !this.hasMore || this.#oldest === null || recording.id >= this.#oldest;
+  }
+
+  #forget(): void {
+    this.#generation += 1;
+    this.#book.keepOnly(new Set(this.selected === null ? [] : [this.selected]));
+    this.#cursor = this.#oldest = null;
+  }
+
+  /** Reads the first page. Rows below it stay, unless so much happened that there is a gap between. */
+  async #first(): Promise<void> {
+    await this.#page(null);
+  }
+
+  async #page(cursor: string | null): Promise<void> {
+    const generation = this.#generation;
+    this.loading = true;
+    this.changed();
+    try {
+      const states = this.filter === null ? [] : [this.filter];
+      const page = await this.client.recordings({ states, cursor, limit: PAGE }, this.signal);
+      if (generation !== this.#generation) return;
+      const last = page.recordings.at(-1)?.id ?? null;
+      const joins = this.#oldest !== null && page.recordings.some((recording) => this.#book.get(recording.id));
+      if (cursor === null && !joins) this.#forget();
+      for (const recording of page.recordings) this.#book.put(recording);
+      if (cursor !== null || !joins) {
+        this.#cursor = page.next_cursor;
+        this.#oldest = last ?? this.#oldest;
+      }
+      this.loaded = true;
+      this.problem = null;
+    } finally {
+      this.loading = false;
+      this.changed();
+    }
+  }
+
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.signal.aborted) return;
+      this.problem = Problem.from(error);
+      this.changed();
+    }
+  }
+
+  async #readTenants(): Promise<void> {
+    this.tenants = await this.client.tenants(this.signal);
+    this.changed();
+  }
+
+  #tenantsSoon(): void {
+    if (this.#tenantsAsked) return;
+    this.#tenantsAsked = true;
+    void this.runtime
+      .wait(TENANTS_MS, this.signal)
+      .then(() => {
+        this.#tenantsAsked = false; // what happens while they are read is asked for again
+        return this.#readTenants();
+      })
+      .catch(() => undefined); // the feed tells when the server is away
+  }
+}
