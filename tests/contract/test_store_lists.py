@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from callspool.domain.errors import InvalidInput
@@ -13,6 +14,7 @@ from callspool.domain.ids import AccountId
 from callspool.domain.ports import Notice, ProviderStatus, RecordingFilter, StateCount, Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Event, Recording, State
+from callspool.domain.tenant import Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, KEY, MAIN, OTHER, Database, SetClock
 from tests.fixtures.made import account
@@ -20,7 +22,7 @@ from tests.fixtures.made import account
 EVERYTHING = RecordingFilter()
 
 
-async def add(store: Store, number: int, **changes: Any) -> Recording:
+async def add(store: Store, number: int, *, actor: str = "webhook", **changes: Any) -> Recording:
     given: dict[str, Any] = {
         "account_id": MAIN,
         "tenant_id": ACME,
@@ -28,7 +30,7 @@ async def add(store: Store, number: int, **changes: Any) -> Recording:
         "call_id": f"CA{number % 3:032x}",
         "status": ProviderStatus.COMPLETED,
     }
-    return (await store.record(Notice(**{**given, **changes}), actor="webhook")).recording
+    return (await store.record(Notice(**{**given, **changes}), actor=actor)).recording
 
 
 async def add_some(store: Store, clock: SetClock, numbers: Sequence[int], **changes: Any) -> list[Recording]:
@@ -56,6 +58,7 @@ async def walk(store: Store, wanted: RecordingFilter, limit: int) -> list[Record
     while True:
         page = await store.list(wanted, cursor=cursor, limit=limit)
         assert len(page.recordings) <= limit
+        assert not {recording.id for recording in found} & {recording.id for recording in page.recordings}
         found += page.recordings
         cursor = page.next_cursor
         if cursor is None:
@@ -202,6 +205,44 @@ async def test_reader_of_events_never_misses_one_while_many_write(database: Data
 
     assert seen == everything
     assert len(seen) == total
+
+
+SLOW_COMMIT = """
+    CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+    CREATE TRIGGER be_slow AFTER INSERT ON events FOR EACH ROW WHEN (NEW.actor = 'slow') EXECUTE FUNCTION be_slow()
+"""
+
+
+async def test_event_of_a_slow_commit_never_appears_behind_a_later_one(postgres_url: str) -> None:
+    store = await connect(postgres_url, clock=SetClock(), secret_key=KEY)
+    past_the_store = await asyncpg.connect(postgres_url)
+    try:
+        await store.add_tenant(Tenant(ACME, "Acme"))
+        await store.add_account(account())
+        await past_the_store.execute(SLOW_COMMIT)
+        await past_the_store.execute("SELECT pg_advisory_lock(1)")
+
+        async def until_waiting(number: int, task: "asyncio.Task[Recording]") -> None:
+            async with asyncio.timeout(20):
+                while not task.done() and number > await past_the_store.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                ):
+                    await asyncio.sleep(0.01)
+
+        slow = asyncio.create_task(add(store, 1, actor="slow"))
+        await until_waiting(1, slow)
+        fast = asyncio.create_task(add(store, 2))
+        await until_waiting(2, fast)
+        seen = list(await store.events_after(None, 0, limit=10))
+        await past_the_store.execute("SELECT pg_advisory_unlock(1)")
+        await asyncio.gather(slow, fast)
+        seen += await store.events_after(None, seen[-1].seq if seen else 0, limit=10)
+
+        assert [entry.actor for entry in seen] == ["slow", "webhook"]
+    finally:
+        await past_the_store.close()
+        await store.close()
 
 
 @pytest.mark.rule("S2")
