@@ -4,14 +4,25 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callspool.domain.errors import Misconfigured
 
 PREFIX = "CALLSPOOL_"
+
+
+def _from_seconds(value: object) -> object:
+    """Take a bare number for seconds, also where it comes as text from the environment."""
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+    except (ValueError, OverflowError):
+        raise ValueError("Input should be a number of seconds") from None
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_from_seconds)]
 
 
 class Settings(BaseSettings):
@@ -42,36 +53,36 @@ class Settings(BaseSettings):
         description="32 random bytes in hex: encrypts credentials, signs playback URLs. Empty: in the data folder.",
     )
     concurrency: int = Field(default=32, ge=1, le=1024, description="Most downloads at once in one worker process.")
-    lease: timedelta = Field(
+    lease: Seconds = Field(
         default=timedelta(seconds=30),
         ge=timedelta(seconds=1),
         le=timedelta(minutes=5),
         description="Seconds. How long a worker may be silent before its jobs are given to another.",
     )
-    dedup_window: timedelta = Field(
+    dedup_window: Seconds = Field(
         default=timedelta(seconds=120),
         ge=timedelta(seconds=1),
         description="Seconds. How long a repeated request joins a job without its place being checked (S1).",
     )
-    fetch_deadline: timedelta = Field(
+    fetch_deadline: Seconds = Field(
         default=timedelta(seconds=900),
         ge=timedelta(seconds=1),
         description="Seconds. The longest that one download may take (S4).",
     )
-    queued_ttl: timedelta = Field(
+    queued_ttl: Seconds = Field(
         default=timedelta(seconds=1200),
         ge=timedelta(seconds=1),
         description="Seconds. A queued recording older than this is submitted again if its job is gone (S5).",
     )
-    reconcile_every: timedelta = Field(
+    reconcile_every: Seconds = Field(
         default=timedelta(seconds=60),
         ge=timedelta(milliseconds=100),
         description="Seconds. How often the store is compared with the scheduler.",
     )
-    connect_timeout: timedelta = Field(
+    connect_timeout: Seconds = Field(
         default=timedelta(seconds=10), gt=timedelta(0), description="Seconds. To connect to a provider."
     )
-    stall_timeout: timedelta = Field(
+    stall_timeout: Seconds = Field(
         default=timedelta(seconds=30), gt=timedelta(0), description="Seconds. The longest silence within a download."
     )
     minimum_rate: int = Field(
@@ -80,10 +91,10 @@ class Settings(BaseSettings):
     retry_scale: float = Field(
         default=1.0, ge=0.0, le=10.0, description="Multiplies the retry delays of 2, 5, 10, 20 and 40 s (S3)."
     )
-    playback_ttl: timedelta = Field(
+    playback_ttl: Seconds = Field(
         default=timedelta(minutes=15), gt=timedelta(0), description="Seconds. How long a signed playback URL is valid."
     )
-    drain_grace: timedelta = Field(
+    drain_grace: Seconds = Field(
         default=timedelta(seconds=25),
         ge=timedelta(0),
         description="Seconds. After SIGTERM, how long running downloads may go on before they are handed back.",
