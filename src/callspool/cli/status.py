@@ -47,7 +47,7 @@ def status(data: Data = None, json: Json = False) -> None:
     if not figures:
         out.print("No tenants yet: callspool tenants add NAME")
         return
-    shown = [State.QUEUED, State.FETCHING, State.READY, State.FAILED, State.CANCELLED, State.ABSENT]
+    shown = [State.QUEUED, State.FETCHING, State.READY, State.FAILED]
     rows = [
         (
             *(one["tenant"], f"{'–' if one['running'] is None else one['running']}/{one['slots']}"),

@@ -1,5 +1,0 @@
-"""``callspool demo``."""
-
-
-def demo() -> None:
-    """Run the main job."""
