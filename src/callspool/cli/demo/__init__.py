@@ -25,7 +25,9 @@ def demo(
     """Show callspool at work: six tenants, a stream of calls, some of them faulty. Leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="callspool-demo-") as folder:
         port = port if port is not None else (0 if once else 8400)
-        settings = read_settings(Path(folder) / "data", retry_scale=0.1, log_level="warning", port=port)
+        settings = read_settings(
+            Path(folder) / "data", retry_scale=0.1, stall_timeout=3, log_level="warning", port=port
+        )
         # SIGTERM ends it as Ctrl-C does, so that nothing is left behind then either.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):

@@ -10,8 +10,18 @@ from callspool.cli.demo.stage import ACCOUNT_SID, TENANTS, SetUp
 BURST_SHARE: Final = 2 / 3
 """Of all calls: the burst of one tenant, 200 of 300."""
 _FAULTY: Final = 0.2
-_FAULTS: Final = ("404", "429:2:1", "503:2", "reset:2", "stall:1", "truncate:1", "truncate-length:1", "html:1", "410")
-_CALLBACK_FAULTS: Final = ("duplicate", "reordered")
+_FAULTS: Final = ("404:2", "429:1:2", "503:2", "reset", "stall", "short:0.5:1", "truncated:0.5:1", "html:1", "410")
+_CALLBACK_FAULTS: Final = (
+    "404:2",
+    "429:1:2",
+    "503:2",
+    "reset",
+    "stall",
+    "short:0.5:1",
+    "truncated:0.5:1",
+    "html:1",
+    "410",
+)
 _AT_ONCE: Final = 16
 
 
@@ -61,8 +71,8 @@ async def place_all(set_up: SetUp, calls: list[Call], *, pause_s: float) -> None
                     "duration_s": call.duration_s,
                     "channels": 2,
                     "seed": call.seed,
-                    "fault": call.fault,
-                    "callback_fault": call.callback_fault,
+                    "faults": [call.fault] if call.fault else [],
+                    "callback_faults": [call.callback_fault] if call.callback_fault else [],
                     "callback_url": set_up.webhook_url(call.tenant),
                     "events": ["in-progress", "completed"],
                 },

@@ -69,7 +69,7 @@ class Stage:
             parts = await stack.enter_async_context(open_parts(self._settings))
             api = Http(up["url"], up["key"])
             provider = Http(simulator["url"])
-            await provider.post("/_simulator/accounts", {"sid": ACCOUNT_SID, "token": _TOKEN})
+            await provider.post("/_simulator/accounts", {"account_sid": ACCOUNT_SID, "auth_token": _TOKEN})
             await _add_tenants(parts, simulator["url"])
             yield SetUp(up["url"], up["key"], provider, api, parts)
 
