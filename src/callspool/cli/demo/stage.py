@@ -58,7 +58,7 @@ class Stage:
         """Start everything and add six tenants; end everything afterwards."""
         async with AsyncExitStack() as stack:
             simulator = await stack.enter_async_context(
-                _process("callspool.simulator", "--port", "0", "--until-stdin-closes", environment=dict(os.environ))
+                _process("callspool.simulator", "--json", "--end-with-stdin", environment=dict(os.environ))
             )
             up = await stack.enter_async_context(
                 _process(
