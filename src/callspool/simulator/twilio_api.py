@@ -1,0 +1,185 @@
+"""Twilio's API of 2010-04-01 as far as recordings need it: who asks, for what, and the answer."""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from callspool.simulator.clock import Clock
+from callspool.simulator.media import FORMATS, MediaServer
+from callspool.simulator.paging import in_time, page_of
+from callspool.simulator.problems import problem
+from callspool.simulator.requestlog import Log
+from callspool.simulator.resources import account_json, call_json, call_recording_json, recording_json
+from callspool.simulator.wire import Exchange
+from callspool.simulator.world import DELETED, Account, Call, Recording, World
+
+_PATH: Final = re.compile(
+    r"/2010-04-01/Accounts/(?P<account>[^/.]+)"
+    r"(?:/(?:Calls/(?P<call>[^/.]+)/|Conferences/(?P<conference>[^/.]+)/)?(?P<kind>Recordings|Calls)"
+    r"(?:/(?P<sid>[^/.]+))?)?"
+    r"(?:\.(?P<extension>json|wav|mp3))?"
+)
+_SECOND_ORIGIN: Final = re.compile(r"/media/(?P<sid>RE[0-9a-f]{32})\.(?P<extension>wav|mp3)")
+
+
+class TwilioApi:
+    """The first origin, which wants credentials, and the second, to which redirects lead."""
+
+    def __init__(self, world: World, media: MediaServer, log: Log, clock: Clock) -> None:
+        self._world = world
+        self._media = media
+        self._log = log
+        self._begun_at = clock.now()
+        self.base_url = ""
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer a request at the first origin."""
+        found = _PATH.fullmatch(exchange.request.path)
+        if found is None:
+            await self._not_found(exchange)
+            return
+        exchange.entry.account_sid = found["account"]
+        recording = self._world.recordings.get(found["sid"] or "")
+        is_media = recording is not None and found["extension"] != "json" and exchange.request.method != "DELETE"
+        if recording is not None and is_media:
+            # Noted even if it is refused: a refused download is one that the provider saw.
+            self._log.begin_download(exchange.entry, recording.account_sid, recording.sid, recording.tag)
+        account = self._authenticate(exchange.request.headers, found["account"])
+        if account is None:
+            await problem(exchange, 401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
+            return
+        try:
+            await self._route(exchange, account, found.groupdict(), recording)
+        except ValueError as error:
+            await problem(exchange, 400, 20001, f"Parameter is not valid: {error}")
+
+    async def handle_second_origin(self, exchange: Exchange) -> None:
+        """Answer where a redirect led: the address itself is the permission."""
+        found = _SECOND_ORIGIN.fullmatch(exchange.request.path)
+        recording = self._world.recordings.get(found["sid"]) if found else None
+        if found is None or recording is None:
+            await self._not_found(exchange)
+            return
+        self._log.begin_download(exchange.entry, recording.account_sid, recording.sid, recording.tag)
+        if exchange.request.query.get("signature") != f"{recording.seed:x}":
+            await problem(exchange, 403, 20403, "Forbidden")
+            return
+        await self._media.serve_audio(exchange, recording, found["extension"])
+
+    def _authenticate(self, headers: Mapping[str, str], account_sid: str) -> Account | None:
+        account = self._world.accounts.get(account_sid)
+        scheme, _, encoded = headers.get("authorization", "").partition(" ")
+        if account is None or scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        return account if account.accepts(user, password) else None
+
+    async def _route(
+        self, exchange: Exchange, account: Account, place: Mapping[str, str | None], recording: Recording | None
+    ) -> None:
+        if recording is not None and recording.account_sid != account.sid:
+            recording = None
+        match exchange.request.method, place["kind"], place["sid"], place["extension"]:
+            case "GET", None, None, "json":
+                await exchange.json(200, account_json(account, self._begun_at))
+            case "GET", "Recordings", None, "json":
+                await self._list_recordings(exchange, account, place)
+            case "GET", "Calls", None, "json" if place["call"] is None:
+                await self._list_calls(exchange, account)
+            case "GET", "Calls", str(sid), "json" if place["call"] is None:
+                call = self._world.calls.get(sid)
+                if call is None or call.account_sid != account.sid:
+                    await self._not_found(exchange)
+                else:
+                    await exchange.json(200, call_json(call))
+            case method, "Recordings", str(), extension if recording is not None:
+                await self._one_recording(exchange, account, recording, method, extension, place["call"])
+            case _:
+                await self._not_found(exchange)
+
+    async def _one_recording(
+        self,
+        exchange: Exchange,
+        account: Account,
+        recording: Recording,
+        method: str,
+        extension: str | None,
+        call_sid: str | None,
+    ) -> None:
+        if call_sid not in (None, recording.call_sid):
+            await self._not_found(exchange)
+        elif method == "DELETE":
+            if recording.status == DELETED:
+                await self._not_found(exchange)
+            else:
+                self._world.set_status(recording, DELETED)
+                await exchange.answer(204)
+        elif method in ("GET", "HEAD") and extension == "json":
+            if recording.status == DELETED and not _wants_deleted(exchange.request.query):
+                await self._not_found(exchange)
+            elif call_sid:
+                await exchange.json(200, call_recording_json(recording, self.base_url))
+            else:
+                await exchange.json(200, recording_json(recording, self.base_url))
+        elif method in ("GET", "HEAD"):
+            if account.limit is not None and exchange.entry.account_concurrency > account.limit:
+                await problem(exchange, 429, 20429, "Too Many Requests")
+            else:
+                await self._media.serve(exchange, recording, extension or FORMATS[0])
+        else:
+            await problem(exchange, 405, 20004, "Method not allowed")
+
+    async def _list_recordings(self, exchange: Exchange, account: Account, place: Mapping[str, str | None]) -> None:
+        query = exchange.request.query
+        call_sid = place["call"] or query.get("CallSid")
+        conference_sid = place["conference"] or query.get("ConferenceSid")
+
+        def wanted(recording: Recording) -> bool:
+            return (
+                recording.account_sid == account.sid
+                and (recording.status != DELETED or _wants_deleted(query))
+                and call_sid in (None, "", recording.call_sid)
+                and conference_sid in (None, "", recording.conference_sid)
+                and in_time(query, "DateCreated", recording.created_at)
+            )
+
+        found = [recording for recording in reversed(self._world.recordings.values()) if wanted(recording)]
+        found.sort(key=lambda recording: recording.created_at, reverse=True)
+        represent = call_recording_json if place["call"] else recording_json
+        await exchange.json(
+            200,
+            page_of(
+                exchange.request.path,
+                query,
+                "recordings",
+                found,
+                lambda recording: represent(recording, self.base_url),
+            ),
+        )
+
+    async def _list_calls(self, exchange: Exchange, account: Account) -> None:
+        query = exchange.request.query
+
+        def wanted(call: Call) -> bool:
+            return (
+                call.account_sid == account.sid
+                and query.get("To", call.called) == call.called
+                and query.get("From", call.caller) == call.caller
+                and query.get("Status", "completed") == "completed"
+                and in_time(query, "StartTime", call.started_at)
+            )
+
+        found = [call for call in reversed(self._world.calls.values()) if wanted(call)]
+        found.sort(key=lambda call: call.started_at, reverse=True)
+        await exchange.json(200, page_of(exchange.request.path, query, "calls", found, call_json))
+
+    async def _not_found(self, exchange: Exchange) -> None:
+        await problem(exchange, 404, 20404, f"The requested resource {exchange.request.path} was not found")
+
+
+def _wants_deleted(query: Mapping[str, str]) -> bool:
+    return query.get("IncludeSoftDeleted", "").lower() == "true"
