@@ -11,8 +11,12 @@ def main() -> None:
     """Run the command line and exit."""
     try:
         app()
-    except CallspoolError as error:
-        explain(error)
+    except* CallspoolError as group:  # one of several tasks failed; the first tells enough
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, CallspoolError):
+            explain(error)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except* KeyboardInterrupt:
         sys.exit(130)

@@ -26,7 +26,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="callspool-demo-") as folder:
         port = port if port is not None else (0 if once else 8400)
         settings = read_settings(
-            Path(folder) / "data", retry_scale=0.1, stall_timeout=3, log_level="warning", port=port
+            Path(folder) / "data", retry_scale=0.1, stall_timeout=3, log_level="error" if once else "warning", port=port
         )
         # SIGTERM ends it as Ctrl-C does, so that nothing is left behind then either.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

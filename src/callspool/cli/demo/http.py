@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import urllib.error
 import urllib.request
 from typing import Any
+
+from callspool.domain.errors import CallspoolError
 
 
 class Http:
@@ -31,6 +34,12 @@ class Http:
     def _send(self, path: str, body: bytes | None) -> bytes:
         headers = {**self._headers, "Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 -- our own servers
-        with self._opener.open(request, timeout=60) as response:
-            answer: bytes = response.read()
+        try:
+            with self._opener.open(request, timeout=60) as response:
+                answer: bytes = response.read()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:300]
+            raise CallspoolError(
+                f"{request.get_method()} {self.url + path} was answered {error.code}: {said}"
+            ) from None
         return answer
