@@ -89,7 +89,7 @@ async def test_recording_of_unknown_duration_is_queued_without_one(store: Store)
     assert (await queued(store, duration_s=None)).announced_duration_s is None
 
 
-@pytest.mark.rule("S1", "F8")
+@pytest.mark.rule("S1")
 async def test_fifty_equal_notices_at_once_make_one_row_and_one_event(store: Store) -> None:
     answers = await asyncio.gather(*(store.record(notice(), actor="webhook") for _ in range(50)))
 
@@ -217,6 +217,18 @@ async def test_claim_issues_the_next_attempt_and_ends_the_deferral(store: Store,
     assert (first.attempt, second.attempt) == (1, 2)
     assert (second.state, second.not_before) == (State.FETCHING, None)
     assert (await store.history(None, first.id))[-1].actor == "worker:2"
+
+
+@pytest.mark.rule("F8")
+async def test_recording_that_waited_for_days_is_not_taken_for_stuck(store: Store, clock: SetClock) -> None:
+    row = await queued(store)
+    clock.pass_by(timedelta(days=3))
+
+    claimed = await store.claim(row.id, actor="worker:1")
+
+    assert claimed is not None
+    assert (claimed.attempt, claimed.lost, claimed.reason) == (1, 0, None)
+    assert await happened(store, row) == [Event.ENQUEUE, Event.CLAIM]
 
 
 async def test_nothing_to_fetch_is_no_claim(store: Store) -> None:
