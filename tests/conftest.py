@@ -1,7 +1,8 @@
 """Fixtures that several folders share live in tests/fixtures, one file for each real part."""
 
 pytest_plugins = [
-    "tests.fixtures.browser",
+    "tests.fixtures.node",
+    "tests.fixtures.browser",  # after node, which it imports
     "tests.fixtures.postgres",
     "tests.fixtures.databases",  # after postgres, which it imports
     "tests.fixtures.rules",

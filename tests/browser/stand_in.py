@@ -1,0 +1,199 @@
+"""A stand-in for callspool's API: the real page, headers and shapes, and data that a test changes as it likes.
+
+It notes every request. For what the real parts do together see tests/acceptance.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+
+from callspool.api import problems
+from callspool.api.app import SafeHeaders
+from callspool.api.problems import problem
+from callspool.api.routes import web
+from callspool.api.schemas import RecordingView, TenantView, sentence
+from callspool.domain.reasons import Reason
+from callspool.domain.recording import State
+
+KEY = "cs_the-key-of-this-test"
+BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class StandIn:
+    """What the server has and how it answers."""
+
+    sound: Path
+    """The file that every recording plays."""
+    url: str = ""
+    recordings: dict[str, RecordingView] = field(default_factory=dict)
+    tenants: list[TenantView] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """Every request, e.g. ``POST /api/recordings/…/retry``."""
+    gives_events: bool = True
+    has_web_page_for_audio: bool = False
+    links_given: int = 0
+    void_links: int = 0
+    """Links up to this number are refused as expired."""
+    _events: list[str] = field(default_factory=list)
+    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def add(self, number: int, state: State, **changes: Any) -> RecordingView:
+        """Add a recording; a higher number is a newer one."""
+        at = BEGAN + timedelta(minutes=7 * number)
+        given: dict[str, Any] = {
+            "id": f"rec_{number:032x}",
+            "tenant_id": "acme",
+            "account_id": "main",
+            "provider_recording_id": f"RE{number:032x}",
+            "call_id": f"CA{number:032x}",
+            "state": state,
+            "version": 1,
+            "attempt": 1,
+            "tries": 0,
+            "created_at": at,
+            "updated_at": at,
+        }
+        empty = dict.fromkeys(set(RecordingView.model_fields) - set(given))
+        recording = RecordingView(**{**empty, **given, **_told(changes)})
+        self.recordings[recording.id] = recording
+        return recording
+
+    async def change(self, recording: RecordingView, state: State, **changes: Any) -> RecordingView:
+        """Move a recording on and tell everybody who listens."""
+        old = self.recordings[recording.id]
+        new = old.model_copy(
+            update={"state": state, "version": old.version + 1, "reason": None, "sentence": None, **_told(changes)}
+        )
+        self.recordings[new.id] = new
+        await self.tell(new)
+        return new
+
+    async def tell(self, recording: RecordingView) -> None:
+        """Send an event with this state of a recording, be it old or new."""
+        async with self._more:
+            number = len(self._events) + 1
+            view = recording.model_dump_json()
+            data = (
+                f'{{"seq":{number},"event":"claim","state":"{recording.state}","version":{recording.version},'
+                f'"reason":null,"sentence":null,"at":"2026-11-23T10:00:00Z","recording":{view}}}'
+            )
+            self._events.append(f"id: {number}\nevent: recording\ndata: {data}\n\n")
+            self._more.notify_all()
+
+    def count(self, *parts: str) -> int:
+        """Return how many requests have all these parts."""
+        return sum(all(part in line for part in parts) for line in self.asked)
+
+    async def stream(self, seen: int | None) -> AsyncIterator[str]:
+        """Yield events after the number *seen*, and new ones as they come."""
+        position = len(self._events) if seen is None else min(seen, len(self._events))
+        yield f": callspool {position}\n\n"
+        while True:
+            async with self._more:
+                while len(self._events) <= position:
+                    await self._more.wait()
+            position += 1
+            yield self._events[position - 1]
+
+
+def _told(changes: dict[str, Any]) -> dict[str, Any]:
+    reason: Reason | None = changes.get("reason")
+    return {**changes, "sentence": sentence(reason)} if reason else changes
+
+
+def tenant(name: str, **changes: Any) -> TenantView:
+    """Return a tenant with three slots that rests."""
+    given: dict[str, Any] = {
+        "id": name.lower().split()[0],
+        "name": name,
+        "slots": 3,
+        "weight": 1,
+        "paused": False,
+        "running": 0,
+        "waiting": 0,
+        "deferred": 0,
+        "oldest_wait_s": None,
+        "states": {},
+        "reasons": {},
+    }
+    return TenantView(**{**given, **changes})
+
+
+def create_app(there: StandIn, page_folder: Path) -> FastAPI:
+    """Return the server's application."""
+    app = FastAPI(openapi_url=None)
+    app.state.web = page_folder
+    problems.install(app)
+    app.add_middleware(SafeHeaders)
+
+    @app.middleware("http")
+    async def note(request: Request, proceed: Any) -> Response:
+        there.asked.append(f"{request.method} {request.url.path}?{request.url.query}")
+        needs_key = request.url.path.startswith("/api/") and not request.url.path.endswith("/audio")
+        if needs_key and request.headers.get("authorization") != f"Bearer {KEY}":
+            return problem("unauthenticated")
+        answer: Response = await proceed(request)
+        return answer
+
+    @app.get("/api/recordings")
+    async def listed(request: Request, limit: int, cursor: str = "~") -> JSONResponse:
+        states = request.query_params.getlist("state")
+        newest = sorted(there.recordings.values(), key=lambda recording: recording.id, reverse=True)
+        fit = [one for one in newest if one.id < cursor and (not states or one.state in states)]
+        return JSONResponse(
+            {
+                "recordings": [one.model_dump(mode="json") for one in fit[:limit]],
+                "next_cursor": fit[limit - 1].id if len(fit) > limit else None,
+            }
+        )
+
+    @app.get("/api/recordings/{id}")
+    async def one(id: str) -> JSONResponse:  # noqa: A002
+        return JSONResponse(there.recordings[id].model_dump(mode="json"))
+
+    @app.post("/api/recordings/{id}/playback")
+    async def playback(id: str) -> JSONResponse:  # noqa: A002
+        there.links_given += 1
+        return JSONResponse(
+            {"url": f"/api/recordings/{id}/audio?token={there.links_given}", "expires_at": "2026-11-23T10:00:00Z"}
+        )
+
+    @app.get("/api/recordings/{id}/audio")
+    async def audio(token: int) -> Response:
+        if there.has_web_page_for_audio:
+            return HTMLResponse("<!doctype html><title>Sign in to the network</title>")
+        if token <= there.void_links:
+            return problem("link_expired")
+        return FileResponse(there.sound, media_type="audio/wav")
+
+    @app.post("/api/recordings/{id}/{action}")
+    async def act(id: str, action: str) -> JSONResponse:  # noqa: A002
+        recording = there.recordings[id]
+        if action == "retry":
+            recording = await there.change(recording, State.QUEUED)
+        if action == "cancel":
+            recording = await there.change(recording, State.CANCELLED)
+            return JSONResponse(recording.model_dump(mode="json"))
+        answer = {"id": id, "state": recording.state, "version": recording.version}
+        return JSONResponse({**answer, "place": None, "audio_url": None, "expires_at": None}, status_code=202)
+
+    @app.get("/api/tenants")
+    async def tenants() -> JSONResponse:
+        return JSONResponse({"tenants": [one.model_dump(mode="json") for one in there.tenants]})
+
+    @app.get("/api/events")
+    async def events(request: Request) -> Response:
+        if not there.gives_events:
+            return problem("unavailable")
+        last = request.headers.get("last-event-id")
+        return StreamingResponse(there.stream(int(last) if last else None), media_type="text/event-stream")
+
+    app.include_router(web.router)
+    return app
