@@ -29,8 +29,7 @@ export class RecordingBook {
     return [...this.#byId.values()].filter(fits).sort((a, b) => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0));
   }
 
-  /** Forgets all but those with these ids. */
-  keepOnly(ids: ReadonlySet<string>): void {
-    for (const id of this.#byId.keys()) if (!ids.has(id)) this.#byId.delete(id);
+  drop(id: string): void {
+    this.#byId.delete(id);
   }
 }

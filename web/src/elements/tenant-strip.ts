@@ -1,5 +1,5 @@
 /**
- * What the tenants' slots do now: those with work first, the idle ones counted.
+ * What the tenants' slots do now.
  */
 
 import { LitElement, css, html, nothing } from "lit";
@@ -21,7 +21,7 @@ export class TenantStrip extends LitElement {
       }
       ul {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(180px, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(160px, 1fr));
         gap: 12px;
         margin: 0;
         padding: 0;
@@ -29,8 +29,8 @@ export class TenantStrip extends LitElement {
       }
       li {
         display: grid;
-        gap: 6px;
-        padding: 14px 16px;
+        gap: 4px;
+        padding: 12px 16px 14px;
         border: 1px solid var(--_line);
         border-radius: var(--_radius);
         background: var(--_surface);
@@ -45,7 +45,7 @@ export class TenantStrip extends LitElement {
         display: flex;
         gap: 5px;
         align-items: center;
-        height: 12px;
+        height: 16px;
       }
       .dots i {
         flex: 0 1 26px;
@@ -61,6 +61,20 @@ export class TenantStrip extends LitElement {
         font-size: 13px;
         font-variant-numeric: tabular-nums;
       }
+      .figures span {
+        display: block;
+      }
+      @media (max-width: 720px) {
+        ul {
+          grid-template-columns: none;
+          grid-auto-flow: column;
+          grid-auto-columns: 148px;
+          margin: 0 -16px;
+          padding: 4px 16px;
+          overflow-x: auto;
+          scrollbar-width: none;
+        }
+      }
       .rest {
         margin: 10px 2px 0;
         color: var(--_muted);
@@ -72,16 +86,16 @@ export class TenantStrip extends LitElement {
   @property({ attribute: false }) tenants: readonly Tenant[] = [];
 
   protected override render() {
-    const busy = (tenant: Tenant) => (tenant.running ?? 0) + (tenant.waiting ?? 0);
-    const sorted = [...this.tenants].sort(
-      (a, b) => Number(busy(b) > 0) - Number(busy(a) > 0) || a.name.localeCompare(b.name),
-    );
-    const shown = sorted.slice(0, MOST_SHOWN);
+    const byName = [...this.tenants].sort((a, b) => a.name.localeCompare(b.name));
+    // Where not all fit, those with work; else everybody keeps their place.
+    const isBusy = (tenant: Tenant) => Number((tenant.running ?? 0) + (tenant.waiting ?? 0) > 0);
+    const fitting = byName.length > MOST_SHOWN ? byName.sort((a, b) => isBusy(b) - isBusy(a)) : byName;
+    const shown = fitting.slice(0, MOST_SHOWN);
     return html`
-      <ul aria-label="Tenants">
+      <ul aria-label="Tenants" tabindex="0">
         ${repeat(shown, (tenant) => tenant.id, (tenant) => this.#tenant(tenant))}
       </ul>
-      ${sorted.length > shown.length ? html`<p class="rest">and ${sorted.length - shown.length} more</p>` : nothing}
+      ${fitting.length > shown.length ? html`<p class="rest">and ${fitting.length - shown.length} more</p>` : nothing}
     `;
   }
 
@@ -94,16 +108,15 @@ export class TenantStrip extends LitElement {
         <span class="dots" aria-hidden="true">
           ${dots.map((_, index) => html`<i class=${index < used ? "used" : ""}></i>`)}
         </span>
-        <span class="figures">${this.#figures(tenant)}</span>
+        <span class="figures">${this.#figures(tenant).map((figure) => html`<span>${figure}</span>`)}</span>
       </li>
     `;
   }
 
-  #figures(tenant: Tenant): string {
-    if (tenant.running === null) return "The scheduler does not answer";
-    const slots = `${tenant.running} of ${tenant.slots} slots`;
-    if (tenant.paused) return `${slots} · paused`;
-    return tenant.waiting ? `${slots} · ${tenant.waiting} waiting` : slots;
+  #figures(tenant: Tenant): [string, string] {
+    if (tenant.running === null) return ["The scheduler", "does not answer"];
+    const waiting = tenant.waiting ? `${tenant.waiting.toLocaleString()} waiting` : "none waiting";
+    return [`${tenant.running} of ${tenant.slots} slots`, tenant.paused ? `paused, ${waiting}` : waiting];
   }
 }
 

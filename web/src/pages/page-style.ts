@@ -80,6 +80,7 @@ export const pageStyle = css`
   main {
     flex: 1;
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     align-content: start;
     gap: 20px;
     width: 100%;

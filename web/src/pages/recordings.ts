@@ -4,7 +4,7 @@
  */
 
 import { RecordingBook } from "../api/book.js";
-import type { Client, LiveEvent, Recording, State, Tenant } from "../api/client.js";
+import type { Client, LiveEvent, Recording, RecordingPage, State, Tenant } from "../api/client.js";
 import { type Connection, type Listener, follow } from "../api/feed.js";
 import { Problem } from "../api/problem.js";
 import type { Runtime } from "../api/runtime.js";
@@ -110,7 +110,7 @@ export class Recordings implements Listener {
 
   #forget(): void {
     this.#generation += 1;
-    this.#book.keepOnly(new Set(this.selected === null ? [] : [this.selected]));
+    for (const { id } of this.#book.list(({ id }) => id !== this.selected)) this.#book.drop(id);
     this.#cursor = this.#oldest = null;
   }
 
@@ -121,25 +121,35 @@ export class Recordings implements Listener {
 
   async #page(cursor: string | null): Promise<void> {
     const generation = this.#generation;
+    const before = this.#book.list(() => true);
     this.loading = true;
     this.changed();
     try {
       const states = this.filter === null ? [] : [this.filter];
       const page = await this.client.recordings({ states, cursor, limit: PAGE }, this.signal);
       if (generation !== this.#generation) return;
-      const last = page.recordings.at(-1)?.id ?? null;
-      const joins = this.#oldest !== null && page.recordings.some((recording) => this.#book.get(recording.id));
-      if (cursor === null && !joins) this.#forget();
+      const isAnew = cursor === null && !(this.#oldest !== null && page.recordings.some(({ id }) => this.#book.get(id)));
       for (const recording of page.recordings) this.#book.put(recording);
-      if (cursor !== null || !joins) {
+      if (cursor === null) this.#dropMissing(before, page);
+      if (cursor !== null || isAnew) {
         this.#cursor = page.next_cursor;
-        this.#oldest = last ?? this.#oldest;
+        this.#oldest = page.recordings.at(-1)?.id ?? this.#oldest;
       }
       this.loaded = true;
       this.problem = null;
     } finally {
       this.loading = false;
       this.changed();
+    }
+  }
+
+  /** Forgets what the first page should have, were it still so, and what nothing was heard of since it was asked for. */
+  #dropMissing(before: readonly Recording[], page: RecordingPage): void {
+    const listed = new Set(page.recordings.map(({ id }) => id));
+    const last = page.next_cursor === null ? "" : (page.recordings.at(-1)?.id ?? "");
+    for (const old of before) {
+      const isMissing = old.id >= last && !listed.has(old.id);
+      if (isMissing && old.id !== this.selected && this.#book.get(old.id) === old) this.#book.drop(old.id);
     }
   }
 
