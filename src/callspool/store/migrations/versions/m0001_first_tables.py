@@ -91,7 +91,7 @@ def upgrade(op: Operations) -> None:
     )
     op.create_index("recordings_tenant_id_ix", "recordings", ["tenant_id", "id"])
     op.create_index("recordings_tenant_state_id_ix", "recordings", ["tenant_id", "state", "id"])
-    op.create_index("recordings_tenant_call_ix", "recordings", ["tenant_id", "call_id", "id"])
+    op.create_index("recordings_call_ix", "recordings", ["call_id", "id"])
     op.create_index("recordings_provider_recording_id_ix", "recordings", ["provider_recording_id"])
     op.create_index("recordings_account_id_ix", "recordings", ["account_id", "id"])
     op.create_index("recordings_state_id_ix", "recordings", ["state", "id"])
