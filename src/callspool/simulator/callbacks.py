@@ -95,9 +95,10 @@ def form_of(recording: Recording, event: str, base_url: str) -> dict[str, str]:
 class Callbacks:
     """Everything that was, or should have been, delivered."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
+    def __init__(self, world: World, clock: Clock, within_s: float) -> None:
         self._world = world
         self._clock = clock
+        self._within_s = within_s
         self.deliveries: list[Delivery] = []
 
     async def announce(
@@ -149,7 +150,7 @@ class Callbacks:
         }
         body = urlencode(form).encode()
         attempts: list[Delivery] = []
-        deadline = self._clock.monotonic() + ALL_IN_ALL_S
+        deadline = self._clock.monotonic() + self._within_s
         for attempt in range(1, policy.retries + 2):
             begun = self._clock.monotonic()
             if begun >= deadline:
@@ -168,8 +169,9 @@ class Callbacks:
 
 
 def _sendable(url: str) -> str:
-    """Return the address without what stays at home: its fragment."""
-    return urlunsplit(urlsplit(url)._replace(fragment=""))
+    """Return the address as it is asked for: with a path, and without what stays at home, its fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path or "/", fragment=""))
 
 
 async def _post(

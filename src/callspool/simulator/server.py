@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from callspool.simulator import control
-from callspool.simulator.callbacks import Callbacks, Delivery
+from callspool.simulator.callbacks import ALL_IN_ALL_S, Callbacks, Delivery
 from callspool.simulator.clock import Clock
 from callspool.simulator.faults import CallbackFault, Fault
 from callspool.simulator.library import Library, read_all, sha256_of
@@ -37,6 +37,7 @@ class Simulator:
         latency_s: float = 0.0,
         fault_rates: Mapping[Fault, float] | None = None,
         callback_fault_rates: Mapping[CallbackFault, float] | None = None,
+        callback_within_s: float = ALL_IN_ALL_S,
         clock: Clock | None = None,
     ) -> None:
         """Prepare it. *rate* (bytes a second) and *latency_s* hold for recordings that have none of their own."""
@@ -48,7 +49,7 @@ class Simulator:
         self._library = Library()
         self._media = MediaServer(self._library, self.clock)
         self._api = TwilioApi(self._world, self._media, self._log, self.clock)
-        self._callbacks = Callbacks(self._world, self.clock)
+        self._callbacks = Callbacks(self._world, self.clock, callback_within_s)
         self._first = HttpServer(self._handle, self._log, self.clock, "api")
         self._second = HttpServer(self._api.handle_second_origin, self._log, self.clock, "media")
         self._announcing: set[asyncio.Task[list[Delivery]]] = set()

@@ -68,7 +68,7 @@ def utter(rng: np.random.Generator, pitch_hz: float) -> Samples:
     formants = np.stack([_smooth(np.repeat(vowels[:, n], frames_of)) for n in range(3)], axis=1)
     stress = np.repeat(rng.uniform(0.45, 1.0, syllables), frames_of)
     hisses = np.repeat(rng.random(syllables) < 0.45, frames_of)
-    breath = np.where(hisses & (place < 0.3), 0.95, 0.06)
+    breath = np.where(hisses & (place < 0.3), 0.95, 0.02)
     loudness = stress * np.sin(np.pi * np.clip(place, 0.03, 0.97)) ** 0.7
 
     melody = np.linspace(1.15, 0.82, frames) * (1 + 0.12 * (stress - 0.7))

@@ -1,0 +1,126 @@
+"""The provider's own log: what the invariants are measured by must itself be right."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from callspool.simulator import Entry, Simulator, bytes_sent, downloads, highest_concurrency, whole_downloads
+from tests.fixtures.simulator import basic, hear, media_path, wait_until
+
+
+def entry(number: int, start: float, end: float | None, tag: str = "acme", **given: object) -> Entry:
+    """Return a download of the log."""
+    made = Entry(number, "GET", "/", start, kind="media", account_sid="AC", recording_sid=f"RE{number}", tag=tag)
+    made.end = end
+    for name, value in given.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_highest_concurrency_counts_what_overlaps() -> None:
+    entries = [
+        *(entry(1, 0, 10), entry(2, 1, 2), entry(3, 2, 9), entry(4, 5, None), entry(5, 0, 10, tag="bravo")),
+        Entry(6, "GET", "/list", 0, end=10, tag="acme"),
+    ]
+    assert highest_concurrency(entries, "tag") == {"acme": 3, "bravo": 1}
+    assert highest_concurrency(entries, "account_sid") == {"AC": 4}
+
+
+def test_download_that_follows_at_the_same_moment_does_not_overlap() -> None:
+    assert highest_concurrency([entry(1, 0, 5), entry(2, 5, 6), entry(3, 6, None)], "tag") == {"acme": 1}
+
+
+def test_frozen_client_can_be_left_out() -> None:
+    entries = [entry(1, 0, None, last_sent=1.0), entry(2, 4, 5), entry(3, 1.5, 2)]
+    assert highest_concurrency(entries, "tag") == {"acme": 2}
+    assert highest_concurrency(entries, "tag", idle_after_s=1.0) == {"acme": 2}
+    assert highest_concurrency([entries[0], entries[1]], "tag", idle_after_s=1.0) == {"acme": 1}
+
+
+async def test_log_knows_how_many_ran_at_once_and_what_was_sent(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    made = [
+        simulator.add_recording(account_sid=account.sid, tag=tag, duration_s=0.5, rate=20_000)
+        for tag in ("acme", "acme", "acme", "bravo")
+    ]
+    async with httpx.AsyncClient(base_url=simulator.url, headers=basic(account)) as client:
+        got = await asyncio.gather(*(client.get(media_path(recording)) for recording in made))
+        await client.get(media_path(made[3]))
+    entries = simulator.log.entries
+    assert highest_concurrency(entries, "tag") == {"acme": 3, "bravo": 1}
+    assert highest_concurrency(entries, "account_sid") == {account.sid: 4}
+    assert max(item.tag_concurrency for item in entries) == 3
+    assert max(item.account_concurrency for item in entries) == 4
+    assert whole_downloads(entries) == {**{recording.sid: 1 for recording in made[:3]}, made[3].sid: 2}
+    assert bytes_sent(entries, "tag") == {"acme": 3 * len(got[0].content), "bravo": 2 * len(got[3].content)}
+    assert all(item.end is not None and item.start < item.end for item in entries)
+    assert [Entry.from_json(values) for values in simulator.log.as_json()] == entries
+
+
+async def test_client_that_leaves_ends_its_download_at_once(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    recording = simulator.add_recording(account_sid=account.sid, tag="acme", duration_s=60, rate=8000)
+    await hear(simulator.url, media_path(recording), basic(account), until=lambda body: len(body) > 100)
+    [left] = simulator.log.entries
+    await wait_until(lambda: left.end is not None)
+    assert left.end is not None
+    assert left.end - left.start < 2
+    assert not left.whole
+    assert whole_downloads(simulator.log.entries) == {}
+
+
+async def test_client_that_reads_nothing_is_not_sent_everything(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    recording = simulator.add_recording(account_sid=account.sid, duration_s=1800)
+    size = 44 + 1800 * 16_000
+    host, _, port = simulator.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    sign_in = basic(account)["Authorization"]
+    writer.write(f"GET {media_path(recording)} HTTP/1.1\r\nAuthorization: {sign_in}\r\n\r\n".encode())
+    await wait_until(lambda: bool(simulator.log.entries and simulator.log.entries[0].sent))
+    [frozen] = simulator.log.entries
+    sent = -1
+    while sent != frozen.sent:  # until the buffers between us are full
+        sent = frozen.sent
+        await asyncio.sleep(0.1)
+    assert sent < size / 2
+    assert frozen.end is None
+    writer.transport.abort()
+    await wait_until(lambda: frozen.end is not None)
+    assert not frozen.whole
+
+
+async def test_resumed_download_is_one_whole_download(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    recording = simulator.add_recording(account_sid=account.sid, duration_s=1, fault="reset:0.5")
+    broken = await hear(simulator.url, media_path(recording), basic(account))
+    resume = {"Range": f"bytes={len(broken.body)}-", "If-Range": broken.headers["etag"]}
+    await hear(simulator.url, media_path(recording), {**basic(account), **resume})
+    await hear(simulator.url, media_path(recording), {**basic(account), "Range": "bytes=-10"})
+    assert whole_downloads(simulator.log.entries) == {recording.sid: 1}
+    assert downloads(simulator.log.entries) == {recording.sid: 3}
+    assert simulator.log.entries[1].if_range == broken.headers["etag"]
+
+
+@pytest.mark.parametrize("fault", ["short", "truncated", "garbage", "html", "wrong-length", "503", "410"])
+async def test_faulty_answers_are_not_whole_downloads(simulator: Simulator, fault: str) -> None:
+    account = simulator.add_account()
+    recording = simulator.add_recording(account_sid=account.sid, tag="acme", duration_s=0.2, fault=fault)
+    await hear(simulator.url, media_path(recording), basic(account))
+    assert whole_downloads(simulator.log.entries) == {}
+    assert highest_concurrency(simulator.log.entries, "tag") == {"acme": 1}  # but it was a download
+
+
+async def test_refused_downloads_are_in_the_log_with_their_owner(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    recording = simulator.add_recording(account_sid=account.sid, tag="acme")
+    await hear(simulator.url, media_path(recording))
+    [refused] = simulator.log.entries
+    assert (refused.status, refused.tag, refused.recording_sid, refused.authorized) == (
+        401,
+        "acme",
+        recording.sid,
+        False,
+    )
