@@ -116,7 +116,7 @@ export class TenantStrip extends LitElement {
   #figures(tenant: Tenant): [string, string] {
     if (tenant.running === null) return ["The scheduler", "does not answer"];
     const waiting = tenant.waiting ? `${tenant.waiting.toLocaleString()} waiting` : "none waiting";
-    return [`${tenant.running} of ${tenant.slots} slots`, tenant.paused ? `paused, ${waiting}` : waiting];
+    return [`${tenant.running} of ${tenant.slots} slots used`, tenant.paused ? `paused, ${waiting}` : waiting];
   }
 }
 
