@@ -103,7 +103,7 @@ class Library:
     def __init__(self) -> None:
         self._voices = Voices()
         self._conversations: OrderedDict[tuple[int, float], Conversation] = OrderedDict()
-        self._folder = tempfile.TemporaryDirectory(prefix="callspool-simulator-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._encoding: dict[str, asyncio.Task[Path]] = {}
 
     async def find(self, seed: int, duration_s: float, file_format: str, channels: int) -> Audio:
@@ -112,6 +112,7 @@ class Library:
         if file_format == "wav":
             return Wav(self._conversation(seed, duration_s), channels, f'"{name}"')
         if name not in self._encoding:
+            self._folder = self._folder or tempfile.TemporaryDirectory(prefix="callspool-simulator-")
             path = Path(self._folder.name) / f"{name}.mp3"
             self._encoding[name] = asyncio.create_task(
                 asyncio.to_thread(_encode_mp3, self._conversation(seed, duration_s), channels, path)
@@ -122,7 +123,8 @@ class Library:
     async def close(self) -> None:
         """Remove the folder."""
         await asyncio.gather(*self._encoding.values(), return_exceptions=True)
-        self._folder.cleanup()
+        if self._folder:
+            self._folder.cleanup()
 
     def _conversation(self, seed: int, duration_s: float) -> Conversation:
         key = (seed, duration_s)

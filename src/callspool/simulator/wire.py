@@ -161,8 +161,8 @@ class HttpServer:
                     return
         except BadRequest as error:
             writer.write(f"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nX-Why: {error}\r\n\r\n".encode())
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has left
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()  # the client has left, or we stop: a frozen one would never take the rest
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
