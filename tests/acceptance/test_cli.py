@@ -1,0 +1,120 @@
+"""The command line as a person uses it, and misuses it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.system import until
+from tests.acceptance.test_demo import run
+
+SID = "AC" + "c" * 32
+
+
+@asynccontextmanager
+async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+    """A running ``callspool up``, and what it said when it was ready."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "callspool.cli", "up", "--json", "--port", "0", "--data", str(data)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        yield process, json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["nonsense"], 2, "No such command"),
+        (["tenants", "add", "Bad Name"], 1, "lower-case"),
+        (["accounts", "add", "main", "--sid", "AC1", "--tenant", "acme"], 1, "not an account SID"),
+        (["fetch", "rec_1"], 1, "not a recording's id"),
+        (["keys", "revoke", "key_0"], 1, "key_0"),
+        (["tenants", "set", "nobody", "--slots", "1"], 1, "nobody"),
+        (["tenants", "set", "nobody", "--slots", "-1"], 2, "greater than or equal to 0"),
+    ],
+)
+async def test_mistake_gets_one_clear_line_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], code: int, says: str
+) -> None:
+    monkeypatch.setenv("CALLSPOOL_DATA", str(tmp_path))
+    got, out, err = await run(*args)
+    assert got == code, err
+    assert says in err
+    assert "Traceback" not in err + out
+
+
+async def test_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CALLSPOOL_DATA", str(tmp_path))
+    monkeypatch.setenv("CALLSPOOL_SLOT", "3")
+    code, _, err = await run("status")
+    assert code == 1
+    assert "Unknown setting CALLSPOOL_SLOT" in err
+
+
+async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: Path) -> None:
+    async with up(tmp_path) as (process, said):
+        assert said["key"].startswith("cs_")
+        data = ("--data", str(tmp_path), "--json")
+        assert (await run("tenants", "add", "acme", "--slots", "2", *data))[0] == 0
+        os.environ["TWILIO_AUTH_TOKEN"] = "token"
+        try:
+            code, out, err = await run("accounts", "add", "main", "--sid", SID, "--tenant", "acme", *data)
+        finally:
+            del os.environ["TWILIO_AUTH_TOKEN"]
+        assert code == 0, err
+        assert "token" not in json.loads(out).values()
+        (tenant,) = json.loads((await run("status", *data))[1])
+        assert (tenant["tenant"], tenant["slots"], tenant["running"]) == ("acme", 2, 0)
+        findings = json.loads((await run("doctor", *data))[1])
+        assert [one["check"] for one in findings if one["level"] == "error"] == []
+        code, _, err = await run("up", "--port", "0", "--data", str(tmp_path))
+        assert code == 1
+        assert "Another 'callspool up' runs" in err
+        port = said["url"].rsplit(":", 1)[1]
+        code, _, err = await run("up", "--port", port, "--data", str(tmp_path / "other"))
+        assert code == 1
+        assert "--port" in err
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_nothing_outlives_a_killed_up(tmp_path: Path) -> None:
+    async def alive() -> list[str]:
+        found = []
+        for status in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if str(tmp_path).encode() in status.read_bytes() or str(tmp_path).encode() in (
+                    status.with_name("cmdline").read_bytes()
+                ):
+                    found.append(status.parent.name)
+            except OSError:
+                continue
+        return found
+
+    async with up(tmp_path) as (process, _):
+
+        async def has_children() -> bool:
+            return len(await alive()) >= 3  # itself, Valkey, the worker
+
+        await until(has_children)
+        process.kill()
+        await process.wait()
+
+        async def none_left() -> bool:
+            return not await alive()
+
+        await until(none_left)

@@ -1,0 +1,54 @@
+"""Settings: read from the environment, strictly."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from callspool.cli.settings_page import page
+from callspool.domain.errors import Misconfigured
+from callspool.settings import Settings
+
+
+def test_unknown_setting_is_refused_and_named() -> None:
+    with pytest.raises(Misconfigured, match=r"CALLSPOOL_SLOT\."):
+        Settings.read({"CALLSPOOL_SLOT": "3"})
+
+
+def test_value_out_of_bounds_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSPOOL_CONCURRENCY", "0")
+    with pytest.raises(Misconfigured, match=r"CALLSPOOL_CONCURRENCY.*greater than or equal to 1"):
+        Settings.read()
+
+
+def test_bare_numbers_are_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSPOOL_LEASE", "2.5")
+    assert Settings.read().lease == timedelta(seconds=2.5)
+
+
+@pytest.mark.parametrize("text", ["soon", "nan", "inf"])
+def test_what_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CALLSPOOL_LEASE", text)
+    with pytest.raises(Misconfigured, match="CALLSPOOL_LEASE"):
+        Settings.read()
+
+
+@pytest.mark.rule("S1", "S3", "S4", "S5")
+def test_defaults_are_those_that_the_rules_ask_for() -> None:
+    settings = Settings.read({})
+    seconds = {
+        name: getattr(settings, name).total_seconds() for name in ("dedup_window", "fetch_deadline", "queued_ttl")
+    }
+    assert seconds == {"dedup_window": 120, "fetch_deadline": 900, "queued_ttl": 1200}
+
+
+def test_another_process_gets_the_very_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = Settings.read(None, data=tmp_path, lease=2.5, retry_scale=0.5, port=0)
+    for name, value in given.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read() == given
+
+
+def test_page_of_the_documentation_is_current() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert written == page()
