@@ -1,9 +1,10 @@
 """What a person sees and can do on the page, in a real browser."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import State
@@ -30,6 +31,14 @@ async def let_minutes_pass(page: Page) -> None:
     for _ in range(10):
         await page.clock.fast_forward("01:00")
     assert await page.evaluate("fetch('/').then((answer) => answer.status)") == 200
+
+
+async def let_time_pass_until(page: Page, sight: Locator) -> None:
+    """Move the page's clock on in steps, each with its requests answered, until something is to be seen."""
+    async with asyncio.timeout(30):
+        while not await sight.is_visible():
+            await page.clock.fast_forward("00:05")
+            await page.evaluate("fetch('/').then((answer) => answer.text())")
 
 
 @pytest.mark.rule("F16", "F18")
@@ -108,7 +117,7 @@ async def test_a_server_that_refuses_its_own_links_is_asked_twice_and_no_more(
 
 @pytest.mark.rule("S8", "F10", "F9")
 async def test_a_web_page_in_place_of_audio_is_told_and_not_asked_for_again(
-    there: StandIn, page: Page, open_page: Open
+    there: StandIn, page: Page, open_page: Open, shoot: Shoot
 ) -> None:
     await page.clock.install()
     there.has_web_page_for_audio = True
@@ -118,6 +127,7 @@ async def test_a_web_page_in_place_of_audio_is_told_and_not_asked_for_again(
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("not audio (text/html)")
     await let_minutes_pass(page)
+    await shoot(page, "not-audio")
     assert there.links_given == 1
     assert there.count("/audio") == 2, "one by the element, one to see what is wrong"
     there.has_web_page_for_audio = False
@@ -143,6 +153,26 @@ async def test_a_download_of_twenty_minutes_is_waited_for(there: StandIn, page: 
     assert there.count("POST") == 0
 
 
+@pytest.mark.rule("S8")
+async def test_a_page_without_events_shows_the_list_and_is_live_again_with_them(
+    there: StandIn, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 503")
+    there.gives_events = False
+    recording = there.add(1, State.FETCHING)
+    await page.clock.install()
+    await page.goto(f"{there.url}/#key={KEY}")
+    await expect(page.get_by_role("button", name="Fetching: 23 Nov")).to_be_visible()
+    await expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    await let_time_pass_until(page, page.get_by_text("what you see may be old"))
+    await let_minutes_pass(page)
+    assert there.count("GET /api/recordings?") == 5
+    there.gives_events = True
+    await there.change(recording, State.READY, duration_s=8.0)
+    await let_time_pass_until(page, page.get_by_role("button", name="Ready: 23 Nov"))
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
 async def test_an_older_state_never_replaces_a_newer_one(there: StandIn, open_page: Open) -> None:
     old = there.add(1, State.FETCHING)
     other = there.add(2, State.QUEUED)
@@ -155,7 +185,7 @@ async def test_an_older_state_never_replaces_a_newer_one(there: StandIn, open_pa
 
 
 async def test_the_key_leaves_the_address_and_a_wrong_one_is_refused(
-    there: StandIn, page: Page, complaints: Complaints
+    there: StandIn, page: Page, complaints: Complaints, shoot: Shoot
 ) -> None:
     complaints.allow("status of 401")
     there.add(1, State.READY, duration_s=8.0)
@@ -163,6 +193,7 @@ async def test_the_key_leaves_the_address_and_a_wrong_one_is_refused(
     await expect(page.get_by_role("alert")).to_contain_text("not valid")
     assert page.url == f"{there.url}/"
     await page.get_by_label("API key").fill(KEY)
+    await shoot(page, "sign-in")
     await page.get_by_role("button", name="Open").click()
     await expect(page.get_by_role("button", name="Ready: 23 Nov")).to_be_visible()
     await page.reload()
@@ -189,7 +220,7 @@ async def test_a_filter_follows_what_happens_and_more_is_loaded_on_demand(there:
     await expect(rows).to_have_count(0)
 
 
-async def test_the_player_is_worked_by_keyboard_alone(there: StandIn, open_page: Open) -> None:
+async def test_the_player_is_worked_by_keyboard_alone(there: StandIn, open_page: Open, shoot: Shoot) -> None:
     there.add(1, State.READY, duration_s=8.0, content_type="audio/wav")
     page = await open_page()
     await page.get_by_role("button", name="Ready: 23 Nov").focus()
@@ -203,6 +234,7 @@ async def test_the_player_is_worked_by_keyboard_alone(there: StandIn, open_page:
     await expect(slider).to_have_attribute("aria-valuetext", "0 seconds of 8 seconds")
     await page.keyboard.press("ArrowRight")
     await expect(slider).to_have_attribute("aria-valuetext", "5 seconds of 8 seconds")
+    await shoot(page, "keyboard")
     await page.keyboard.press("End")
     await expect(slider).to_have_attribute("aria-valuetext", "8 seconds of 8 seconds")
 
