@@ -58,9 +58,10 @@ async def test_log_knows_how_many_ran_at_once_and_what_was_sent(simulator: Simul
     assert [Entry.from_json(values) for values in simulator.log.as_json()] == entries
 
 
-async def test_client_that_leaves_ends_its_download_at_once(simulator: Simulator) -> None:
+@pytest.mark.parametrize("fault", ["drip:8000", "stall:0.01", "endless"])
+async def test_client_that_leaves_ends_its_download_at_once(simulator: Simulator, fault: str) -> None:
     account = simulator.add_account()
-    recording = simulator.add_recording(account_sid=account.sid, tag="acme", duration_s=60, rate=8000)
+    recording = simulator.add_recording(account_sid=account.sid, tag="acme", duration_s=60, fault=fault)
     await hear(simulator.url, media_path(recording), basic(account), until=lambda body: len(body) > 100)
     [left] = simulator.log.entries
     await wait_until(lambda: left.end is not None)
