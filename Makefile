@@ -36,8 +36,8 @@ test: check ## All checks and all tests: exactly what CI runs
 bench: $(STAMP) ## Measure (ARGS="--quick --json")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(STAMP) ## Long fault runs
-	$(BIN)/pytest tests/chaos --long $(ARGS)
+chaos: $(STAMP) ## Fault runs: workers killed, frozen and stopped, Valkey flushed
+	$(BIN)/pytest tests/acceptance/test_main_job.py $(ARGS)
 
 format: $(STAMP) ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .

@@ -1,0 +1,1 @@
+"""Measurements, each in a module that begins with its question."""
