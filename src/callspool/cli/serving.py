@@ -33,7 +33,11 @@ class Server(uvicorn.Server):
     """uvicorn without its signal handlers: who starts it decides when it stops."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_S))
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S
+            )
+        )
         self.ready = asyncio.Event()
 
     @contextlib.contextmanager

@@ -1,0 +1,32 @@
+"""The main job as a person sees it: real server, real worker, real Chromium; only the provider is simulated."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callspool.domain.recording import State
+from tests.acceptance.system import system
+from tests.fixtures.browser import plays_beyond
+
+
+@pytest.mark.rule("S8", "F10", "F16", "F25")
+async def test_person_sees_a_recording_become_ready_and_plays_it(tmp_path: Path, page: Any, shoot: Any) -> None:
+    async with system(tmp_path) as running:
+        await page.goto(f"{running.url}/#key={running.key}")
+        await page.get_by_text("Live", exact=True).wait_for()
+        call = await running.call("bravo", duration_s=6.0, channels=2)
+        gone = await running.call("acme", duration_s=3.0, faults=["410:1"])
+        await page.get_by_role("button", name="Queued: ").first.wait_for()
+        await running.worker()
+        await running.reaches(call, State.READY)
+        await page.get_by_role("button", name="Ready: ").click()
+        player = page.get_by_role("group", name="Player")
+        await player.get_by_role("button", name="Play").click()
+        await plays_beyond(page, 0.5)
+        await shoot(page, "main-job-plays")
+        await running.reaches(gone, State.FAILED)
+        await page.get_by_role("button", name="Failed: ").click()
+        await page.get_by_text("The provider has deleted this recording.").first.wait_for()
+        await shoot(page, "main-job-failed")
+        await page.goto("about:blank")  # before the server goes away, which is not what this test is about
