@@ -22,8 +22,10 @@ async def test_person_sees_a_recording_become_ready_and_plays_it(tmp_path: Path,
         await running.reaches(call, State.READY)
         await page.get_by_role("button", name="Ready: ").click()
         player = page.get_by_role("group", name="Player")
-        await player.get_by_role("button", name="Play").click()
-        await plays_beyond(page, 0.5)
+        await plays_beyond(page, 0.3)  # a click on a ready recording plays it
+        await player.get_by_role("button", name="Pause", exact=True).click()
+        await player.get_by_role("button", name="Play", exact=True).click()
+        await plays_beyond(page, 0.8)
         await shoot(page, "main-job-plays")
         await running.reaches(gone, State.FAILED)
         await page.get_by_role("button", name="Failed: ").click()
