@@ -1,11 +1,12 @@
 """The provider's own log: what the invariants are measured by must itself be right."""
 
 import asyncio
+import socket
 
 import httpx
 import pytest
 
-from callspool.simulator import Entry, Simulator, bytes_sent, downloads, highest_concurrency, whole_downloads
+from callspool.simulator import Entry, Recording, Simulator, bytes_sent, downloads, highest_concurrency, whole_downloads
 from tests.fixtures.simulator import basic, hear, media_path, wait_until
 
 
@@ -126,3 +127,36 @@ async def test_refused_downloads_are_in_the_log_with_their_owner(simulator: Simu
         recording.sid,
         False,
     )
+
+
+async def test_next_download_of_a_quick_client_is_never_taken_for_a_second_one(simulator: Simulator) -> None:
+    account = simulator.add_account(limit=3)
+    made = [
+        simulator.add_recording(account_sid=account.sid, tag=tag, duration_s=seconds)
+        for tag, seconds in (("acme", 0.01), ("bravo", 0.1), ("cora", 3.0))
+    ]
+    host, _, port = simulator.url.removeprefix("http://").partition(":")
+
+    def download_at_once_again(recording: Recording, length: int) -> None:
+        """Ask for the next one in the very moment in which the last byte of this one is here."""
+        sign_in = basic(account)["Authorization"]
+        request = f"GET {media_path(recording)} HTTP/1.1\r\nAuthorization: {sign_in}\r\n\r\n".encode()
+        with socket.create_connection((host, int(port))) as first, socket.create_connection((host, int(port))) as other:
+            for n in range(100):
+                connection = (first, other)[n % 2]
+                connection.sendall(request)
+                received = connection.recv(65536)
+                assert received.startswith(b"HTTP/1.1 200 ")
+                left = received.index(b"\r\n\r\n") + 4 + length - len(received)
+                while left:
+                    left -= len(connection.recv(left))
+
+    lengths = [len(await simulator.audio(recording, channels=1)) for recording in made]
+    await asyncio.gather(
+        *(asyncio.to_thread(download_at_once_again, *pair) for pair in zip(made, lengths, strict=True))
+    )
+
+    entries = simulator.log.entries
+    assert {item.status for item in entries} == {200}
+    assert max(item.tag_concurrency for item in entries) == 1
+    assert highest_concurrency(entries, "tag") == {"acme": 1, "bravo": 1, "cora": 1}

@@ -102,9 +102,6 @@ def highest_concurrency(entries: Iterable[Entry], by: Group, *, idle_after_s: fl
         if not entry.is_download:
             continue
         end = FOREVER if entry.end is None else entry.end
-        if entry.whole and entry.last_sent is not None:
-            # The client has had all of it from then on; that we noted the end later is our own slowness.
-            end = min(end, entry.last_sent)
         end = min(end, (entry.start if entry.last_sent is None else entry.last_sent) + idle_after_s)
         moments += [(entry.start, 1, getattr(entry, by)), (end, -1, getattr(entry, by))]
     running: Counter[str] = Counter()

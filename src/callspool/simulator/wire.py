@@ -156,7 +156,8 @@ class HttpServer:
                 try:
                     early = await self._answer_unless_gone(exchange, reader)
                 finally:
-                    self._log.end(entry, self._clock.monotonic())
+                    if entry.end is None:  # stopped before the answer had begun
+                        self._log.end(entry, self._clock.monotonic())
                 if exchange.must_close:
                     return
         except BadRequest as error:
@@ -168,9 +169,17 @@ class HttpServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            await self._handle(exchange)
+        finally:
+            # In the very step in which the last byte went: one turn of the loop later, the client's next request
+            # might already have been read, and the two would seem to have run at once.
+            self._log.end(exchange.entry, self._clock.monotonic())
+
     async def _answer_unless_gone(self, exchange: Exchange, reader: asyncio.StreamReader) -> bytes:
         """Answer, but end at once when the client leaves. Return what came early of its next request."""
-        answering = asyncio.ensure_future(self._handle(exchange))
+        answering = asyncio.ensure_future(self._answer(exchange))
         watching = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({answering, watching}, return_when=asyncio.FIRST_COMPLETED)
