@@ -65,7 +65,7 @@ ABANDON: Final = _moving(Event.GIVE_UP, _BY_ID, not_before=None)
 KEEP: Final = _moving(Event.KEEP, _OF_WORKER, not_before=None, lost=0, **_NO_REASON)
 DEFER: Final = {
     # A worker that reports back lived: what was charged for dead ones is forgotten.
-    budget: _moving(Event.DEFER, _OF_WORKER, **{"lost": 0, **charge})
+    budget: _moving(Event.DEFER, _OF_WORKER, **{**charge, "lost": int(budget is Budget.LOST)})
     for budget, charge in _CHARGES.items()
 }
 GIVE_UP: Final = {
