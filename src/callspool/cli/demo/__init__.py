@@ -28,15 +28,14 @@ def demo(
         settings = read_settings(
             Path(folder) / "data", retry_scale=0.1, stall_timeout=3, log_level="error" if once else "warning", port=port
         )
-        # SIGTERM ends it as Ctrl-C does, so that nothing is left behind then either.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(asyncio.CancelledError):
             holds = asyncio.run(_run(stage.Stage(settings), once=once, seed=seed, count=recordings, json=json))
             if not holds:
                 raise typer.Exit(1)
 
 
 async def _run(one: stage.Stage, *, once: bool, seed: int, count: int, json: bool) -> bool:
+    _cancel_on_signals()
     async with one.set_up() as set_up:
         plan = calls.plan(seed, count)
         if not once:
@@ -50,3 +49,18 @@ async def _run(one: stage.Stage, *, once: bool, seed: int, count: int, json: boo
             verdict = await judgement.judge(set_up)
         print_json(verdict.as_json()) if json else show(verdict)
         return verdict.holds
+
+
+def _cancel_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end the demo once: a second one must not break off its tidying up."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    pending = True
+
+    def cancel() -> None:
+        nonlocal pending
+        if pending and task is not None:
+            pending = False
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, cancel)
