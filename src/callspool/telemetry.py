@@ -79,6 +79,7 @@ def configure_logging(*, level: str = "info", form: str = "auto", stream: TextIO
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
         logger.propagate = True
     structlog.configure(
         processors=[
