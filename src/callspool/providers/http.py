@@ -83,6 +83,7 @@ class HttpMedia:
                 chunk = await reader.read_chunk()
             except PyreqwestError as error:
                 raise _broken_body(error) from None
+            _heed_cancellation()
             if chunk is None:
                 return
             yield bytes(chunk)
@@ -117,6 +118,7 @@ class Downloads:
             except PyreqwestError as error:
                 raise _no_answer(error) from None
             try:
+                _heed_cancellation()
                 if response.status in _REDIRECTS:
                     url = await self._next_hop(home, url, response)
                     continue
@@ -252,6 +254,13 @@ async def _refusal(response: Response) -> Refused:
         case _:
             reason = Reason.PROVIDER_ERROR
     return Refused(status, reason, f"status {status}", retry_after, body[:_MOST_ERROR_BYTES])
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation that pyreqwest may have swallowed: it does where an answer comes at the same moment."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _no_answer(error: PyreqwestError) -> FetchFailed:
