@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,38 +25,50 @@ _GATE: Final = ".gate"
 
 
 class SpoolFile:
-    """One growing file. Not for two tasks at once."""
+    """One growing file. Not for two tasks at once; what came so far can be read beside them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self._pending = bytearray()
+        self._flying = b""
+        """What a thread writes at the moment, from ``_written`` on."""
         self._written = 0
+        self.generation = 0
+        """Goes up when all bytes are thrown away."""
+        self.watch: Callable[[], None] | None = None
+        """Called at each change, while someone listens."""
 
     @property
     def size(self) -> int:
         """Bytes that came so far."""
-        return self._written + len(self._pending)
+        return self._written + len(self._flying) + len(self._pending)
 
     async def append(self, data: bytes) -> None:
         """Add *data*. Raises `OSError`, e.g. where the disk is full."""
         self._pending += data
+        if self.watch is not None:
+            self.watch()
         if len(self._pending) >= WRITE_BYTES:
             await self.flush()
 
     async def flush(self) -> None:
         """Hash and write what is pending, off the event loop."""
         if self._pending:
-            data, self._pending = bytes(self._pending), bytearray()
-            await _settled(asyncio.to_thread(self._write, data))
+            self._flying, self._pending = bytes(self._pending), bytearray()
+            await _settled(asyncio.to_thread(self._write, self._flying))
+            self._written, self._flying = self._written + len(self._flying), b""
 
     async def restart(self) -> None:
         """Forget all bytes: the download begins again."""
         self._pending.clear()
         self._hash = hashlib.sha256()
-        self._written = 0
+        self._written, self._flying = 0, b""
+        self.generation += 1
         os.ftruncate(self._open(), 0)
+        if self.watch is not None:
+            self.watch()
 
     async def finish(self) -> str:
         """Make it durable; return the SHA-256 in hex."""
@@ -71,6 +83,20 @@ class SpoolFile:
             os.close(descriptor)
         self.path.unlink(missing_ok=True)
 
+    def reader(self) -> int:
+        """Return a descriptor of its own for `peek`: it outlives the file. Raises `ValueError` once it is removed."""
+        return os.dup(self._open())
+
+    def peek(self, reader: int, offset: int, most: int) -> bytes:
+        """Return up to *most* of the bytes from *offset* on, from the disk or, before they are there, from memory."""
+        if offset < self._written:
+            return os.pread(reader, min(most, self._written - offset), offset)
+        offset -= self._written
+        if offset < len(self._flying):
+            return self._flying[offset : offset + most]
+        offset -= len(self._flying)
+        return bytes(memoryview(self._pending)[offset : offset + most])
+
     def _open(self) -> int:
         if self._descriptor is None:
             raise ValueError("this spool file was removed")
@@ -78,10 +104,10 @@ class SpoolFile:
 
     def _write(self, data: bytes) -> None:
         self._hash.update(data)
-        view = memoryview(data)
+        view, at = memoryview(data), self._written
         while view:
-            count = os.pwrite(self._open(), view, self._written)
-            self._written += count
+            count = os.pwrite(self._open(), view, at)
+            at += count
             view = view[count:]
 
 
