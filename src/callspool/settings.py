@@ -91,6 +91,26 @@ class Settings(BaseSettings):
     retry_scale: float = Field(
         default=1.0, ge=0.0, le=10.0, description="Multiplies the retry delays of 2, 5, 10, 20 and 40 s (S3)."
     )
+    spool_host: str = Field(
+        default="127.0.0.1",
+        description="The address on which a worker lets the API hear downloads under way. In a fleet: a private one.",
+    )
+    spool_port: int = Field(default=0, ge=0, le=65535, description="The port for that. 0: any free one.")
+    spool_address: str = Field(
+        default="",
+        pattern=r"^(|[A-Za-z0-9.:\[\]_-]+:[0-9]{1,5})$",
+        description="`host:port` under which the API reaches it. Empty: the address that is listened on.",
+    )
+    play_wait: Seconds = Field(
+        default=timedelta(seconds=8),
+        ge=timedelta(0),
+        le=timedelta(seconds=60),
+        description="Seconds. How long a play request waits for the first bytes before it gets 202.",
+    )
+    allowed_origins: str = Field(
+        default="*",
+        description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",
+    )
     playback_ttl: Seconds = Field(
         default=timedelta(minutes=15), gt=timedelta(0), description="Seconds. How long a signed playback URL is valid."
     )
@@ -104,7 +124,12 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level to log.")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
-    shard: str = Field(default="0", pattern="^[a-z0-9]{1,16}$", description="Hash tag of this scheduler's Valkey keys.")
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Parts of the scheduler, spread over a cluster by account. Change it by `callspool drain`.",
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: object) -> Self:

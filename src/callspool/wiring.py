@@ -20,12 +20,14 @@ from callspool.domain.keys import KEY_RANDOMNESS, new_key
 from callspool.domain.ports import Clock, Provider, Store, Vault
 from callspool.domain.tenant import ApiKey
 from callspool.fetch.outcome import Outcome
+from callspool.fetch.tap import Taps
+from callspool.fetch.tapserver import TapServer
 from callspool.fetch.worker import Worker
 from callspool.providers.twilio import Twilio
 from callspool.reconcile.reconciler import Reconciler
 from callspool.scheduler import embedded
 from callspool.scheduler.bulletin import ValkeyBulletin
-from callspool.scheduler.connection import Functions
+from callspool.scheduler.connection import Functions, shard_names
 from callspool.scheduler.consumer import ValkeyConsumer
 from callspool.scheduler.producer import ValkeyProducer
 from callspool.settings import Settings
@@ -113,8 +115,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         store = await connect(database_url(settings), clock=clock, secret_key=key)
         stack.push_async_callback(store.close)
-        functions = Functions(valkey_url(settings), settings.shard)
-        stack.push_async_callback(functions.close)
+        shards = [Functions(valkey_url(settings), name) for name in shard_names(settings.shards)]
+        for shard in shards:
+            stack.push_async_callback(shard.close)
         twilio = Twilio(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
         stack.push_async_callback(twilio.close)
         yield Parts(
@@ -122,9 +125,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             clock=clock,
             secret_key=key,
             store=store,
-            functions=functions,
-            producer=ValkeyProducer(functions, dedup_window=settings.dedup_window),
-            bulletin=ValkeyBulletin(functions),
+            functions=shards[0],
+            producer=ValkeyProducer(*shards, dedup_window=settings.dedup_window),
+            bulletin=ValkeyBulletin(shards[0]),
             vault=DiskVault(settings.vault),
             providers={"twilio": twilio},
         )
@@ -157,7 +160,23 @@ async def open_worker(parts: Parts, worker_id: str, observe: Callable[[Outcome],
     async with AsyncExitStack() as stack:
         prober = SubprocessProber()
         stack.push_async_callback(prober.close)
-        consumer = ValkeyConsumer(valkey_url(settings), worker_id=worker_id, lease=settings.lease, shard=settings.shard)
+        taps = Taps()
+        server = TapServer(
+            taps,
+            host=settings.spool_host,
+            port=settings.spool_port,
+            address=settings.spool_address,
+            secret_key=parts.secret_key,
+            clock=parts.clock,
+        )
+        await stack.enter_async_context(server)
+        consumer = ValkeyConsumer(
+            valkey_url(settings),
+            worker_id=worker_id,
+            lease=settings.lease,
+            shards=shard_names(settings.shards),
+            address=server.address,
+        )
         stack.push_async_callback(consumer.close)
         yield Worker(
             worker_id=worker_id,
@@ -172,6 +191,7 @@ async def open_worker(parts: Parts, worker_id: str, observe: Callable[[Outcome],
             spool=settings.spool,
             random=SystemRandom(),
             observe=observe,
+            taps=taps,
         )
 
 

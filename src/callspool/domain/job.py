@@ -1,7 +1,9 @@
 """What the scheduler knows: jobs, leases, settlements. Nothing of recordings."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Lane(StrEnum):
@@ -58,6 +60,21 @@ class Verdict(StrEnum):
     DEFER = "defer"
 
 
+class Signal(StrEnum):
+    """What a job's end says of its pool. All workers' signals together set the pool's pace."""
+
+    NONE = "none"
+    """Nothing: it ended on our side."""
+    OK = "ok"
+    """It answers, if only with "there is no such thing"."""
+    THROTTLED = "throttled"
+    """It asked for less: the limit in force is halved, and grows again with each good job."""
+    FAILED = "failed"
+    """It is in trouble: five in a row open the circuit."""
+    REFUSED = "refused"
+    """It does not accept our credentials: the circuit opens at once, for ``pause_pool_ms``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a lease. ``delay_ms`` puts the job off (0: back to the backlog); ``pause_pool_ms`` its account."""
@@ -67,6 +84,9 @@ class Settlement:
     verdict: Verdict
     delay_ms: int = 0
     pause_pool_ms: int = 0
+    signal: Signal = Signal.NONE
+    latency_ms: int = 0
+    """From the request to the first byte; 0: not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +115,81 @@ class TenantLoad:
     waiting: int
     deferred: int
     oldest_wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Where a job is, and all that decides when it runs. Times are the server's, in ms since 1970."""
+
+    place: Place
+    pool: str = ""
+    tenant: str = ""
+    ahead: int = 0
+    """Jobs before it in its tenant's line."""
+    slots: int = 0
+    slots_held: int = 0
+    tenant_paused: bool = False
+    limit: int = 0
+    """In force now: lower than the one that was set after "slow down", 1 while one job tries alone."""
+    set_limit: int = 0
+    pool_held: int = 0
+    pool_paused: bool = False
+    paused_until_ms: int = 0
+    cause: str = ""
+    """The signal that paused the pool."""
+    probing: bool = False
+    due_ms: int = 0
+    worker: str = ""
+    opens_ms: int = 0
+    """Until then nothing is granted, because the scheduler's data was, or may have been, lost."""
+    now_ms: int = 0
+
+    def sentence(self) -> str:
+        """Say in one sentence why it does not run, or that it does."""
+        match self.place:
+            case Place.UNKNOWN:
+                return "The scheduler does not know it."
+            case Place.RUNNING:
+                return f"It runs on worker {self.worker}."
+            case Place.DEFERRED:
+                return f"It is put off until {_clock(self.due_ms)}."
+        place = f"it is {_ordinal(self.ahead + 1)} in its line"
+        return f"{self._obstacle()}; {place}."
+
+    def _obstacle(self) -> str:
+        if self.now_ms < self.opens_ms:
+            return f"The scheduler was restarted and grants nothing until {_clock(self.opens_ms)}"
+        if self.pool_paused:
+            return f"Account {self.pool} is paused by an operator"
+        if self.now_ms < self.paused_until_ms:
+            return f"Account {self.pool} is paused until {_clock(self.paused_until_ms)} {_CAUSES.get(self.cause, '')}"
+        if self.tenant_paused:
+            return f"Tenant {self.tenant} is paused by an operator"
+        if not self.slots or not self.set_limit:
+            missing = f"tenant {self.tenant}" if not self.slots else f"account {self.pool}"
+            return f"The limits of {missing} are not known to the scheduler yet"
+        if self.slots_held >= self.slots:
+            return f"{self.slots_held} of {self.slots} slots of tenant {self.tenant} are busy"
+        if self.pool_held >= self.limit:
+            lowered = f" (lowered from {self.set_limit})" if self.limit < self.set_limit and not self.probing else ""
+            if self.probing:
+                return f"Account {self.pool} was in trouble and one job tries alone"
+            return f"{self.pool_held} of {self.limit}{lowered} downloads of account {self.pool} are busy"
+        return "It waits for a worker with room"
+
+
+_CAUSES: Final = {
+    "throttled": "after the provider asked to slow down",
+    "failed": "after failures of the provider",
+    "refused": "after the provider refused its credentials",
+    "none": "after an answer of the provider",
+}
+
+
+def _clock(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S} UTC"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.job import Job, Place, Settlement, Stop, Submitted, TenantLoad, Turn
+from callspool.domain.job import Job, Place, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
@@ -54,6 +54,14 @@ class Producer(Protocol):
 
     async def place(self, job_id: str) -> Place:
         """Say where a job is."""
+        ...
+
+    async def why(self, job_id: str) -> Why:
+        """Say what decides when a job runs."""
+        ...
+
+    async def locate(self, job_id: str) -> str | None:
+        """Return the address of the worker that runs the job now, as its lease has it; None: it does not run."""
         ...
 
     async def set_tenant(self, tenant: str, *, slots: int, weight: float, paused: bool) -> None:

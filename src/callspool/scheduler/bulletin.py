@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import valkey
 
-from callspool.scheduler.connection import Functions
+from callspool.scheduler.connection import Functions, connect_node
 
 _LOOK_ANYWAY_S = 5.0
 
@@ -20,12 +20,13 @@ class ValkeyBulletin:
     async def ring(self) -> None:
         """Publish; whoever misses it looks after a few seconds anyway."""
         with contextlib.suppress(valkey.ValkeyError, OSError):
-            await self._functions.client.publish(self._functions.keys.changed, b"")
+            await self._functions.publish(self._functions.keys.changed)
 
     async def listen(self) -> AsyncIterator[None]:
         """Yield at each burst of rings and at least every five seconds, also while Valkey is away."""
         while True:
-            subscription = self._functions.client.pubsub(ignore_subscribe_messages=True)
+            node = connect_node(self._functions.url)
+            subscription = node.pubsub(ignore_subscribe_messages=True)
             try:
                 await subscription.subscribe(self._functions.keys.changed)
                 yield None  # something may have happened before we were subscribed
@@ -40,4 +41,5 @@ class ValkeyBulletin:
                 await asyncio.sleep(1)
             finally:
                 with contextlib.suppress(valkey.ValkeyError, OSError):
-                    await subscription.aclose()
+                    await subscription.aclose()  # type: ignore[no-untyped-call]
+                    await node.aclose()

@@ -1,35 +1,82 @@
 """How the scheduler's functions are called: loaded where they are missing, errors turned into ours."""
 
 import functools
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import valkey
 from valkey.asyncio import Valkey
+from valkey.asyncio.cluster import ValkeyCluster
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.scheduler.keys import Keys
 
-LIBRARY = "callspool_1"
+LIBRARY: Final = "callspool_1"
 """The functions' names carry a version: workers of two versions of the code run side by side."""
+
+CLUSTER: Final = "valkey+cluster://"
+"""How an address begins that leads to a Valkey Cluster: any of its nodes."""
 
 
 @functools.cache
-def library() -> str:
-    """Return the Lua library: the prelude, then every operation."""
+def library(name: str = LIBRARY) -> str:
+    """Return the Lua library: what the operations share, then every operation."""
     folder = files("callspool.scheduler") / "lua"
+    shared = sorted((folder / "shared").iterdir(), key=lambda entry: entry.name)
     operations = sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".lua") and entry.name != "prelude.lua"),
-        key=lambda entry: entry.name,
+        (entry for entry in folder.iterdir() if entry.name.endswith(".lua")), key=lambda entry: entry.name
     )
-    parts = [f"#!lua name={LIBRARY}", (folder / "prelude.lua").read_text(encoding="utf-8")]
+    parts = [f"#!lua name={name}", *(entry.read_text(encoding="utf-8") for entry in shared)]
     parts += [f"do\n{entry.read_text(encoding='utf-8')}\nend" for entry in operations]
-    return "\n".join(parts)
+    return "\n".join(parts).replace("'NAME_", f"'{name}_")
+
+
+def shard_of(pool: str, count: int) -> int:
+    """Return the number of the shard, 0 to *count* - 1, that a pool lies in."""
+    return zlib.crc32(pool.encode()) % count
+
+
+def shard_names(count: int) -> tuple[str, ...]:
+    """Return the hash tags of a layout of *count* shards. Those of two layouts have no key in common."""
+    return tuple(f"{count}.{index}" for index in range(count))
+
+
+def connect(url: str, timeout_s: float) -> Valkey | ValkeyCluster:
+    """Prepare a client; nothing is sent yet."""
+    client: Valkey | ValkeyCluster
+    if url.startswith(CLUSTER):
+        client = ValkeyCluster.from_url(_first_node(url), socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    else:
+        client = Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    return client
+
+
+def connect_blocking(url: str, timeout_s: float) -> valkey.Valkey | valkey.ValkeyCluster:
+    """Prepare a client for a thread. That of a cluster asks for its nodes at once."""
+    client: valkey.Valkey | valkey.ValkeyCluster
+    if url.startswith(CLUSTER):
+        client = valkey.ValkeyCluster.from_url(  # type: ignore[no-untyped-call]
+            _first_node(url), socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+        )
+    else:
+        client = valkey.Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    return client
+
+
+def connect_node(url: str) -> Valkey:
+    """Prepare a client of one node: enough for messages, which a cluster passes on to all."""
+    client: Valkey = Valkey.from_url(_first_node(url) if url.startswith(CLUSTER) else url)
+    return client
+
+
+def _first_node(url: str) -> str:
+    return "valkey://" + url.removeprefix(CLUSTER)
 
 
 @contextmanager
@@ -57,11 +104,12 @@ class Health:
 
 
 class Functions:
-    """Calls the functions of one shard. Make one for each process; close it."""
+    """Calls the functions of one shard. Close it."""
 
-    def __init__(self, url: str, shard: str = "0", *, timeout_s: float = 5.0) -> None:
+    def __init__(self, url: str, shard: str = "1.0", *, timeout_s: float = 5.0) -> None:
+        self.url = url
         self.keys = Keys(shard)
-        self.client = Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        self.client = connect(url, timeout_s)
 
     async def call(self, name: str, *args: str | int | float) -> Any:
         """Call a function. Raises `SchedulerUnavailable`."""
@@ -71,19 +119,34 @@ class Functions:
             except valkey.ResponseError as error:
                 if not is_missing(error):
                     raise
-                await self.client.function_load(library(), replace=True)
+                await self._load()
                 return await self._call(name, args)
 
     async def _call(self, name: str, args: Sequence[str | int | float]) -> Any:
         return await self.client.execute_command("FCALL", f"{LIBRARY}_{name}", 1, self.keys.prefix, *args)
 
+    async def _load(self) -> None:
+        # On all primaries of a cluster: slots move.
+        await self.client.execute_command("FUNCTION", "LOAD", "REPLACE", library(), **self._on(ValkeyCluster.PRIMARIES))
+
+    def _on(self, nodes: str) -> dict[str, str]:
+        return {"target_nodes": nodes} if isinstance(self.client, ValkeyCluster) else {}
+
+    async def publish(self, channel: str) -> None:
+        """Ring a channel's bell; a cluster's nodes pass it on."""
+        await self.client.execute_command("PUBLISH", channel, b"", **self._on(ValkeyCluster.RANDOM))
+
     async def health(self) -> Health:
-        """Ask the server how it is set up. Raises `SchedulerUnavailable`."""
-        with unavailable():
-            before = monotonic()
-            await self.client.ping()
-            took = timedelta(seconds=monotonic() - before)
-            info = await self.client.info()
+        """Ask the server how it is set up; of a cluster, one of its nodes. Raises `SchedulerUnavailable`."""
+        node = connect_node(self.url)
+        try:
+            with unavailable():
+                before = monotonic()
+                await node.ping()
+                took = timedelta(seconds=monotonic() - before)
+                info = await node.info()
+        finally:
+            await node.aclose()
         version = str(info.get("valkey_version") or info.get("redis_version"))
         return Health(version, bool(info.get("aof_enabled")), str(info.get("maxmemory_policy")), took)
 

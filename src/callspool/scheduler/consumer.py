@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import valkey
 
@@ -15,7 +15,7 @@ from callspool.domain.job import Job, Lane, Lease, Settlement, Stop, Turn
 from callspool.scheduler.connection import Functions
 from callspool.scheduler.heartbeat import Heartbeat
 
-_LOOK_ANYWAY = timedelta(seconds=5)
+_LOOK_ANYWAY: Final = timedelta(seconds=5)
 """A wake-up can be lost with the worker that took it; the longest that its work then waits for another."""
 
 
@@ -27,20 +27,22 @@ class _Request:
     sent_at: float
 
 
-class ValkeyConsumer:
-    """`domain.ports.Consumer` over one shard. Used from one task at a time."""
+class _Shard:
+    """One shard's side of a worker."""
 
-    def __init__(self, url: str, *, worker_id: str, lease: timedelta, shard: str = "0") -> None:
+    def __init__(self, url: str, shard: str, worker_id: str, address: str, lease_s: float) -> None:
         self._functions = Functions(url, shard)
         self._waiting = Functions(url, shard, timeout_s=_LOOK_ANYWAY.total_seconds() + 5)
         self._worker_id = worker_id
-        self._lease_s = lease.total_seconds()
-        self._heartbeat = Heartbeat(url, shard, worker_id, self._lease_s)
+        self._address = address
+        self._lease_s = lease_s
+        self.heartbeat = Heartbeat(url, shard, worker_id, address, lease_s)
         self._unanswered: _Request | None = None
 
-    def watch(self, stop: Callable[[str, Stop], None]) -> None:
-        """Have *stop* called when work must end before its time."""
-        self._heartbeat.watch(stop)
+    @property
+    def owes(self) -> bool:
+        """Whether a request is unanswered: its settlements and leases are unknown."""
+        return self._unanswered is not None
 
     async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
         """Settle and claim. A request whose reply was lost is sent again first, and has its effect once."""
@@ -57,18 +59,17 @@ class ValkeyConsumer:
 
     async def _ask(self, request: _Request) -> Turn:
         self._unanswered = request
-        args: list[str | int] = [
-            *(request.id, self._worker_id, int(self._lease_s * 1000), request.room, len(request.settled))
-        ]
+        args: list[str | int] = [request.id, self._worker_id, self._address, int(self._lease_s * 1000)]
+        args += (request.room, len(request.settled))
         for one in request.settled:
-            args += [one.job_id, one.token, one.verdict.value, one.delay_ms, one.pause_pool_ms]
+            args += (one.job_id, one.token, one.verdict.value, one.delay_ms, one.pause_pool_ms)
+            args += (one.signal.value, one.latency_ms)
         reply = await self._functions.call("turn", *args)
         self._unanswered = None
-        for one in request.settled:
-            self._heartbeat.release(one.job_id, one.token)
+        self.heartbeat.release(request.settled)
         leases = self._leases(reply, request.sent_at)
-        for lease in leases:
-            self._heartbeat.hold(lease, request.sent_at)
+        if leases:
+            self.heartbeat.hold(leases, request.sent_at)
         return Turn(leases, None if reply[0] < 0 else int(reply[0]))
 
     def _leases(self, reply: list[Any], sent_at: float) -> tuple[Lease, ...]:
@@ -88,11 +89,11 @@ class ValkeyConsumer:
         timeout_s = max(0.01, min(at_most, _LOOK_ANYWAY).total_seconds())
         key = self._functions.keys.wake(self._worker_id)
         try:
-            reply = await self._waiting.client.blpop([key], timeout_s)
+            reply = await self._waiting.client.execute_command("BLPOP", key, timeout_s)
             while reply is not None:  # one turn answers all the wake-ups that have piled up
                 if reply[1] == b"cancel":
-                    self._heartbeat.beat()
-                more = await self._waiting.client.lpop(key)
+                    self.heartbeat.beat()
+                more = await self._waiting.client.execute_command("LPOP", key)
                 if more is None:
                     return True
                 reply = (key, more)
@@ -102,6 +103,80 @@ class ValkeyConsumer:
 
     async def close(self) -> None:
         """Stop the heartbeats and close the connections."""
-        await asyncio.to_thread(self._heartbeat.close)
+        await asyncio.to_thread(self.heartbeat.close)
         await self._functions.close()
         await self._waiting.close()
+
+
+class ValkeyConsumer:
+    """`domain.ports.Consumer` over all shards of a layout, in their order. Used from one task at a time."""
+
+    def __init__(
+        self, url: str, *, worker_id: str, lease: timedelta, shards: Sequence[str] = ("1.0",), address: str = ""
+    ) -> None:
+        """*address* is where this worker's spool is read; who looks for a running job is told it."""
+        self._shards = [_Shard(url, shard, worker_id, address, lease.total_seconds()) for shard in shards]
+        self._shard_of: dict[str, _Shard] = {}
+        self._waiting: dict[_Shard, asyncio.Task[bool]] = {}
+        self._first = 0
+
+    def watch(self, stop: Callable[[str, Stop], None]) -> None:
+        """Have *stop* called when work must end before its time."""
+        for shard in self._shards:
+            shard.heartbeat.watch(stop)
+
+    async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
+        """Settle and claim, one shard after the other; each time another is the first to be asked for jobs.
+
+        Raises `SchedulerUnavailable` where a shard did not answer and none gave a lease. Call again with the same
+        settlements: repeating those that were heard changes nothing.
+        """
+        if len(self._shards) == 1:
+            return await self._shards[0].turn(settled, room)
+        of_shard: dict[_Shard, list[Settlement]] = {}
+        for one in settled:
+            of_shard.setdefault(self._shard_of.get(one.token, self._shards[0]), []).append(one)
+        self._first = (self._first + 1) % len(self._shards)
+        leases: list[Lease] = []
+        dues: list[int] = []
+        failed: SchedulerUnavailable | None = None
+        for shard in self._shards[self._first :] + self._shards[: self._first]:
+            its = of_shard.get(shard, [])
+            if not (its or shard.owes or room > len(leases)):
+                continue
+            try:
+                turn = await shard.turn(its, room - len(leases))
+            except SchedulerUnavailable as error:
+                failed = error
+                continue
+            leases += turn.leases
+            dues += [turn.next_due_ms] if turn.next_due_ms is not None else []
+            self._shard_of.update((lease.token, shard) for lease in turn.leases)
+        if failed and not leases:
+            raise failed
+        for one in settled:
+            self._shard_of.pop(one.token, None)
+        return Turn(tuple(leases), min(dues, default=None))
+
+    async def wait(self, at_most: timedelta) -> bool:
+        """Block until one shard has something."""
+        if len(self._shards) == 1:
+            return await self._shards[0].wait(at_most)
+        for shard in self._shards:
+            if shard not in self._waiting:
+                self._waiting[shard] = asyncio.create_task(shard.wait(_LOOK_ANYWAY))
+        done, _ = await asyncio.wait(
+            self._waiting.values(), timeout=at_most.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+        # One that still waits goes on: a wake-up that it takes meanwhile is not lost.
+        self._waiting = {shard: task for shard, task in self._waiting.items() if task not in done}
+        came = [task.result() for task in done]
+        return any(came)
+
+    async def close(self) -> None:
+        """Stop the heartbeats and close the connections."""
+        for task in self._waiting.values():
+            task.cancel()
+        if self._waiting:
+            await asyncio.wait(self._waiting.values())
+        await asyncio.gather(*(shard.close() for shard in self._shards))

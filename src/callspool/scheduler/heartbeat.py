@@ -7,14 +7,14 @@ by then Valkey may be about to give the job to someone else.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 import valkey
 
-from callspool.domain.job import Lease, Stop
-from callspool.scheduler.connection import LIBRARY, is_missing, library
+from callspool.domain.job import Lease, Settlement, Stop
+from callspool.scheduler.connection import LIBRARY, connect_blocking, is_missing, library
 from callspool.scheduler.keys import Keys
 
 _BEATS_PER_LEASE = 3
@@ -32,11 +32,13 @@ class _Held:
 class Heartbeat:
     """Renews the leases of one worker. Thread-safe."""
 
-    def __init__(self, url: str, shard: str, worker_id: str, lease_s: float) -> None:
+    def __init__(self, url: str, shard: str, worker_id: str, address: str, lease_s: float) -> None:
         self._keys = Keys(shard)
         self._worker_id = worker_id
+        self._address = address
         self._lease_s = lease_s
-        self._client = valkey.Valkey.from_url(url, socket_timeout=lease_s / 6, socket_connect_timeout=lease_s / 6)
+        self._url = url
+        self._client: valkey.Valkey | valkey.ValkeyCluster | None = None
         self._held: dict[str, _Held] = {}
         self._changed = threading.Condition()
         self._beat_now = False
@@ -49,20 +51,25 @@ class Heartbeat:
         """Have *stop* called in the running event loop."""
         self._stop, self._loop = stop, asyncio.get_running_loop()
 
-    def hold(self, lease: Lease, sent_at: float) -> None:
-        """Begin to renew a lease that was asked for at *sent_at* (monotonic)."""
+    def hold(self, leases: Sequence[Lease], sent_at: float) -> None:
+        """Begin to renew leases that were asked for at *sent_at* (monotonic)."""
         with self._changed:
-            self._held[lease.job.id] = _Held(lease, sent_at + self._lease_s)
+            for lease in leases:
+                self._held[lease.job.id] = _Held(lease, sent_at + self._lease_s)
             if not self._thread.is_alive() and not self._closed:
                 self._thread.start()
-            self._changed.notify()
+            # A fresh lease is renewed at the next beat in any case; one whose reply was late may not last till then.
+            if monotonic() - sent_at > self._lease_s / 2:
+                self._beat_now = True
+                self._changed.notify()
 
-    def release(self, job_id: str, token: str) -> None:
-        """Stop renewing that lease."""
+    def release(self, settled: Sequence[Settlement]) -> None:
+        """Stop renewing the leases that were settled."""
         with self._changed:
-            held = self._held.get(job_id)
-            if held and held.lease.token == token:
-                del self._held[job_id]
+            for one in settled:
+                held = self._held.get(one.job_id)
+                if held and held.lease.token == one.token:
+                    del self._held[one.job_id]
 
     def beat(self) -> None:
         """Renew now: a cancellation is waiting to be read."""
@@ -77,7 +84,8 @@ class Heartbeat:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(self._lease_s)
-        self._client.close()  # type: ignore[no-untyped-call]
+        if self._client is not None:
+            self._client.close()  # type: ignore[no-untyped-call]
 
     def _run(self) -> None:
         interval = self._lease_s / _BEATS_PER_LEASE
@@ -101,7 +109,7 @@ class Heartbeat:
         return max(0.0, min([next_beat, *waits]) - monotonic())
 
     def _renew(self, held: list[_Held]) -> bool:
-        args: list[str | int] = [self._worker_id, int(self._lease_s * 1000)]
+        args: list[str | int] = [self._worker_id, self._address, int(self._lease_s * 1000)]
         for one in held:
             job = one.lease.job
             args += [job.id, job.pool, job.tenant, job.lane.value, one.lease.token]
@@ -120,13 +128,16 @@ class Heartbeat:
         return True
 
     def _call(self, args: list[str | int]) -> list[bytes]:
+        if self._client is None:  # here, in the thread: that of a cluster asks for its nodes at once
+            self._client = connect_blocking(self._url, self._lease_s / 6)
         command = ("FCALL", f"{LIBRARY}_renew", 1, self._keys.prefix, *args)
         try:
             reply: list[bytes] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise
-            self._client.function_load(library(), replace=True)
+            nodes = {"target_nodes": "primaries"} if isinstance(self._client, valkey.ValkeyCluster) else {}
+            self._client.execute_command("FUNCTION", "LOAD", "REPLACE", library(), **nodes)  # type: ignore[no-untyped-call]
             reply = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         return reply
 

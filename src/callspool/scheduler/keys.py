@@ -3,24 +3,28 @@
 All derive from one prefix that carries the shard's hash tag, so a shard lies in one slot of a cluster. The Lua
 code gets the prefix as KEYS[1] and appends the same suffixes:
 
-``epoch``            hash    started_ms: when this lifetime of the data began
+``epoch``            hash    began_ms: when this lifetime of the data began; run: the server process it is of;
+                             clock: the ring's virtual time; closed: the shard is being drained; lease_ms
 ``seq``              string  order of arrival
-``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; token, worker, again, cancel while running
+``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; while running token, worker, granted_ms,
+                             again, cancel
 ``leases``           zset    job → expiry, ms
 ``due``              zset    deferred job → when it is due, ms
 ``held:t:<tenant>``  set     jobs that hold a slot of the tenant
 ``held:p:<pool>``    set     jobs that run in the pool
 ``off:<tenant>``     set     the tenant's deferred jobs
-``wait:<pool>:<tenant>:<lane>``  zset  waiting job → seq
-``pools:<tenant>``   set     pools in which the tenant has waiting jobs
+``line:<pool>:<tenant>``  zset  waiting job → order; the interactive lane's lie below zero
+``lines:<tenant>``   set     pools in which the tenant has waiting jobs
 ``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
-``pool:<pool>``      hash    limit, paused, until_ms, clock, v
+``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changed_ms, base_ms, base_at; failures,
+                             trips, probing; retries
 ``ring``             zset    runnable pool → virtual time
 ``ring:<pool>``      zset    runnable tenant → virtual time
 ``paused``           zset    pool → until when, ms
 ``idle``             zset    worker that waits → until when it is believed, ms
 ``wake:<worker>``    list    why a worker is woken
 ``reply:<worker>``   hash    its last request id and the reply to it
+``address:<worker>`` string  where its spool is read
 ``changed``          channel a hint that the store has new events
 """
 
@@ -31,7 +35,7 @@ from dataclasses import dataclass
 class Keys:
     """The keys of one shard that Python code names itself."""
 
-    shard: str = "0"
+    shard: str = "1.0"
 
     @property
     def prefix(self) -> str:

@@ -1,88 +1,165 @@
 """The side of the scheduler that may be held by whoever hands out work: it cannot claim."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
+from typing import Final
 
-from callspool.domain.job import Job, Place, Submitted, TenantLoad
-from callspool.scheduler.connection import Functions, unavailable
+from callspool.domain.job import Job, Place, Submitted, TenantLoad, Why
+from callspool.scheduler.connection import Functions, shard_of, unavailable
 
-_BATCH = 500  # jobs in one call: a few milliseconds of the server's time
-_NOW = timedelta()
+_BATCH: Final = 500  # jobs in one call: a few milliseconds of the server's time
+_NOW: Final = timedelta()
 
 
 class ValkeyProducer:
-    """`domain.ports.Producer` over one shard."""
+    """`domain.ports.Producer` over all shards of a layout, in their order."""
 
-    def __init__(self, functions: Functions, *, dedup_window: timedelta = timedelta(seconds=120)) -> None:
-        self._functions = functions
+    def __init__(self, *shards: Functions, dedup_window: timedelta = timedelta(seconds=120)) -> None:
+        self._shards = shards
         self._dedup_ms = _ms(dedup_window)
+
+    def _of(self, pool: str) -> Functions:
+        return self._shards[shard_of(pool, len(self._shards))]
 
     async def submit(self, job: Job, *, delay: timedelta | None = None) -> Submitted:
         """Take the job, or join it to the one that is there; one that is running will run once more."""
-        verdict, place = await self._submit([(job, delay)], again=True)
+        verdict, place = await self._submit(self._of(job.pool), [(job, delay)], again=True)
         return _submitted(verdict, place)
 
     async def submit_many(self, jobs: Sequence[tuple[Job, timedelta | None]]) -> int:
         """Take those that are not known; return how many that were."""
+        of_shard: dict[Functions, list[tuple[Job, timedelta | None]]] = {}
+        for one in jobs:
+            of_shard.setdefault(self._of(one[0].pool), []).append(one)
         accepted = 0
-        for start in range(0, len(jobs), _BATCH):
-            reply = await self._submit(jobs[start : start + _BATCH], again=False)
-            accepted += sum(verdict == b"accepted" for verdict in reply[::2])
+        for shard, its in of_shard.items():
+            for start in range(0, len(its), _BATCH):
+                reply = await self._submit(shard, its[start : start + _BATCH], again=False)
+                accepted += reply[::2].count(b"accepted")
         return accepted
 
-    async def _submit(self, jobs: Sequence[tuple[Job, timedelta | None]], *, again: bool) -> list[bytes]:
+    async def _submit(
+        self, shard: Functions, jobs: Sequence[tuple[Job, timedelta | None]], *, again: bool
+    ) -> list[bytes]:
         args: list[str | int] = [self._dedup_ms, int(again)]
         for job, delay in jobs:
-            args += [job.id, job.pool, job.tenant, job.lane.value, max(0, _ms(delay or _NOW))]
-        reply: list[bytes] = await self._functions.call("submit", *args)
+            args += (job.id, job.pool, job.tenant, job.lane.value, max(0, _ms(delay)) if delay else 0)
+        reply: list[bytes] = await shard.call("submit", *args)
         return reply
 
     async def promote(self, job: Job) -> Submitted:
         """Let it go before the bulk, now."""
-        verdict, place = await self._functions.call("promote", job.id, job.pool, job.tenant)
+        verdict, place = await self._of(job.pool).call("promote", job.id, job.pool, job.tenant)
         return _submitted(verdict, place)
 
     async def cancel(self, job_id: str) -> Place:
         """Forget it, or have its worker stop; return where it was."""
-        return Place((await self._functions.call("cancel", job_id)).decode())
+        for shard in self._shards:
+            place = Place((await shard.call("cancel", job_id)).decode())
+            if place is not Place.UNKNOWN:
+                return place
+        return Place.UNKNOWN
 
     async def place(self, job_id: str) -> Place:
         """Say where it is."""
-        return Place((await self._functions.call("place", job_id)).decode())
+        return (await self.why(job_id)).place
+
+    async def why(self, job_id: str) -> Why:
+        """Say what decides when it runs."""
+        for shard in self._shards:
+            reply = await shard.call("why", job_id)
+            if len(reply) > 1:
+                return _why(reply)
+        return Why(Place.UNKNOWN)
+
+    async def locate(self, job_id: str) -> str | None:
+        """Return the address of the worker that runs it."""
+        for shard in self._shards:
+            if address := await shard.call("locate", job_id):
+                return str(address.decode())
+        return None
 
     async def set_tenant(self, tenant: str, *, slots: int, weight: float, paused: bool) -> None:
-        """Set a tenant's limits."""
-        await self._functions.call("set_tenant", tenant, slots, weight, int(paused))
+        """Set a tenant's limits, in every shard."""
+        for shard in self._shards:
+            await shard.call("set_tenant", tenant, slots, weight, int(paused))
 
     async def set_pool(self, pool: str, *, limit: int, paused: bool) -> None:
         """Set an account's limits."""
-        await self._functions.call("set_pool", pool, limit, int(paused))
+        await self._of(pool).call("set_pool", pool, limit, int(paused))
 
     async def open(self) -> None:
         """End the wait of a new lifetime. Only for one who knows that no worker can hold a lease."""
-        await self._functions.call("open")
+        for shard in self._shards:
+            await shard.call("open")
+
+    async def drain(self, tenants: Sequence[str]) -> int:
+        """Take and grant nothing more, forget what waits; return how many jobs still run.
+
+        Before the number of shards changes: the store knows all that is forgotten. `open` undoes it.
+        """
+        running = 0
+        for shard in self._shards:
+            running += await shard.call("close")
+            while await shard.call("forget", _BATCH, *tenants):
+                pass
+        return running
 
     async def epoch(self) -> int:
-        """Return the number of this lifetime of Valkey's data."""
-        return int(await self._functions.call("epoch"))
+        """Return a number that changes when a shard lost, or may have lost, data."""
+        return sum(await asyncio.gather(*(shard.call("epoch") for shard in self._shards)))
 
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
-        """Return the tenants' figures."""
+        """Return the tenants' figures, of all shards together."""
         if not tenants:
             return ()
-        figures: list[int] = await self._functions.call("load", *tenants)
+        replies = await asyncio.gather(*(shard.call("load", *tenants) for shard in self._shards))
         return tuple(
-            TenantLoad(tenant, *figures[start : start + 5])
-            for tenant, start in zip(tenants, range(0, len(figures), 5), strict=True)
+            _load(tenant, [reply[at : at + 5] for reply in replies])
+            for at, tenant in zip(range(0, 5 * len(tenants), 5), tenants, strict=True)
         )
 
     async def ping(self) -> timedelta:
         """Return the round-trip time."""
         before = monotonic()
-        with unavailable():
-            await self._functions.client.ping()
-        return timedelta(seconds=monotonic() - before)
+        for shard in self._shards:
+            with unavailable():
+                await shard.client.execute_command("EXISTS", shard.keys.prefix)
+        return timedelta(seconds=(monotonic() - before) / len(self._shards))
+
+
+def _load(tenant: str, figures: Sequence[Sequence[int]]) -> TenantLoad:
+    slots, running, waiting, deferred, oldest = zip(*figures, strict=True)
+    return TenantLoad(tenant, max(slots), sum(running), sum(waiting), sum(deferred), max(oldest))
+
+
+def _why(reply: list[bytes | int]) -> Why:
+    place, pool, tenant, ahead, slots, held, tenant_paused, limit, set_limit, pool_held, pool_paused, *more = (
+        field.decode() if isinstance(field, bytes) else str(field) for field in reply
+    )
+    until, cause, probing, due, worker, opens, now = more
+    return Why(
+        place=Place(place),
+        pool=pool,
+        tenant=tenant,
+        ahead=int(ahead),
+        slots=int(slots),
+        slots_held=int(held),
+        tenant_paused=tenant_paused == "1",
+        limit=int(limit),
+        set_limit=int(set_limit),
+        pool_held=int(pool_held),
+        pool_paused=pool_paused == "1",
+        paused_until_ms=int(until),
+        cause=cause,
+        probing=probing == "1",
+        due_ms=int(due),
+        worker=worker,
+        opens_ms=int(opens),
+        now_ms=int(now),
+    )
 
 
 def _ms(time: timedelta) -> int:

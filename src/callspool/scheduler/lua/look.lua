@@ -1,27 +1,47 @@
--- place, load: read only.
+-- place, locate, load, why: read only.
 --
--- place   ARGV id; Reply 'waiting' | 'running' | 'deferred' | 'unknown'
--- load    ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
+-- place    ARGV id; Reply 'waiting' | 'running' | 'deferred' | 'unknown'
+-- locate   ARGV id; Reply the address of the worker that runs it, '' where none does or none is known
+-- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
+-- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
+--          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, now_ms;
+--          of an unknown job only its place
 local function place(keys, argv)
   return redis.call('HGET', job_key(keys[1], argv[1]), 'place') or 'unknown'
 end
-redis.register_function { function_name = 'callspool_1_place', callback = place, flags = { 'no-writes' } }
+redis.register_function { function_name = 'NAME_place', callback = place, flags = { 'no-writes' } }
+
+local function locate(keys, argv)
+  local j = redis.call('HMGET', job_key(keys[1], argv[1]), 'place', 'worker')
+  return j[1] == 'running' and redis.call('GET', keys[1] .. 'address:' .. j[2]) or ''
+end
+redis.register_function { function_name = 'NAME_locate', callback = locate, flags = { 'no-writes' } }
+
+-- When the line's longest waiting job came: the first of either lane.
+local function oldest_ms(P, line, now)
+  local oldest = now
+  for _, first in ipairs({
+    redis.call('ZRANGE', line, 0, 0)[1] or false,
+    redis.call('ZRANGE', line, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1] or false,
+  }) do
+    if first then oldest = math.min(oldest, tonumber(redis.call('HGET', job_key(P, first), 'since_ms'))) end
+  end
+  return oldest
+end
 
 local function load(keys, argv)
   local P, now, reply = keys[1], now_ms(), {}
   for _, tenant in ipairs(argv) do
-    local queued, oldest = 0, now
-    for _, pool in ipairs(redis.call('SMEMBERS', P .. 'pools:' .. tenant)) do
-      queued = queued + waiting(P, pool, tenant)
-      for _, lane in ipairs({ 'interactive', 'bulk' }) do
-        local first = redis.call('ZRANGE', wait_key(P, pool, tenant, lane), 0, 0)[1]
-        if first then oldest = math.min(oldest, tonumber(redis.call('HGET', job_key(P, first), 'since_ms'))) end
-      end
+    local waiting, oldest = 0, now
+    for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. tenant)) do
+      local line = line_key(P, pool, tenant)
+      waiting = waiting + redis.call('ZCARD', line)
+      oldest = math.min(oldest, oldest_ms(P, line, now))
     end
     for _, figure in ipairs({
       tonumber(redis.call('HGET', P .. 'tenant:' .. tenant, 'slots') or '0'),
       redis.call('SCARD', P .. 'held:t:' .. tenant),
-      queued,
+      waiting,
       redis.call('SCARD', P .. 'off:' .. tenant),
       now - oldest,
     }) do
@@ -30,4 +50,24 @@ local function load(keys, argv)
   end
   return reply
 end
-redis.register_function { function_name = 'callspool_1_load', callback = load, flags = { 'no-writes' } }
+redis.register_function { function_name = 'NAME_load', callback = load, flags = { 'no-writes' } }
+
+local function why(keys, argv)
+  local P, id, now = keys[1], argv[1], now_ms()
+  local j = redis.call('HMGET', job_key(P, id), 'place', 'pool', 'tenant', 'worker')
+  if not j[1] then return { 'unknown' } end
+  local S = { P = P, now = now, tenants = {}, pools = {} }
+  local t, p = tenant_of(S, j[3]), pool_of(S, j[2])
+  local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing')
+  local epoch = redis.call('HMGET', P .. 'epoch', 'began_ms', 'lease_ms')
+  p.closed = false
+  return {
+    j[1], j[2], j[3],
+    redis.call('ZRANK', line_key(P, j[2], j[3]), id) or 0,
+    tonumber(redis.call('HGET', P .. 'tenant:' .. j[3], 'slots') or '0'), t.held,
+    redis.call('HGET', P .. 'tenant:' .. j[3], 'paused') or '0',
+    capacity(p), p.limit, p.held, pool[1] or '0', tonumber(pool[2] or '0'), pool[3] or '', pool[4] or '0',
+    tonumber(redis.call('ZSCORE', P .. 'due', id) or '0'), j[4] or '', tonumber(epoch[1] or '0') + tonumber(epoch[2] or '0'), now,
+  }
+end
+redis.register_function { function_name = 'NAME_why', callback = why, flags = { 'no-writes' } }

@@ -1,27 +1,30 @@
 -- promote: someone waits for this job: move it to the interactive lane, due now; take it if it is unknown.
 --
 -- ARGV     id, pool, tenant
--- Reply    'accepted' | 'joined', place
+-- Reply    'accepted' | 'joined' | 'closed', place
 -- Repeat   joins
 local function promote(keys, argv)
-  local P, now = keys[1], now_ms()
-  started_ms(P, now)
-  local id = argv[1]
-  local j = redis.call('HMGET', job_key(P, id), 'place', 'lane')
-  local verdict = 'joined'
-  if not j[1] then
-    verdict = 'accepted'
-    new_job(P, id, argv[2], argv[3], 'interactive', now)
-    enqueue(P, id, now)
-  elseif j[1] == 'running' then
-    redis.call('HSET', job_key(P, id), 'lane', 'interactive') -- for its next turn, should it need one
-  elseif j[1] == 'deferred' or j[2] ~= 'interactive' then
-    detach(P, id, now)
-    redis.call('HSET', job_key(P, id), 'lane', 'interactive')
-    redis.call('HDEL', job_key(P, id), 'seq') -- the interactive lane is served in the order of the clicks
-    enqueue(P, id, now)
+  local S = begin(keys[1])
+  local id, key = argv[1], job_key(S.P, argv[1])
+  local j = redis.call('HMGET', key, 'place', 'lane', 'pool', 'tenant')
+  local place, pool, tenant = j[1], argv[2], argv[3]
+  if not place then
+    if redis.call('HGET', S.P .. 'epoch', 'closed') then return { 'closed', 'unknown' } end
+    redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'since_ms', S.now)
+  elseif place == 'running' then
+    redis.call('HSET', key, 'lane', 'interactive') -- for its next turn, should it need one
+    return { 'joined', place }
+  else
+    pool, tenant = j[3], j[4]
   end
-  wake_idle(P, 1, now)
-  return { verdict, redis.call('HGET', job_key(P, id), 'place') }
+  if place ~= 'waiting' or j[2] ~= 'interactive' then
+    local seq = next_seq(S) -- the interactive lane is served in the order of the clicks
+    if place then detach(S, id, place, pool, tenant) end
+    redis.call('HSET', key, 'place', 'waiting', 'lane', 'interactive', 'seq', seq)
+    enqueue(S, id, pool, tenant, 'interactive', seq)
+  end
+  flush(S)
+  wake_idle(S, 1)
+  return { place and 'joined' or 'accepted', 'waiting' }
 end
-redis.register_function('callspool_1_promote', promote)
+redis.register_function('NAME_promote', promote)

@@ -2,39 +2,61 @@
 --
 -- ARGV     dedup_ms, again ('1': one that is running runs once more after its end), then for each job:
 --          id, pool, tenant, lane, delay_ms
--- Reply    for each job: 'accepted' | 'joined', place
+-- Reply    for each job: 'accepted' | 'joined' | 'closed' (this shard is being drained), place
 -- Repeat   joins; nothing is there twice
+
+-- Is the job where its hash says? It cannot be otherwise, unless data was lost or a defect put it so.
+local function in_place(P, id, j)
+  if j[1] == 'waiting' then return redis.call('ZSCORE', line_key(P, j[3], j[4]), id) end
+  return redis.call('ZSCORE', P .. (j[1] == 'deferred' and 'due' or 'leases'), id)
+end
+
+local function submit_new(S, id, pool, tenant, lane, delay)
+  local key = job_key(S.P, id)
+  if delay > 0 then
+    redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now)
+    defer(S, id, tenant, delay)
+    return 'deferred'
+  end
+  local seq = next_seq(S)
+  redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now, 'place', 'waiting', 'seq', seq)
+  enqueue(S, id, pool, tenant, lane, seq)
+  return 'waiting'
+end
+
 local function submit(keys, argv)
-  local P, now = keys[1], now_ms()
-  started_ms(P, now)
-  local dedup_ms, again = tonumber(argv[1]), argv[2] == '1'
-  local reply = {}
+  local S = begin(keys[1])
+  local P, dedup_ms, again = S.P, tonumber(argv[1]), argv[2] == '1'
+  local closed = redis.call('HGET', P .. 'epoch', 'closed')
+  local reply, woken = {}, 0
   for i = 3, #argv, 5 do
     local id, delay = argv[i], tonumber(argv[i + 4])
-    local j = redis.call('HMGET', job_key(P, id), 'place', 'since_ms')
-    local verdict, place = 'accepted', j[1]
+    local j = redis.call('HMGET', job_key(P, id), 'place', 'since_ms', 'pool', 'tenant')
+    local verdict, place = 'joined', j[1]
     -- Past the window a job is believed only where it really is: a lost one blocks no longer than that (S1).
-    if place and tonumber(j[2]) + dedup_ms <= now and not in_place(P, id) then
-      detach(P, id, now)
+    if place and tonumber(j[2]) + dedup_ms <= S.now and not in_place(P, id, j) then
+      detach(S, id, place, j[3], j[4])
       redis.call('DEL', job_key(P, id))
       place = false
     end
     if not place then
-      new_job(P, id, argv[i + 1], argv[i + 2], argv[i + 3], now)
-      if delay > 0 then defer(P, id, delay, now) else enqueue(P, id, now) end
-    else
-      verdict = 'joined'
-      if place == 'running' then
-        if again then redis.call('HSET', job_key(P, id), 'again', '1') end
-      elseif place == 'deferred' and delay == 0 then
-        detach(P, id, now)
-        enqueue(P, id, now)
+      verdict, place = closed and 'closed' or 'accepted', 'unknown'
+      if not closed then
+        place = submit_new(S, id, argv[i + 1], argv[i + 2], argv[i + 3], delay)
+        woken = woken + 1
       end
+    elseif place == 'running' then
+      if again then redis.call('HSET', job_key(P, id), 'again', '1') end
+    elseif place == 'deferred' and delay == 0 then
+      undefer(S, id, j[4])
+      enqueue_again(S, id)
+      place, woken = 'waiting', woken + 1
     end
     reply[#reply + 1] = verdict
-    reply[#reply + 1] = redis.call('HGET', job_key(P, id), 'place')
+    reply[#reply + 1] = place
   end
-  wake_idle(P, (#argv - 2) / 5, now)
+  flush(S)
+  wake_idle(S, woken)
   return reply
 end
-redis.register_function('callspool_1_submit', submit)
+redis.register_function('NAME_submit', submit)

@@ -1,108 +1,158 @@
 -- turn: settle what ended, claim what there is room for, in one step. A slot that a settlement frees is
 -- handed to the next job before anyone else can see it free.
 --
--- ARGV     request_id, worker, lease_ms, room, settlements, then for each settlement:
---          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms
+-- ARGV     request_id, worker, address, lease_ms, room, settlements, then for each settlement:
+--          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms,
+--          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms
 -- Reply    next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token
 -- Repeat   the same request id of the same worker gets the same reply, within one lease time
 local BULK_FLOOR = 5 -- of a tenant's jobs at least one in five is bulk, while it has both
+local IDLE_MS = 60000
 
-local function settle(P, id, token, verdict, delay, pause, now)
-  local j = redis.call('HMGET', job_key(P, id), 'token', 'pool', 'cancel', 'again')
+local function settle(S, id, token, verdict, delay, pause, signal, latency)
+  local key = job_key(S.P, id)
+  local j = redis.call('HMGET', key, 'token', 'pool', 'tenant', 'cancel', 'again', 'granted_ms')
   if j[1] ~= token then return end -- a late worker frees nobody's slot
-  if pause > 0 then
-    local key = P .. 'pool:' .. j[2]
-    local until_ms = math.max(now + pause, tonumber(redis.call('HGET', key, 'until_ms') or '0'))
-    redis.call('HSET', key, 'until_ms', until_ms)
-    redis.call('ZADD', P .. 'paused', until_ms, j[2])
-  end
-  detach(P, id, now)
-  if j[3] or (verdict == 'done' and not j[4]) then
-    redis.call('DEL', job_key(P, id))
-  elseif verdict == 'done' or j[4] or delay == 0 then
-    if verdict == 'done' then redis.call('HDEL', job_key(P, id), 'seq') end -- a new round waits in line again
-    enqueue(P, id, now)
+  local p = pool_of(S, j[2])
+  if signal ~= 'none' then delay = heed(S, p, signal, latency, tonumber(j[6]), pause, delay) end
+  if pause > 0 and signal ~= 'refused' then pause_pool(S, p, pause, signal) end
+  release(S, id, j[2], j[3])
+  if j[4] or (verdict == 'done' and not j[5]) then
+    S.ended[#S.ended + 1] = key
+  elseif verdict == 'done' or j[5] or delay == 0 then
+    if verdict == 'done' then redis.call('HDEL', key, 'seq') end -- a new round waits in line again
+    enqueue_again(S, id)
   else
-    defer(P, id, delay, now)
+    defer(S, id, j[3], delay)
   end
 end
 
--- Choose the lane: interactive first, but every BULK_FLOOR-th turn is bulk's.
-local function choose_lane(P, pool, tenant)
-  if redis.call('ZCARD', wait_key(P, pool, tenant, 'interactive')) == 0 then return 'bulk' end
-  local key = P .. 'tenant:' .. tenant
-  if redis.call('ZCARD', wait_key(P, pool, tenant, 'bulk')) > 0
-    and redis.call('HINCRBY', key, 'streak', 1) >= BULK_FLOOR then
-    redis.call('HSET', key, 'streak', 0)
-    return 'bulk'
-  end
-  return 'interactive'
-end
-
-local function claim(P, worker, request, lease_ms, room, reply, now)
-  while room > 0 do
-    local first_pool = redis.call('ZRANGE', P .. 'ring', 0, 0, 'WITHSCORES')
-    local pool = first_pool[1]
-    if not pool then return room end
-    local first_tenant = redis.call('ZRANGE', P .. 'ring:' .. pool, 0, 0, 'WITHSCORES')
-    local tenant, v = first_tenant[1], tonumber(first_tenant[2])
-    local tenant_key, pool_key = P .. 'tenant:' .. tenant, P .. 'pool:' .. pool
-    local lane = choose_lane(P, pool, tenant)
-    local id = redis.call('ZPOPMIN', wait_key(P, pool, tenant, lane))[1]
-
-    local token = request .. ':' .. room
-    redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker)
-    redis.call('ZADD', P .. 'leases', now + lease_ms, id)
-    redis.call('SADD', P .. 'held:t:' .. tenant, id)
-    redis.call('SADD', P .. 'held:p:' .. pool, id)
-    for _, field in ipairs({ id, pool, tenant, redis.call('HGET', job_key(P, id), 'lane'), token }) do
-      reply[#reply + 1] = field
+-- Take the next job of a line: interactive before bulk, but every BULK_FLOOR-th turn is bulk's.
+local function take(S, t, line)
+  if t.streak >= BULK_FLOOR - 1 then
+    local id = redis.call('ZRANGE', line, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+    t.streak = 0
+    redis.call('HDEL', S.P .. 'tenant:' .. t.name, 'streak')
+    if id then
+      redis.call('ZREM', line, id)
+      return id, 'bulk'
     end
-
-    -- Weighted virtual time: each job moves its tenant back by 1 / weight, its pool by 1.
-    local weight = tonumber(redis.call('HGET', tenant_key, 'weight') or '1')
-    redis.call('HSET', tenant_key, 'v:' .. pool, v + 1 / weight)
-    redis.call('ZADD', P .. 'ring:' .. pool, v + 1 / weight, tenant)
-    redis.call('HSET', pool_key, 'clock', v, 'v', first_pool[2] + 1)
-    redis.call('ZADD', P .. 'ring', first_pool[2] + 1, pool)
-    redis.call('HSET', P .. 'epoch', 'clock', first_pool[2])
-    refresh_tenant(P, tenant, now)
-    refresh_pool(P, pool, now)
-    room = room - 1
   end
+  local first = redis.call('ZPOPMIN', line)
+  if tonumber(first[2]) >= 0 then return first[1], 'bulk' end
+  if redis.call('ZCOUNT', line, 0, '+inf') > 0 then
+    t.streak = redis.call('HINCRBY', S.P .. 'tenant:' .. t.name, 'streak', 1)
+  end
+  return first[1], 'interactive'
+end
+
+-- Lease the next job of the pool's next tenant. Returns its id and the tenant's virtual time, nil if the ring is empty.
+local function grant(S, p, worker, token, reply)
+  local P = S.P
+  local ring = P .. 'ring:' .. p.name
+  local first = redis.call('ZPOPMIN', ring)
+  if not first[1] then return nil end
+  local t, v = tenant_of(S, first[1]), tonumber(first[2])
+  local line = line_key(P, p.name, t.name)
+  local id, lane = take(S, t, line)
+  redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
+  redis.call('SADD', P .. 'held:t:' .. t.name, id)
+  t.held, p.held = t.held + 1, p.held + 1
+
+  -- Weighted virtual time: each job moves its tenant back by 1 / weight.
+  local after = v + 1 / t.weight
+  local waits = redis.call('EXISTS', line) == 1
+  if not waits then redis.call('SREM', P .. 'lines:' .. t.name, p.name) end
+  if waits and t.held < t.slots then
+    redis.call('ZADD', ring, after, t.name)
+  else
+    redis.call('HSET', P .. 'tenant:' .. t.name, 'v:' .. p.name, after)
+    if t.held >= t.slots then refresh_tenant(S, t) end -- out of its other pools' rings too
+  end
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
+  return id, v
+end
+
+-- Serve one pool while it is the first in the ring. Returns the room that is left.
+local function serve(S, p, v, rival, worker, request, room, reply, leases)
+  local ids, clock = {}, p.clock
+  while room > 0 and v <= rival and p.held < capacity(p) do
+    local id, at = grant(S, p, worker, request .. ':' .. room, reply)
+    if not id then break end
+    ids[#ids + 1], clock = id, at
+    leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id
+    v, room = v + 1, room - 1
+  end
+  call_in_parts('SADD', S.P .. 'held:p:' .. p.name, ids)
+  p.clock, p.v = clock, v
+  redis.call('HSET', p.key, 'clock', clock, 'v', v)
+  redis.call('HSET', S.P .. 'epoch', 'clock', v - 1)
+  redis.call('ZREM', S.P .. 'ring', p.name)
+  S.dirty[p.name] = true
   return room
 end
 
+local function claim(S, worker, request, room, reply)
+  local leases = {}
+  while room > 0 do
+    local first = redis.call('ZRANGE', S.P .. 'ring', 0, 1, 'WITHSCORES')
+    if not first[1] then break end
+    local rival = first[4] and tonumber(first[4]) or math.huge
+    room = serve(S, pool_of(S, first[1]), tonumber(first[2]), rival, worker, request, room, reply, leases)
+    flush(S)
+  end
+  call_in_parts('ZADD', S.P .. 'leases', leases)
+  return room
+end
+
+local function next_due(S, opens)
+  local due = S.now < opens and opens or math.huge
+  for _, name in ipairs({ 'due', 'leases', 'paused' }) do
+    local first = redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')
+    if first[2] then due = math.min(due, tonumber(first[2])) end
+  end
+  return due < math.huge and math.max(0, due - S.now) or -1
+end
+
+-- Not while the shard is drained. On the way, note the lease time for who looks.
+local function is_taking(S)
+  local c = redis.call('HMGET', S.P .. 'epoch', 'closed', 'lease_ms')
+  if tonumber(c[2]) ~= S.lease_ms then redis.call('HSET', S.P .. 'epoch', 'lease_ms', S.lease_ms) end
+  return not c[1]
+end
+
 local function turn(keys, argv)
-  local P, now = keys[1], now_ms()
-  local request, worker, lease_ms, room = argv[1], argv[2], tonumber(argv[3]), tonumber(argv[4])
+  local P, request, worker, address = keys[1], argv[1], argv[2], argv[3]
   local reply_key = P .. 'reply:' .. worker
   local last = redis.call('HMGET', reply_key, 'request', 'reply')
   if last[1] == request then return cmsgpack.unpack(last[2]) end
 
-  local opens = started_ms(P, now) + lease_ms
-  redis.call('ZREM', P .. 'idle', worker)
-  tick(P, now)
-  for i = 6, 5 + 5 * tonumber(argv[5]), 5 do
-    settle(P, argv[i], argv[i + 1], argv[i + 2], tonumber(argv[i + 3]), tonumber(argv[i + 4]), now)
+  local S = begin(P)
+  S.lease_ms = tonumber(argv[4])
+  local room, settlements = tonumber(argv[5]), tonumber(argv[6])
+  local opens = S.began + S.lease_ms
+  local freed = tick(S) + settlements
+  for i = 7, 6 + 7 * settlements, 7 do
+    settle(S, argv[i], argv[i + 1], argv[i + 2], tonumber(argv[i + 3]), tonumber(argv[i + 4]), argv[i + 5], tonumber(argv[i + 6]))
   end
+  flush(S)
   local reply = { -1 }
-  local left = room
-  if now >= opens then left = claim(P, worker, request, lease_ms, room, reply, now) end
+  local left, is_open = room, S.now >= opens and is_taking(S)
+  if is_open then left = claim(S, worker, request, room, reply) end
+  reply[1] = next_due(S, opens)
 
-  local due = now < opens and opens or math.huge
-  for _, name in ipairs({ 'due', 'leases', 'paused' }) do
-    local first = redis.call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')
-    if first[2] then due = math.min(due, tonumber(first[2])) end
+  if left > 0 then
+    redis.call('ZADD', P .. 'idle', S.now + IDLE_MS, worker)
+  else
+    redis.call('ZREM', P .. 'idle', worker)
   end
-  if due < math.huge then reply[1] = math.max(0, due - now) end
-
-  if left > 0 then redis.call('ZADD', P .. 'idle', now + 60000, worker) end
-  if now >= opens then wake_idle(P, 1, now) end
-  if #reply > 1 or argv[5] ~= '0' then -- a turn that did nothing may be done again
+  if is_open then wake_idle(S, math.max(1, freed)) end
+  if #reply > 1 or settlements > 0 then -- a turn that did nothing may be done again
     redis.call('HSET', reply_key, 'request', request, 'reply', cmsgpack.pack(reply))
-    redis.call('PEXPIRE', reply_key, lease_ms)
+    redis.call('PEXPIRE', reply_key, S.lease_ms)
   end
+  if #reply > 1 and address ~= '' then redis.call('SET', P .. 'address:' .. worker, address, 'PX', S.lease_ms) end
   return reply
 end
-redis.register_function('callspool_1_turn', turn)
+redis.register_function('NAME_turn', turn)

@@ -1,0 +1,51 @@
+-- epoch, open, close, forget: the lifetime of a shard's data.
+--
+-- epoch    no ARGV; Reply a number that changes when data was, or may have been, lost
+-- open     no ARGV; Reply 'ok'. Ends the wait of a new lifetime at once, for a caller who knows that no worker can
+--          hold a lease; takes jobs again after `close`
+-- close    no ARGV; Reply how many jobs run. From here on nothing is taken or granted: the shard is drained
+-- forget   ARGV most, then tenants; Reply how many waiting or deferred jobs of theirs were dropped (the store
+--          knows them all); 0: none is left
+-- Repeat   the same
+local function epoch(keys) return begin(keys[1]).began end
+redis.register_function('NAME_epoch', epoch)
+
+local function open(keys)
+  local S = begin(keys[1])
+  redis.call('HSET', S.P .. 'epoch', 'began_ms', 0)
+  redis.call('HDEL', S.P .. 'epoch', 'closed')
+  wake_idle(S, 1000)
+  return 'ok'
+end
+redis.register_function('NAME_open', open)
+
+local function close(keys)
+  local S = begin(keys[1])
+  redis.call('HSET', S.P .. 'epoch', 'closed', '1')
+  tick(S)
+  flush(S)
+  return redis.call('ZCARD', S.P .. 'leases')
+end
+redis.register_function('NAME_close', close)
+
+local function forget(keys, argv)
+  local S = begin(keys[1])
+  local P, left = S.P, tonumber(argv[1])
+  local function drop(ids, place)
+    for _, id in ipairs(ids) do
+      local j = redis.call('HMGET', job_key(P, id), 'pool', 'tenant')
+      detach(S, id, place, j[1], j[2])
+      redis.call('DEL', job_key(P, id))
+      left = left - 1
+    end
+  end
+  drop(redis.call('ZRANGE', P .. 'due', 0, left - 1), 'deferred')
+  for i = 2, #argv do
+    for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. argv[i])) do
+      if left > 0 then drop(redis.call('ZRANGE', line_key(P, pool, argv[i]), 0, left - 1), 'waiting') end
+    end
+  end
+  flush(S)
+  return tonumber(argv[1]) - left
+end
+redis.register_function('NAME_forget', forget)

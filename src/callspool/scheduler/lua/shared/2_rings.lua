@@ -1,0 +1,54 @@
+-- rings: who may run. A tenant is in the ring of a pool exactly while it waits there and has a free slot; a pool is
+-- in the ring exactly while one of its tenants is in its own and it is neither full, paused nor closed. So a claim
+-- never searches. Both are ordered by weighted virtual time.
+
+-- One that comes back from idleness begins at the pool's clock: it neither owes nor is owed.
+local function join(S, pool, tenant)
+  local mark = pool .. '\n' .. tenant
+  if S.joined[mark] then return end
+  S.joined[mark] = true
+  local ring = S.P .. 'ring:' .. pool
+  if redis.call('ZSCORE', ring, tenant) then return end
+  local v = tonumber(redis.call('HGET', S.P .. 'tenant:' .. tenant, 'v:' .. pool) or '0')
+  redis.call('ZADD', ring, math.max(v, pool_of(S, pool).clock), tenant)
+  S.dirty[pool] = true
+end
+
+local function leave(S, pool, tenant)
+  local ring = S.P .. 'ring:' .. pool
+  local v = redis.call('ZSCORE', ring, tenant)
+  if not v then return end
+  redis.call('ZREM', ring, tenant)
+  redis.call('HSET', S.P .. 'tenant:' .. tenant, 'v:' .. pool, v)
+  S.joined[pool .. '\n' .. tenant] = nil
+  S.dirty[pool] = true
+end
+
+-- Its limits changed, or it was full and is not any more, or the other way round.
+local function refresh_tenant(S, t)
+  for _, pool in ipairs(redis.call('SMEMBERS', S.P .. 'lines:' .. t.name)) do
+    if t.held < t.slots then join(S, pool, t.name) else leave(S, pool, t.name) end
+  end
+end
+
+local function refresh_pool(S, p)
+  local P = S.P
+  if capacity(p) > p.held and redis.call('EXISTS', P .. 'ring:' .. p.name) == 1 then
+    local clock = tonumber(redis.call('HGET', P .. 'epoch', 'clock') or '0')
+    redis.call('ZADD', P .. 'ring', 'NX', math.max(p.v, clock), p.name)
+  else
+    redis.call('ZREM', P .. 'ring', p.name)
+  end
+end
+
+-- Write what was gathered.
+local function flush(S)
+  local P = S.P
+  call_in_parts('ZREM', P .. 'leases', S.released)
+  for pool, ids in pairs(S.unheld) do call_in_parts('SREM', P .. 'held:p:' .. pool, ids) end
+  if #S.ended > 0 then
+    for at = 1, #S.ended, 1000 do redis.call('DEL', unpack(S.ended, at, math.min(at + 999, #S.ended))) end
+  end
+  for pool in pairs(S.dirty) do refresh_pool(S, pool_of(S, pool)) end
+  S.released, S.unheld, S.ended, S.dirty = {}, {}, {}, {}
+end

@@ -1,0 +1,96 @@
+-- moves: a job into and out of the places where it can be: its line, the deferred ones, a worker's hands.
+
+local function enqueue(S, id, pool, tenant, lane, seq)
+  local P = S.P
+  local line = line_key(P, pool, tenant)
+  redis.call('ZADD', line, lane == 'interactive' and seq - INTERACTIVE or seq, id)
+  if S.joined[pool .. '\n' .. tenant] then return end -- it was not the line's first in this call
+  if redis.call('ZCARD', line) == 1 then redis.call('SADD', P .. 'lines:' .. tenant, pool) end
+  local t = tenant_of(S, tenant)
+  if t.held < t.slots then join(S, pool, tenant) end
+end
+
+local function next_seq(S) return redis.call('INCR', S.P .. 'seq') end
+
+-- Back on its tenant's backlog. It keeps its place in the line if it had one.
+local function enqueue_again(S, id)
+  local key = job_key(S.P, id)
+  local j = redis.call('HMGET', key, 'pool', 'tenant', 'lane', 'seq')
+  local seq = tonumber(j[4]) or next_seq(S)
+  redis.call('HSET', key, 'place', 'waiting', 'seq', seq)
+  redis.call('HDEL', key, 'token', 'worker', 'again')
+  enqueue(S, id, j[1], j[2], j[3], seq)
+end
+
+local function leave_line(S, id, pool, tenant)
+  local line = line_key(S.P, pool, tenant)
+  redis.call('ZREM', line, id)
+  if redis.call('EXISTS', line) == 0 then
+    redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
+    leave(S, pool, tenant)
+  end
+end
+
+local function defer(S, id, tenant, delay)
+  local key = job_key(S.P, id)
+  redis.call('HSET', key, 'place', 'deferred')
+  redis.call('HDEL', key, 'token', 'worker', 'again')
+  redis.call('ZADD', S.P .. 'due', S.now + delay, id)
+  redis.call('SADD', S.P .. 'off:' .. tenant, id)
+end
+
+local function undefer(S, id, tenant)
+  redis.call('ZREM', S.P .. 'due', id)
+  redis.call('SREM', S.P .. 'off:' .. tenant, id)
+end
+
+-- Free the slot of a job that runs.
+local function release(S, id, pool, tenant)
+  local t, p = tenant_of(S, tenant), pool_of(S, pool) -- with this job counted
+  local was_held = redis.call('SREM', S.P .. 'held:t:' .. tenant, id) == 1
+  S.released[#S.released + 1] = id
+  local ids = S.unheld[pool] or {}
+  S.unheld[pool] = ids
+  ids[#ids + 1] = id
+  if not was_held then return end
+  local was_full = t.held >= t.slots
+  t.held, p.held = t.held - 1, p.held - 1
+  if was_full and t.held < t.slots then refresh_tenant(S, t) end
+  S.dirty[pool] = true
+end
+
+-- Take a job out of its place, but leave its hash.
+local function detach(S, id, place, pool, tenant)
+  if place == 'running' then
+    release(S, id, pool, tenant)
+  elseif place == 'deferred' then
+    undefer(S, id, tenant)
+  else
+    leave_line(S, id, pool, tenant)
+  end
+end
+
+-- Let what has come due happen: dead workers' leases, deferrals, ends of pauses.
+local function tick(S)
+  local P = S.P
+  local function due(name)
+    return redis.call('ZRANGE', P .. name, '-inf', S.now, 'BYSCORE', 'LIMIT', 0, MOST_DUE_PER_CALL)
+  end
+  local expired = due('leases')
+  for _, id in ipairs(expired) do
+    local j = redis.call('HMGET', job_key(P, id), 'pool', 'tenant', 'cancel')
+    if j[1] then release(S, id, j[1], j[2]) else S.released[#S.released + 1] = id end
+    if not j[1] or j[3] then S.ended[#S.ended + 1] = job_key(P, id) else enqueue_again(S, id) end
+  end
+  local returned = due('due')
+  for _, id in ipairs(returned) do
+    local tenant = redis.call('HGET', job_key(P, id), 'tenant')
+    undefer(S, id, tenant or '')
+    if tenant then enqueue_again(S, id) end
+  end
+  for _, pool in ipairs(due('paused')) do
+    redis.call('ZREM', P .. 'paused', pool)
+    S.dirty[pool] = true
+  end
+  return #expired + #returned
+end
