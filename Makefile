@@ -33,8 +33,11 @@ check: $(STAMP) ## Lint, types, import contract, dependency hygiene
 test: check ## All checks and all tests: exactly what CI runs
 	$(BIN)/pytest $(ARGS)
 
-bench: $(STAMP) ## Measure (ARGS="--quick --json")
-	@$(BIN)/python -m benchmarks $(ARGS)
+BENCH ?= slots
+
+bench: $(STAMP) ## Measure beside the peers (BENCH=slots ARGS="--quick --json")
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench
+	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
 chaos: $(STAMP) ## Fault runs: workers killed, frozen and stopped, Valkey flushed
 	$(BIN)/pytest tests/acceptance/test_main_job.py $(ARGS)
