@@ -9,43 +9,11 @@ import pytest
 import valkey as valkey_client
 
 from callspool.domain.errors import SchedulerUnavailable
-from callspool.domain.job import Job, Lane, Lease, Place, Settlement, Stop, Verdict
-from callspool.scheduler.connection import Functions
-from callspool.scheduler.consumer import ValkeyConsumer
+from callspool.domain.job import Job, Lane, Place, Stop
+from callspool.scheduler.connection import Functions, library
 from callspool.scheduler.embedded import Embedded
 from callspool.scheduler.producer import ValkeyProducer
-
-LEASE = timedelta(seconds=1.2)
-SOON = timedelta(seconds=5)
-
-
-class Bench:
-    """A producer, and as many workers as a test wants."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.functions = Functions(url)
-        self.producer = ValkeyProducer(self.functions)
-        self._workers: list[ValkeyConsumer] = []
-
-    async def limits(self, *tenants: str, slots: int = 3, limit: int = 100, weight: float = 1.0) -> None:
-        await self.producer.set_pool("main", limit=limit, paused=False)
-        for tenant in tenants:
-            await self.producer.set_tenant(tenant, slots=slots, weight=weight, paused=False)
-
-    def worker(self, name: str = "w1", lease: timedelta = LEASE) -> ValkeyConsumer:
-        consumer = ValkeyConsumer(self.url, worker_id=name, lease=lease)
-        self._workers.append(consumer)
-        return consumer
-
-    async def submit(self, tenant: str, *ids: str, lane: Lane = Lane.BULK) -> None:
-        for job_id in ids:
-            await self.producer.submit(Job(job_id, "main", tenant, lane))
-
-    async def close(self) -> None:
-        for worker in self._workers:
-            await worker.close()
-        await self.functions.close()
+from tests.fixtures.bench import LEASE, SOON, Bench, deferred, done, ids, next_leases
 
 
 @pytest.fixture
@@ -54,29 +22,6 @@ async def bench(valkey: str) -> AsyncIterator[Bench]:
     await bench.producer.open()
     yield bench
     await bench.close()
-
-
-def done(lease: Lease, **more: int) -> Settlement:
-    return Settlement(lease.job.id, lease.token, Verdict.DONE, **more)
-
-
-def deferred(lease: Lease, delay_ms: int, pause_pool_ms: int = 0) -> Settlement:
-    return Settlement(lease.job.id, lease.token, Verdict.DEFER, delay_ms, pause_pool_ms)
-
-
-def ids(leases: tuple[Lease, ...]) -> list[str]:
-    return [lease.job.id for lease in leases]
-
-
-async def next_leases(worker: ValkeyConsumer, room: int = 10) -> tuple[Lease, ...]:
-    """Take turns as a worker does, until something is granted."""
-    async with asyncio.timeout(SOON.total_seconds()):
-        while True:
-            turn = await worker.turn([], room)
-            if turn.leases:
-                return turn.leases
-            due = timedelta(milliseconds=turn.next_due_ms) if turn.next_due_ms is not None else SOON
-            await worker.wait(due)
 
 
 @asynccontextmanager
@@ -414,3 +359,85 @@ async def test_nothing_is_left_behind_when_all_is_done(bench: Bench) -> None:
     while leases := (await worker.turn([], 5)).leases:
         await worker.turn([done(lease) for lease in leases], 0)
     assert keys() == before
+
+
+async def test_restarted_server_grants_nothing_for_a_lease_time_because_its_last_second_may_be_missing(
+    bench: Bench, valkey_server: Embedded
+) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    alive, other = bench.worker("alive"), bench.worker("other")
+    (held,) = (await alive.turn([], 1)).leases
+    before = await bench.producer.epoch()
+    # What a power loss does: the grant is not in the file.
+    await bench.functions.client.delete(
+        *(bench.functions.keys.prefix + name for name in ("leases", "held:t:acme", "held:p:main", "job:j0"))
+    )
+    async with frozen(valkey_server):
+        pass
+    assert await bench.producer.epoch() != before
+    assert (await other.turn([], 9)).leases == ()
+    why = await bench.producer.why("j1")
+    assert why.sentence().startswith("The scheduler was restarted and grants nothing until ")
+    due = timedelta(milliseconds=(await other.turn([], 9)).next_due_ms or 0)
+    while (turn := await other.turn([], 9)).leases == () and (await bench.producer.place("j0")) is not Place.RUNNING:
+        await other.wait(due)
+    assert turn.leases == ()  # the worker that lives has registered its lease again, so the slot is taken
+    await alive.turn([done(held)], 0)
+    assert ids(await next_leases(other)) == ["j1"]
+
+
+async def test_two_versions_of_the_functions_work_side_by_side(bench: Bench) -> None:
+    """A rolling upgrade: the next version brings its own library and works on the same keys."""
+    await bench.limits("acme", slots=2)
+    await bench.submit("acme", "j0", "j1", "j2")
+    await bench.functions.client.function_load(library("callspool_2"))
+    old = bench.worker("old")
+    (first,) = (await old.turn([], 1)).leases
+
+    async def newer(*args: str | int) -> list[bytes]:
+        reply: list[bytes] = await bench.functions.client.execute_command(
+            "FCALL", "callspool_2_turn", 1, bench.functions.keys.prefix, *args
+        )
+        return reply
+
+    reply = await newer("r1", "new", "", 30_000, 8, 0)
+    assert reply[1::5] == [b"j1"]  # one slot was left
+    await bench.functions.client.function_load(library(), replace=True)  # an old process that starts late
+    assert ids((await old.turn([done(first)], 1)).leases) == ["j2"]
+    await newer("r2", "new", "", 30_000, 0, 1, "j1", reply[5].decode(), "done", 0, 0, "none", 0)
+    assert await bench.producer.place("j1") is Place.UNKNOWN
+
+
+async def test_running_job_says_where_its_spool_is_read(bench: Bench) -> None:
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker(address="10.0.0.7:9000")
+    (lease,) = (await worker.turn([], 1)).leases
+    assert await bench.producer.locate("j0") == "10.0.0.7:9000"
+    assert await bench.producer.locate("j1") is None
+    await worker.turn([done(lease)], 0)
+    assert await bench.producer.locate("j0") is None
+
+
+async def test_why_names_what_a_job_waits_for(bench: Bench) -> None:
+    async def why(job_id: str) -> str:
+        return (await bench.producer.why(job_id)).sentence()
+
+    await bench.submit("acme", *(f"j{n}" for n in range(5)))
+    assert await why("j1") == "The limits of tenant acme are not known to the scheduler yet; it is 2nd in its line."
+    await bench.limits("acme", slots=1)
+    assert await why("j0") == "It waits for a worker with room; it is 1st in its line."
+    worker = bench.worker("w7")
+    (lease,) = (await worker.turn([], 1)).leases
+    assert await why("j0") == "It runs on worker w7."
+    assert await why("j4") == "1 of 1 slots of tenant acme are busy; it is 4th in its line."
+    await bench.limits("acme", slots=3, limit=1)
+    assert await why("j4") == "1 of 1 downloads of account main are busy; it is 4th in its line."
+    await bench.producer.set_tenant("acme", slots=3, weight=1, paused=True)
+    assert await why("j4") == "Tenant acme is paused by an operator; it is 4th in its line."
+    await bench.producer.set_pool("main", limit=1, paused=True)
+    assert await why("j4") == "Account main is paused by an operator; it is 4th in its line."
+    await worker.turn([deferred(lease, 60_000)], 0)
+    assert (await why("j0")).startswith("It is put off until ")
+    assert await why("nothing") == "The scheduler does not know it."

@@ -112,18 +112,25 @@ class Functions:
         self.client = connect(url, timeout_s)
 
     async def call(self, name: str, *args: str | int | float) -> Any:
-        """Call a function. Raises `SchedulerUnavailable`."""
+        """Call a function; once more where the connection was lost, because all may be repeated.
+
+        Raises `SchedulerUnavailable`.
+        """
         with unavailable():
             try:
                 return await self._call(name, args)
-            except valkey.ResponseError as error:
-                if not is_missing(error):
-                    raise
-                await self._load()
+            except valkey.ConnectionError:  # the server was restarted since the last call, perhaps
                 return await self._call(name, args)
 
     async def _call(self, name: str, args: Sequence[str | int | float]) -> Any:
-        return await self.client.execute_command("FCALL", f"{LIBRARY}_{name}", 1, self.keys.prefix, *args)
+        command = ("FCALL", f"{LIBRARY}_{name}", 1, self.keys.prefix, *args)
+        try:
+            return await self.client.execute_command(*command)
+        except valkey.ResponseError as error:
+            if not is_missing(error):
+                raise
+            await self._load()
+            return await self.client.execute_command(*command)
 
     async def _load(self) -> None:
         # On all primaries of a cluster: slots move.

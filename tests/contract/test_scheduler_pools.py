@@ -1,0 +1,169 @@
+"""How a pool keeps to its provider's pace: the limit in force, the circuit, the retry budget."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from callspool.domain.job import Job, Lease, Signal
+from tests.fixtures.bench import Bench, deferred, done, ids, next_leases
+
+
+@pytest.fixture
+async def bench(valkey: str) -> AsyncIterator[Bench]:
+    bench = Bench(valkey)
+    await bench.producer.open()
+    await bench.limits("acme", slots=1000, limit=16)
+    await bench.submit("acme", *(f"j{n}" for n in range(400)))
+    yield bench
+    await bench.close()
+
+
+async def limit_in_force(bench: Bench) -> int:
+    return (await bench.producer.why("j399")).limit
+
+
+async def resume(bench: Bench) -> None:
+    """What an operator does: pause and go on."""
+    await bench.producer.set_pool("main", limit=16, paused=True)
+    await bench.producer.set_pool("main", limit=16, paused=False)
+
+
+async def test_slow_down_halves_the_limit_once_for_all_that_were_granted_before(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    assert len(leases) == 16
+    await worker.turn([deferred(lease, 60_000, signal=Signal.THROTTLED) for lease in leases[:3]], 0)
+    assert await limit_in_force(bench) == 8
+    # 13 of the old ones still run: nothing is granted until fewer than 8 do.
+    turn = await worker.turn([done(lease, Signal.OK) for lease in leases[3:8]], 100)
+    assert turn.leases == ()
+    turn = await worker.turn([done(lease, Signal.OK) for lease in leases[8:]], 100)
+    assert 8 <= len(turn.leases) <= 10
+
+
+async def test_limit_in_force_grows_back_by_one_for_each_limits_worth_of_good_jobs(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = list((await worker.turn([], 100)).leases)
+    leases = list((await worker.turn([deferred(leases.pop(), 60_000, signal=Signal.THROTTLED)], 0)).leases) + leases
+    before = await limit_in_force(bench)
+    seen = {before}
+    for _ in range(200):
+        turn = await worker.turn([done(lease, Signal.OK) for lease in leases[:1]], 100)
+        leases = [*leases[1:], *turn.leases]
+        seen.add(await limit_in_force(bench))
+        if max(seen) == 16:
+            break
+    assert seen == set(range(before, 17))  # each step on the way, and never above what was set
+
+
+async def test_slow_answers_shrink_the_limit(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await worker.turn([done(leases[0], Signal.OK, latency_ms=50)], 0)
+    await worker.turn([done(leases[1], Signal.OK, latency_ms=5000)], 0)
+    assert await limit_in_force(bench) == 14
+
+
+async def test_limit_never_falls_below_one(bench: Bench) -> None:
+    worker = bench.worker()
+    for _ in range(8):
+        (lease, *_) = await next_leases(worker, 1)
+        await worker.turn([deferred(lease, 60_000, signal=Signal.THROTTLED)], 0)
+    assert await limit_in_force(bench) == 1
+    assert len((await worker.turn([], 100)).leases) == 1
+
+
+async def fail(bench: Bench, leases: tuple[Lease, ...]) -> None:
+    await bench.worker("failing").turn([deferred(lease, 1, signal=Signal.FAILED) for lease in leases], 0)
+
+
+async def test_failures_in_a_row_open_the_circuit(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await fail(bench, leases[:4])
+    assert len((await worker.turn([], 1)).leases) == 1
+    await fail(bench, leases[4:5])
+    turn = await worker.turn([], 100)
+    assert turn.leases == ()
+    why = await bench.producer.why("j399")
+    assert 4_000 < why.paused_until_ms - why.now_ms <= 5_000
+    assert " is paused until " in why.sentence()
+    assert " after failures of the provider; it is " in why.sentence()
+
+
+async def test_a_good_job_between_failures_keeps_the_circuit_closed(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await fail(bench, leases[:4])
+    await worker.turn([done(leases[4], Signal.OK)], 0)
+    await fail(bench, leases[5:9])
+    assert (await worker.turn([], 4)).leases != ()
+
+
+async def test_after_refused_credentials_one_job_alone_tries_and_its_end_decides(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    # All 16 were refused; those after the first say nothing new.
+    await worker.turn([deferred(lease, 1, 300, Signal.REFUSED) for lease in leases], 0)
+    assert "after the provider refused its credentials" in (await bench.producer.why("j399")).sentence()
+    (probe,) = await next_leases(worker, 100)
+    assert (await worker.turn([], 100)).leases == ()
+    assert "was in trouble and one job tries alone" in (await bench.producer.why("j399")).sentence()
+    assert (await worker.turn([deferred(probe, 1, 300, Signal.REFUSED)], 100)).leases == ()
+    (probe,) = await next_leases(worker, 100)
+    assert len((await worker.turn([done(probe, Signal.OK)], 100)).leases) == 16
+
+
+async def test_rests_of_the_circuit_grow_until_a_good_job(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await fail(bench, leases[:5])
+    why = await bench.producer.why("j399")
+    first = why.paused_until_ms - why.now_ms
+    await bench.functions.client.hset(f"{bench.functions.keys.prefix}pool:main", "until_ms", 0)  # time passes
+    await bench.functions.client.delete(f"{bench.functions.keys.prefix}paused")
+    await worker.turn([done(lease) for lease in leases[5:]], 0)
+    (probe,) = (await worker.turn([], 100)).leases
+    await fail(bench, (probe,))
+    why = await bench.producer.why("j399")
+    assert why.paused_until_ms - why.now_ms > first + 3_000
+
+
+async def test_lifting_a_pause_by_hand_closes_the_circuit_and_restores_the_limit(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await fail(bench, leases[:5])
+    await worker.turn([done(lease) for lease in leases[5:]], 0)
+    await bench.producer.set_pool("main", limit=16, paused=False)  # what the reconciler repeats changes nothing
+    assert (await worker.turn([], 100)).leases == ()
+    await resume(bench)
+    assert len((await worker.turn([], 100)).leases) == 16
+
+
+async def test_retries_wait_longer_when_their_budget_is_used_up(bench: Bench) -> None:
+    worker = bench.worker()
+    delays = []
+    for n in range(24):
+        await resume(bench)  # so that the circuit does not hide it
+        (lease, *_) = (await worker.turn([], 1)).leases
+        await worker.turn([deferred(lease, 100_000 + n, signal=Signal.FAILED)], 0)
+        why = await bench.producer.why(lease.job.id)
+        delays.append(why.due_ms - why.now_ms)
+    assert all(delay > 90_000 for delay in delays)  # a longer delay stays as it is
+    (lease, *_) = (await worker.turn([], 1)).leases
+    await worker.turn([deferred(lease, 10, signal=Signal.FAILED)], 0)
+    why = await bench.producer.why(lease.job.id)
+    assert why.due_ms - why.now_ms > 50_000
+
+
+async def test_trouble_of_one_pool_is_not_the_others(bench: Bench) -> None:
+    await bench.producer.set_pool("other", limit=4, paused=False)
+    from_other = [f"o{n}" for n in range(2)]
+    for name in from_other:
+        await bench.producer.submit(Job(name, "other", "acme"))
+    worker = bench.worker()
+    leases = (await worker.turn([], 18)).leases
+    main = tuple(lease for lease in leases if lease.job.pool == "main")
+    await fail(bench, main[:5])
+    await bench.producer.submit(Job("o9", "other", "acme"))
+    assert ids((await worker.turn([], 100)).leases) == ["o9"]
