@@ -42,6 +42,9 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         (["tenants", "add", "Bad Name"], 1, "lower-case"),
         (["accounts", "add", "main", "--sid", "AC1", "--tenant", "acme"], 1, "not an account SID"),
         (["fetch", "rec_1"], 1, "not a recording's id"),
+        (["why", "rec_1"], 1, "not a recording's id"),
+        (["why", "rec_" + "0" * 32], 1, "There is no such recording"),
+        (["drain", "--timeout", "-1"], 2, "--timeout"),
         (["keys", "revoke", "key_0"], 1, "key_0"),
         (["tenants", "set", "nobody", "--slots", "1"], 1, "nobody"),
         (["tenants", "set", "nobody", "--slots", "-1"], 2, "greater than or equal to 0"),
@@ -79,6 +82,9 @@ async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: P
         assert "token" not in json.loads(out).values()
         (tenant,) = json.loads((await run("status", *data))[1])
         assert (tenant["tenant"], tenant["slots"], tenant["running"]) == ("acme", 2, 0)
+        drained = json.loads((await run("drain", *data))[1])
+        assert drained == {"shards": 1, "drained": True, "running": 0}
+        assert (await run("drain", "--undo", *data))[0] == 0
         findings = json.loads((await run("doctor", *data))[1])
         assert [one["check"] for one in findings if one["level"] == "error"] == []
         code, _, err = await run("up", "--port", "0", "--data", str(tmp_path))

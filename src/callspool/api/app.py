@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import callspool
 from callspool.api import problems
 from callspool.api.live import Live
-from callspool.api.routes import audio, events, operations, recordings, tenants, web, webhooks
+from callspool.api.routes import audio, events, operations, recordings, tenants, web, webhooks, why
 from callspool.api.services import Services
 from callspool.telemetry import Metrics
 
@@ -27,7 +27,7 @@ PAGE_POLICY: Final = (
 )
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-_ROUTERS = (webhooks, recordings, audio, events, tenants, operations, web)
+_ROUTERS = (webhooks, recordings, why, audio, events, tenants, operations, web)
 
 
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
@@ -45,7 +45,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
 
-    app = shell(lifespan)
+    app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
     app.state.services = services
     app.state.live = live
     app.state.metrics = metrics or Metrics()
@@ -53,7 +53,9 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     return app
 
 
-def shell(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+def shell(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None, origins: Sequence[str] = ("*",)
+) -> FastAPI:
     """Return the routes without any part behind them: enough for the schema."""
     app = FastAPI(
         title="callspool",
@@ -69,7 +71,7 @@ def shell(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | Non
     problems.install(app)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=["*"],  # no cookie says who asks: a foreign page gains nothing without a key or a link
+        allow_origins=origins,  # no cookie says who asks: a foreign page gains nothing without a key or a link
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["Authorization", "Content-Type", "Range", "If-Range", "If-None-Match", "Last-Event-ID"],
         expose_headers=[

@@ -142,6 +142,16 @@ class FetchAnswer(BaseModel):
     expires_at: datetime | None
 
 
+class Waiting(BaseModel):
+    """Why a recording is not there yet."""
+
+    id: str
+    state: State
+    place: Place | None = Field(description="Where its job is. Null: none is needed, or the scheduler is away.")
+    ahead: int | None = Field(description="How many of the tenant's recordings are before it in its line.")
+    sentence: str = Field(description="For a person.")
+
+
 class Playback(BaseModel):
     """A link that plays a recording without a key, for a short time."""
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from callspool.cli import accounts, demo, doctor, keys, recordings, serve, status, tenants, up, worker
+from callspool.cli import accounts, demo, doctor, drain, keys, recordings, serve, status, tenants, up, worker
 
 app = typer.Typer(
     name="callspool",
@@ -18,6 +18,8 @@ app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("fetch")(recordings.fetch)
 app.command("retry")(recordings.retry)
+app.command("why")(recordings.why)
+app.command("drain")(drain.drain)
 app.command("doctor")(doctor.doctor)
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(accounts.app, name="accounts")

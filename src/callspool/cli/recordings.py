@@ -1,4 +1,4 @@
-"""``callspool fetch`` and ``retry``: one recording, now."""
+"""``callspool fetch``, ``retry`` and ``why``: one recording, now."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -9,9 +9,10 @@ from callspool.cli.console import err, out, print_json
 from callspool.cli.context import Data, Json, read_settings, run
 from callspool.domain.errors import Conflict, InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import RecordingId, is_recording_id
-from callspool.domain.job import Job, Lane
+from callspool.domain.job import Job, Lane, Why
 from callspool.domain.reasons import POLICIES
 from callspool.domain.recording import FINAL, Recording, State
+from callspool.domain.waiting import explain
 from callspool.wiring import Parts
 
 Id = Annotated[str, typer.Argument(metavar="RECORDING", help="rec_ and 32 hex digits.")]
@@ -47,6 +48,27 @@ def retry(recording: Id, wait: Wait = False, data: Data = None, json: Json = Fal
         return await _follow(parts, found) if wait else found
 
     _show(run(read_settings(data), work), json=json)
+
+
+def why(recording: Id, data: Data = None, json: Json = False) -> None:
+    """Say in one sentence why a recording is not there yet."""
+    recording_id = _checked(recording)
+
+    async def work(parts: Parts) -> tuple[Recording, Why | None]:
+        found = await parts.store.get(None, recording_id)
+        try:
+            return found, await parts.producer.why(recording_id)
+        except SchedulerUnavailable:
+            return found, None
+
+    found, place = run(read_settings(data), work)
+    sentence = explain(found, place, for_operator=True)
+    if json:
+        print_json(
+            {"id": found.id, "state": found.state, "sentence": sentence, "scheduler": asdict(place) if place else None}
+        )
+    else:
+        out.print(f"{found.id}: {found.state}. {sentence}")
 
 
 def _checked(text: str) -> RecordingId:

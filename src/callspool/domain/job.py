@@ -144,19 +144,18 @@ class Why:
     """Until then nothing is granted, because the scheduler's data was, or may have been, lost."""
     now_ms: int = 0
 
-    def sentence(self) -> str:
-        """Say in one sentence why it does not run, or that it does."""
+    def sentence(self, *, for_operator: bool = True) -> str:
+        """Say in one sentence why it does not run, or that it does. A tenant learns no figures that are not its own."""
         match self.place:
             case Place.UNKNOWN:
                 return "The scheduler does not know it."
             case Place.RUNNING:
-                return f"It runs on worker {self.worker}."
+                return f"It runs on worker {self.worker}." if for_operator else "It is being fetched."
             case Place.DEFERRED:
                 return f"It is put off until {_clock(self.due_ms)}."
-        place = f"it is {_ordinal(self.ahead + 1)} in its line"
-        return f"{self._obstacle()}; {place}."
+        return f"{self._obstacle(for_operator)}; it is {_ordinal(self.ahead + 1)} in its line."
 
-    def _obstacle(self) -> str:
+    def _obstacle(self, for_operator: bool) -> str:
         if self.now_ms < self.opens_ms:
             return f"The scheduler was restarted and grants nothing until {_clock(self.opens_ms)}"
         if self.pool_paused:
@@ -171,11 +170,16 @@ class Why:
         if self.slots_held >= self.slots:
             return f"{self.slots_held} of {self.slots} slots of tenant {self.tenant} are busy"
         if self.pool_held >= self.limit:
-            lowered = f" (lowered from {self.set_limit})" if self.limit < self.set_limit and not self.probing else ""
-            if self.probing:
-                return f"Account {self.pool} was in trouble and one job tries alone"
-            return f"{self.pool_held} of {self.limit}{lowered} downloads of account {self.pool} are busy"
+            return self._full_pool(for_operator)
         return "It waits for a worker with room"
+
+    def _full_pool(self, for_operator: bool) -> str:
+        if self.probing:
+            return f"Account {self.pool} was in trouble and one job tries alone"
+        if not for_operator:
+            return f"Account {self.pool} is busy with as many downloads as it may have"
+        lowered = f" (lowered from {self.set_limit})" if self.limit < self.set_limit else ""
+        return f"{self.pool_held} of {self.limit}{lowered} downloads of account {self.pool} are busy"
 
 
 _CAUSES: Final = {

@@ -1,0 +1,63 @@
+"""``callspool drain``: empty the scheduler before its number of shards changes."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from callspool.cli.console import err, out, print_json
+from callspool.cli.context import Data, Json, read_settings, run
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.wiring import Parts
+
+_LOOK_EVERY_S = 0.5
+
+
+def drain(
+    undo: Annotated[bool, typer.Option("--undo", help="Take and grant jobs again.")] = False,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the jobs that run.")] = 900,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Grant nothing more, wait for what runs. Then change CALLSPOOL_SHARDS and start everything again.
+
+    Nothing is lost: the store knows every job, and the new shards are filled from it.
+    """
+
+    async def work(parts: Parts) -> int:
+        if undo:
+            await parts.producer.open()
+            return 0
+        return await _drain(parts, timeout)
+
+    settings = read_settings(data)
+    running = run(settings, work)
+    if json:
+        figures: dict[str, Any] = {"shards": settings.shards, "drained": not undo and running == 0, "running": running}
+        print_json(figures)
+    elif undo:
+        out.print("Jobs are taken and granted again.")
+    elif running == 0:
+        out.print(f"Drained: nothing runs on the {settings.shards} shard(s). Now set CALLSPOOL_SHARDS, start again.")
+    if running:
+        err.print(f"{running} job(s) still run. Run 'callspool drain' again, or 'callspool drain --undo'.")
+        raise typer.Exit(1)
+
+
+async def _drain(parts: Parts, timeout_s: float) -> int:
+    tenants = [tenant.id for tenant in await parts.store.tenants()]
+    time = asyncio.get_running_loop().time
+    until = time() + timeout_s
+    with err.status("draining") as line:
+        while True:
+            try:
+                running = await parts.producer.drain(tenants)
+            except SchedulerUnavailable:
+                if time() >= until:
+                    raise
+                line.update("waiting for Valkey")
+            else:
+                if running == 0 or time() >= until:
+                    return running
+                line.update(f"draining: {running} job(s) run")
+            await asyncio.sleep(_LOOK_EVERY_S)  # a command that watches, not a worker that waits for a job
