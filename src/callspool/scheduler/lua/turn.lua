@@ -143,6 +143,7 @@ local function turn(keys, argv)
   reply[1] = next_due(S, opens)
 
   if left > 0 then
+    redis.call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', S.now) -- those that are gone
     redis.call('ZADD', P .. 'idle', S.now + IDLE_MS, worker)
   else
     redis.call('ZREM', P .. 'idle', worker)
