@@ -129,7 +129,10 @@ class Api:
 
     async def ready(self, tenant: str = "acme", data: bytes = AUDIO, content_type: str = "audio/wav") -> Recording:
         """A recording in store and vault."""
-        claimed = await self.fetching(tenant)
+        return await self.keep(await self.fetching(tenant), data, content_type)
+
+    async def keep(self, claimed: Recording, data: bytes = AUDIO, content_type: str = "audio/wav") -> Recording:
+        """What a worker does with all the bytes of what it claimed."""
         key = vault_key(claimed.tenant_id, claimed.id, claimed.attempt, "wav")
         source = self.folder / f"{claimed.id}.part"
         source.write_bytes(data)
@@ -137,6 +140,7 @@ class Api:
         kept = Kept(key, sha(data), len(data), content_type, 1, 8000, 12.0, verified=True)
         done = await self.services.store.keep(claimed.id, claimed.attempt, kept, actor="worker:test")
         assert done is not None
+        await self.services.bulletin.ring()
         return done
 
     async def failed(self, tenant: str = "acme", reason: Reason = Reason.GONE) -> Recording:
@@ -148,6 +152,9 @@ class Api:
         )
         assert done is not None
         return done
+
+    async def announced(self) -> Recording:
+        return await self.record(status=ProviderStatus.IN_PROGRESS)
 
     async def absent(self) -> Recording:
         return await self.record(status=ProviderStatus.ABSENT)
@@ -229,6 +236,13 @@ async def api(tmp_path: Path, clock: SettableClock, store: Store, functions: Fun
 
 
 @pytest.fixture
+async def patient_api(tmp_path: Path, clock: SettableClock, store: Store, functions: Functions) -> AsyncIterator[Api]:
+    """The same, with play requests that wait for longer than any test."""
+    async with running(tmp_path, clock, store, functions, play_wait=30) as api:
+        yield api
+
+
+@pytest.fixture
 async def api_without_valkey(tmp_path: Path, clock: SettableClock, store: Store) -> AsyncIterator[Api]:
     """The same with a Valkey that is not there."""
     functions = Functions(f"unix://{tmp_path}/nothing.sock")
@@ -238,10 +252,14 @@ async def api_without_valkey(tmp_path: Path, clock: SettableClock, store: Store)
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, clock: SettableClock, store: Store, functions: Functions) -> AsyncIterator[Api]:
+async def running(
+    folder: Path, clock: SettableClock, store: Store, functions: Functions, *, play_wait: float = 0.2, **settings: Any
+) -> AsyncIterator[Api]:
     """Serve the API on a free port until the block ends."""
     services = Services(
-        settings=Settings.read({}, data=folder, public_url="https://calls.example/prefix"),
+        settings=Settings.read(
+            {}, data=folder, play_wait=play_wait, public_url="https://calls.example/prefix", **settings
+        ),
         store=store,
         producer=ValkeyProducer(functions),
         bulletin=ValkeyBulletin(functions),

@@ -124,9 +124,12 @@ async def test_not_yet_and_never_are_told_apart(api: Api) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         return answer.status_code, answer.json()["code"], "retry-after" in answer.headers
 
-    assert await ask((await api.record()).id) == (409, "not_ready", True)
-    assert await ask((await api.deferred()).id) == (409, "not_ready", True)
-    assert await ask((await api.fetching()).id) == (409, "not_ready", True)
+    for coming in (await api.record(), await api.deferred(), await api.fetching(), await api.announced()):
+        answer = await api.get(f"/api/recordings/{coming.id}/audio")
+        assert (answer.status_code, answer.headers["content-type"]) == (202, "application/json")
+        assert answer.json()["state"] == (await api.services.store.get(None, coming.id)).state
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["cache-control"] == "no-store"
     assert await ask((await api.failed(reason=Reason.GONE)).id) == (409, "needs_retry", False)
     assert await ask((await api.absent()).id) == (404, "absent", False)
     assert await ask("rec_" + "0" * 32) == (404, "not_found", False)

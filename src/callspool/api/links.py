@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from callspool.api.services import Services
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId, is_recording_id
-from callspool.domain.recording import Recording
-from callspool.playback.tokens import Grant, Links
+from callspool.domain.recording import Recording, State
+from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links
 
 
 def recording_id(text: str) -> RecordingId:
@@ -17,9 +17,13 @@ def recording_id(text: str) -> RecordingId:
 
 
 def link(services: Services, recording: Recording) -> tuple[str, datetime]:
-    """Return a path that plays *recording* without a key, and until when."""
+    """Return a path that plays *recording* without a key, and until when.
+
+    One that is on its way is played by whichever attempt brings it: the link outlives the one that runs.
+    """
     expires_at = services.clock.now() + services.settings.playback_ttl
     expires_at = datetime.fromtimestamp(int(expires_at.timestamp()), UTC)
-    grant = Grant(recording.tenant_id, recording.id, recording.attempt, expires_at)
+    attempt = recording.attempt if recording.state is State.READY else ANY_ATTEMPT
+    grant = Grant(recording.tenant_id, recording.id, attempt, expires_at)
     token = Links(services.secret_key).sign(grant)
     return f"/api/recordings/{recording.id}/audio?token={token}", expires_at

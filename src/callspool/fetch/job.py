@@ -24,7 +24,8 @@ from callspool.domain.reasons import Reason
 from callspool.domain.recording import Kept, Recording, State
 from callspool.fetch.download import Limits, download
 from callspool.fetch.outcome import GiveUp, Outcome, TryAgain, decide
-from callspool.fetch.spool import Spool
+from callspool.fetch.spool import Spool, SpoolFile
+from callspool.fetch.tap import Tap, Taps
 from callspool.fetch.verify import verify
 from callspool.settings import Settings
 from callspool.vault.keys import vault_key
@@ -49,6 +50,7 @@ class Tools:
     clock: Clock
     settings: Settings
     spool: Spool
+    taps: Taps
     random: Random
     observe: Callable[[Outcome], None]
     spool_full: Callable[[], None]
@@ -136,12 +138,18 @@ class Work:
         return await self.hand_back()
 
     async def _bring(self, recording: Recording) -> Settlement:
+        """Fetch it, prove it, keep it. Meanwhile it can be listened to."""
+        file = self._tools.spool.open(recording.id, recording.attempt)
+        with self._tools.taps.open(recording.id, recording.attempt, file) as tap:
+            kept = await self._obtain(recording, file)
+            return await self._keep(recording, kept, tap)
+
+    async def _obtain(self, recording: Recording, file: SpoolFile) -> Kept:
         tools = self._tools
-        account = await self._store(lambda: tools.store.account(recording.account_id))
-        provider = tools.provider_of[account.provider]
         limits = Limits(tools.settings.fetch_deadline, tools.settings.minimum_rate)
-        file = tools.spool.open(recording.id, recording.attempt)
         try:
+            account = await self._store(lambda: tools.store.account(recording.account_id))
+            provider = tools.provider_of[account.provider]
             try:
                 got = await download(provider, account, recording, file, limits)
             finally:
@@ -161,7 +169,7 @@ class Work:
             await self._put(kept.vault_key, file.path)
         finally:
             file.remove()
-        return await self._keep(recording, kept)
+        return kept
 
     async def _put(self, key: str, path: Path) -> None:
         put = asyncio.ensure_future(self._tools.vault.put(key, path))
@@ -173,7 +181,7 @@ class Work:
                 await self._discard(key)
             raise
 
-    async def _keep(self, recording: Recording, kept: Kept) -> Settlement:
+    async def _keep(self, recording: Recording, kept: Kept, tap: Tap) -> Settlement:
         tools = self._tools
         ready = await self._store(lambda: tools.store.keep(recording.id, recording.attempt, kept, actor=tools.actor))
         await tools.bulletin.ring()
@@ -182,6 +190,7 @@ class Work:
             if not self._doubtful:
                 await self._discard(kept.vault_key)
             return self.done()
+        tap.keep()
         waited = (tools.clock.now() - recording.created_at).total_seconds()
         self._log.info("fetch.kept", bytes=kept.size, duration_s=round(kept.duration_s, 2), time_to_ready_s=waited)
         tools.observe(Outcome(recording.tenant_id, State.READY, None, kept.size, waited))

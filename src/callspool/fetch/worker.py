@@ -22,6 +22,7 @@ from callspool.domain.ports import Bulletin, Clock, Consumer, Prober, Provider, 
 from callspool.fetch.job import Tools, Work
 from callspool.fetch.outcome import Outcome
 from callspool.fetch.spool import Spool
+from callspool.fetch.tap import Taps
 from callspool.settings import Settings
 
 LONGEST_WAIT: Final = timedelta(seconds=30)
@@ -64,6 +65,7 @@ class Worker:
         spool: Path,
         random: Random,
         observe: Callable[[Outcome], None] | None = None,
+        taps: Taps | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._store = store
@@ -77,6 +79,7 @@ class Worker:
         self._spool_folder = spool
         self._random = random
         self._observe = observe or (lambda outcome: None)
+        self._taps = taps or Taps()
         self._log = structlog.get_logger().bind(worker=worker_id)
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[Settlement]] = set()
@@ -103,6 +106,7 @@ class Worker:
             clock=self._clock,
             settings=self._settings,
             spool=spool,
+            taps=self._taps,
             random=self._random,
             observe=self._observe,
             spool_full=self._spool_is_full,

@@ -1,6 +1,7 @@
 """Playback links: what lets an ``<audio>`` element, which sends no headers, hear one recording for a while.
 
-A link is bound to tenant, recording, attempt (so a re-fetched or purged one voids it), expiry and signing key.
+A link is bound to tenant, recording, attempt (so a re-fetched or purged one voids it), expiry and signing key. Only
+a link to a recording that is still on its way is for any attempt: nobody knows yet which one will bring it.
 It is checked before anything is looked up.
 """
 
@@ -14,6 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 from callspool.domain.ids import RecordingId, TenantId
+
+ANY_ATTEMPT: Final = 0
 
 _PURPOSE: Final = b"callspool playback link v1"
 _TOKEN = re.compile(

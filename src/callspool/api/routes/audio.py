@@ -1,31 +1,34 @@
 """A recording's bytes, and the links that play them."""
 
+import asyncio
 import secrets
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from callspool.api.auth import Caller, Declared, find
+from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
-from callspool.api.problems import Refusal, problem, responses
+from callspool.api.problems import RETRY_AFTER_S, Refusal, problem, responses
 from callspool.api.routes.recordings import refusal
-from callspool.api.schemas import Playback
+from callspool.api.schemas import FetchAnswer, Playback
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId
-from callspool.domain.recording import Kept, Recording, State
+from callspool.domain.recording import FINAL, Kept, Recording, State
 from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
-from callspool.playback.serving import AudioResponse
-from callspool.playback.tokens import Links, Refused
+from callspool.playback.serving import AudioResponse, until_gone
+from callspool.playback.tokens import ANY_ATTEMPT, Links, Refused
 
 router = APIRouter(prefix="/api/recordings", tags=["playback"])
 
 
 @router.post("/{id}/playback", operation_id="createPlayback", responses=responses(404, 409, 410))
 async def create_playback(id: str, services: ServicesOf, caller: Caller) -> Playback:  # noqa: A002 - its JSON name
-    """Return a short-lived link for an ``<audio>`` element."""
+    """Return a short-lived link for an ``<audio>`` element; one to a recording on its way plays it as it comes."""
     recording = await services.store.get(caller.tenant_id, recording_id(id))
-    if recording.state is not State.READY:
+    if recording.state is not State.READY and recording.state in FINAL:
         raise refusal(recording)
     url, expires_at = link(services, recording)
     return Playback(url=url, expires_at=expires_at)
@@ -53,14 +56,22 @@ async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recor
     if isinstance(grant, Refused):
         raise Refusal("link_expired" if grant is Refused.EXPIRED else "bad_link")
     recording = await services.store.get(grant.tenant_id, wanted)
-    if recording.attempt != grant.attempt:
+    if grant.attempt not in (ANY_ATTEMPT, recording.attempt):
         raise Refusal("bad_link")
     return recording
 
 
+_SAFETY: Final = {
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cross-origin-resource-policy": "cross-origin",
+    "vary": "Authorization",
+}
+_COMING: Final = {**_SAFETY, "content-disposition": "inline", "x-accel-buffering": "no"}
+"""The last one lets nginx pass on what comes as it comes."""
 _AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All of it", "content": _AUDIO},
+    200: {"description": "All of it; of one that is being fetched, as it comes", "content": _AUDIO},
+    202: {"model": FetchAnswer, "description": "On its way, and no byte came yet: ask again after Retry-After"},
     206: {"description": "A part, or several as multipart/byteranges", "content": _AUDIO},
     304: {"description": "Not modified"},
     **responses(403, 404, 409, 410, 412, 416),
@@ -72,7 +83,48 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 async def get_audio(
     request: Request, services: ServicesOf, recording: Annotated[Recording, Depends(_authorised)]
 ) -> Response:
-    """Return the recording's bytes, with ranges (RFC 9110)."""
+    """Return the recording's bytes, with ranges (RFC 9110).
+
+    One that is not there yet is hastened. Its bytes are sent as they come, whole from the first one, whatever the
+    Range; if the download or its check fails, the connection is broken off. Before the first byte: 202.
+    """
+    if recording.state not in FINAL:
+        waited = await _wait(request, services, recording)
+        if waited.response is not None:
+            return waited.response
+        recording = waited.recording
+        if recording.state not in FINAL:
+            return _later(recording)
+    return await _serve(request, services, recording)
+
+
+async def _wait(request: Request, services: Services, recording: Recording) -> Waited:
+    """Wait for the first byte or the end, for as long as the client does."""
+    if request.method == "HEAD":
+        return Waited(recording)  # it wants no sound
+    # Without chunks a break could not be told from the end.
+    stream = request.scope["http_version"] != "1.0" and request.headers.get("if-match", "*").strip() == "*"
+    live = request.app.state.live
+    waiting = asyncio.ensure_future(wait_for_sound(services, live, recording, _COMING, stream=stream))
+    gone = asyncio.ensure_future(until_gone(request.receive))
+    try:
+        await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else Waited(recording)
+    finally:
+        waiting.cancel()
+        gone.cancel()
+        await asyncio.gather(waiting, gone, return_exceptions=True)
+
+
+def _later(recording: Recording) -> Response:
+    body = FetchAnswer(
+        id=recording.id, state=recording.state, version=recording.version, place=None, audio_url=None, expires_at=None
+    )
+    headers = {"retry-after": str(RETRY_AFTER_S), "cache-control": "no-store"}
+    return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)
+
+
+async def _serve(request: Request, services: Services, recording: Recording) -> Response:
     kept = recording.kept
     if recording.state is not State.READY or kept is None:
         raise refusal(recording)
@@ -119,7 +171,5 @@ def _headers(recording: Recording, kept: Kept) -> dict[str, str]:
         "etag": f'"{kept.sha256}"',
         "cache-control": "private, max-age=3600",
         "content-disposition": f'inline; filename="{recording.id}.{extension}"',
-        "content-security-policy": "sandbox; default-src 'none'",
-        "cross-origin-resource-policy": "cross-origin",
-        "vary": "Authorization",
+        **_SAFETY,
     }

@@ -83,7 +83,7 @@ async def fetch_recording(id: str, response: Response, services: ServicesOf, cal
             url, expires_at = link(services, recording)
             return _answer(recording, None, url=url, expires_at=expires_at)
         case State.QUEUED:
-            place = await _promote(services, recording)
+            place = await promote(services, recording)
         case State.FETCHING:
             place = Place.RUNNING
         case State.ANNOUNCED:
@@ -111,7 +111,7 @@ async def cancel_recording(id: str, services: ServicesOf, caller: Caller) -> Rec
 async def retry_recording(id: str, services: ServicesOf, caller: Caller) -> FetchAnswer:  # noqa: A002
     """Start again what failed or was cancelled, with fresh budgets. Not held up by any dedup window (S1)."""
     recording = await services.store.retry(caller.tenant_id, recording_id(id), actor=caller.actor)
-    place = await _promote(services, recording)
+    place = await promote(services, recording)
     await services.bulletin.ring()
     return _answer(recording, place)
 
@@ -132,7 +132,7 @@ def refusal(recording: Recording) -> Refusal:
             return Refusal("not_ready")
 
 
-async def _promote(services: Services, recording: Recording) -> Place | None:
+async def promote(services: Services, recording: Recording) -> Place | None:
     """Bring its job before the archive's. With the scheduler away it stays due in the store, which is enough."""
     job = Job(recording.id, recording.account_id, recording.tenant_id, Lane.INTERACTIVE)
     try:
