@@ -144,6 +144,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{id}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why Recording Waits
+         * @description Say what the recording waits for, and how many of the tenant's own are before it.
+         */
+        get: operations["whyRecordingWaits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{id}/playback": {
         parameters: {
             query?: never;
@@ -155,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Create Playback
-         * @description Return a short-lived link for an ``<audio>`` element.
+         * @description Return a short-lived link for an ``<audio>`` element; one to a recording on its way plays it as it comes.
          */
         post: operations["createPlayback"];
         delete?: never;
@@ -174,6 +194,9 @@ export interface paths {
         /**
          * Get Audio
          * @description Return the recording's bytes, with ranges (RFC 9110).
+         *
+         *     One that is not there yet is hastened. Its bytes are sent as they come, whole from the first one, whatever the
+         *     Range; if the download or its check fails, the connection is broken off. Before the first byte: 202.
          */
         get: operations["getAudio"];
         put?: never;
@@ -183,6 +206,9 @@ export interface paths {
         /**
          * Get Audio
          * @description Return the recording's bytes, with ranges (RFC 9110).
+         *
+         *     One that is not there yet is hastened. Its bytes are sent as they come, whole from the first one, whatever the
+         *     Range; if the download or its check fails, the connection is broken off. Before the first byte: 202.
          */
         head: operations["headAudio"];
         patch?: never;
@@ -683,6 +709,27 @@ export interface components {
             reasons: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Waiting
+         * @description Why a recording is not there yet.
+         */
+        Waiting: {
+            /** Id */
+            id: string;
+            state: components["schemas"]["State"];
+            /** @description Where its job is. Null: none is needed, or the scheduler is away. */
+            place: components["schemas"]["Place"] | null;
+            /**
+             * Ahead
+             * @description How many of the tenant's recordings are before it in its line.
+             */
+            ahead: number | null;
+            /**
+             * Sentence
+             * @description For a person.
+             */
+            sentence: string;
         };
     };
     responses: never;
@@ -1188,6 +1235,64 @@ export interface operations {
             };
         };
     };
+    whyRecordingWaits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Waiting"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createPlayback: {
         parameters: {
             query?: never;
@@ -1278,7 +1383,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All of it */
+            /** @description All of it; of one that is being fetched, as it comes */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1286,6 +1391,15 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                };
+            };
+            /** @description On its way, and no byte came yet: ask again after Retry-After */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchAnswer"];
                 };
             };
             /** @description A part, or several as multipart/byteranges */
@@ -1402,7 +1516,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All of it */
+            /** @description All of it; of one that is being fetched, as it comes */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1410,6 +1524,15 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                };
+            };
+            /** @description On its way, and no byte came yet: ask again after Retry-After */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchAnswer"];
                 };
             };
             /** @description A part, or several as multipart/byteranges */
