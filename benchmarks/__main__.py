@@ -1,28 +1,88 @@
-"""``python -m benchmarks [slots] [--quick] [--json]``: runs the measurements."""
+"""``python -m benchmarks NAME [--quick] [--only FIGURE] [--json]``: runs the measurements of one part.
+
+``python -m benchmarks report RESULTS...`` writes docs/benchmarks.md from what ``--json`` printed.
+"""
 
 import argparse
-import asyncio
-import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Final
 
-from benchmarks import slots
+from rich.console import Console
 
+from benchmarks.experiment import Context, Experiment, Options
+from benchmarks.machine import commit, machine
+from benchmarks.result import Figure, table
+from benchmarks.run import Laboratory
+from benchmarks.subject import SUBJECTS
 
-def main() -> None:
-    """Measure and print one line for each figure."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("name", nargs="?", choices=["slots"], default="slots")
-    parser.add_argument("--quick", action="store_true", help="fewer runs")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args()
-    for figure in asyncio.run(slots.measure(runs=1 if given.quick else 5)):
-        if given.json:
-            print(json.dumps(figure))
-        else:
-            print(
-                "{figure:28} {subject:20} {value:10.3f} {unit:14} ({min:.3f} to {max:.3f}, {runs} runs)".format(
-                    **figure
-                )
-            )
+MEASUREMENTS: Final[Mapping[str, str]] = {
+    "slots": "benchmarks.slots",
+}
+"""What can be measured: a name, and the module whose ``EXPERIMENTS`` are run."""
 
 
-main()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; return the exit status: 2 where the question makes no sense."""
+    given = _parser().parse_args(arguments)
+    experiments: Sequence[Experiment] = import_module(MEASUREMENTS[given.name]).EXPERIMENTS
+    chosen = [one for one in experiments if _is_asked(one, given.only)]
+    if not chosen:
+        figures = ", ".join(name for one in experiments for name in (one.name, *one.titles))
+        print(f"There is no figure {given.only!r} in {given.name}. There are: {figures}", file=sys.stderr)
+        return 2
+    if unknown := sorted(set(given.subjects) - set(SUBJECTS)):
+        print(f"There is no subject {unknown[0]!r}. There are: {', '.join(SUBJECTS)}", file=sys.stderr)
+        return 2
+    _run(chosen, given)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=list(MEASUREMENTS), help="what to measure")
+    parser.add_argument("--quick", action="store_true", help="end within 60 s: fewer runs, only the best of the peers")
+    parser.add_argument(
+        "--only", metavar="FIGURE", help="one figure, or all of one experiment (the part before the dot)"
+    )
+    parser.add_argument("--subjects", type=_names, default=(), metavar="A,B", help="only these, instead of all")
+    parser.add_argument("--runs", type=int, help="how often to measure each")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _is_asked(one: Experiment, only: str | None) -> bool:
+    return only is None or only == one.name or only in one.titles
+
+
+def _run(experiments: Sequence[Experiment], given: argparse.Namespace) -> None:
+    console = Console(stderr=True)
+    of_commit, on_machine = commit(), machine()
+    found: list[Figure] = []
+    lab = Laboratory()
+    with console.status("") as status:
+        options = Options(given.quick, given.runs, given.subjects)
+        context = Context(lab, options, lambda what: status.update(f"measuring {what}"))
+        try:
+            for experiment in experiments:
+                for figure in experiment.measure(context):
+                    if given.only in (None, experiment.name, figure.figure):
+                        found.append(replace(figure, commit=of_commit, machine=on_machine))
+                        if given.json:
+                            print(found[-1].line(), flush=True)
+        finally:
+            lab.close()
+    if not given.json:
+        titles = {name: title for one in experiments for name, title in one.titles.items()}
+        Console().print(table(found, titles))
+        Console().print(f"commit {of_commit}; {on_machine}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,113 +1,218 @@
-"""How near to the physical bound does the scheduler drain a skewed load, and how many empty jobs does it pass a second?
+"""How near to the bounds does the scheduler drain its loads, beside the queues that others would pick?
 
 W1: tenant 0 has 200 jobs, 19 tenants have 10 each, put in in that order; a job holds its slot for 50 ms; 3 slots a
-tenant; one worker with 64 seats. Bound: 200 x 0.05 / 3 = 3.33 s.
-W2: 5,000 jobs without work over 1,000 tenants, one worker.
+tenant. The slots alone allow 200 x 0.05 / 3 = 3.33 s. With 32 seats fair shares allow 3.48 s: while all 20 tenants
+are busy tenant 0 gets 1.6 of its 3 slots.
+W1b: the same with log-normal services and tenants by Zipf's law.
+W2: 5,000 jobs without work over 1,000 tenants.
+W3: the worker is killed while it runs 8 jobs; another is there.
+Hand-off: 4 tenants keep their slots busy while seats are free.
+Growth: what an operation and a queued job cost as tenants and jobs become many.
 """
 
-import asyncio
-import platform
-import statistics
-import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from callspool.domain.job import Job, Lease, Settlement, Verdict
-from callspool.scheduler.connection import Functions
-from callspool.scheduler.consumer import ValkeyConsumer
-from callspool.scheduler.embedded import Embedded
-from callspool.scheduler.producer import ValkeyProducer
+from benchmarks import measures
+from benchmarks.drains import Measure, Measured, drain
+from benchmarks.experiment import Bar, Experiment, best_peer
+from benchmarks.result import Figure
+from benchmarks.run import Laboratory, Observation
+from benchmarks.workload import Workload, workload
 
-SEATS = 64
-SERVICE_S = 0.05
-BOUND_S = 200 * SERVICE_S / 3
+_FAIR_BOUND_S: Final = 3.48
+_PHYSICAL_BOUND_S: Final = 10 / 3
+_QUICK: Final = ("pgqueuer",)
+"""The best of the peers: in a quick run the others are left out."""
 
 
-@asynccontextmanager
-async def _scheduler() -> AsyncIterator[tuple[ValkeyProducer, ValkeyConsumer]]:
-    with tempfile.TemporaryDirectory() as folder:
-        server = Embedded(Path(folder))
-        server.start()
-        functions = Functions(server.url)
-        producer = ValkeyProducer(functions)
-        await producer.open()
-        await producer.set_pool("main", limit=10_000, paused=False)
-        consumer = ValkeyConsumer(server.url, worker_id="bench", lease=timedelta(seconds=30))
-        try:
-            yield producer, consumer
-        finally:
-            await consumer.close()
-            await functions.close()
-            server.stop()
+def _makespan(seen: Observation, load: Workload) -> float:
+    return measures.makespan_s(seen.events)
 
 
-async def _skewed_drain() -> float:
-    async with _scheduler() as (producer, consumer):
-        jobs = [Job(f"0-{n}", "main", "t0") for n in range(200)]
-        jobs += [Job(f"{t}-{n}", "main", f"t{t}") for t in range(1, 20) for n in range(10)]
-        for tenant in range(20):
-            await producer.set_tenant(f"t{tenant}", slots=3, weight=1, paused=False)
-        await producer.submit_many([(job, None) for job in jobs])
-        settled: list[Settlement] = []
-        ended = asyncio.Event()
-
-        def end(lease: Lease) -> None:
-            settled.append(Settlement(lease.job.id, lease.token, Verdict.DONE))
-            ended.set()
-
-        running, left, begun = 0, len(jobs), time.perf_counter()
-        loop = asyncio.get_running_loop()
-        while left:
-            batch, settled[:] = list(settled), []
-            ended.clear()
-            running, left = running - len(batch), left - len(batch)
-            turn = await consumer.turn(batch, SEATS - running)
-            running += len(turn.leases)
-            for lease in turn.leases:
-                loop.call_later(SERVICE_S, end, lease)
-            if left:
-                await ended.wait()
-        return time.perf_counter() - begun
+def _wait(percent: float) -> Measure:
+    return lambda seen, load: measures.percentile(measures.waits_s(seen.events, load), percent)
 
 
-async def _empty_jobs() -> tuple[float, float]:
-    async with _scheduler() as (producer, consumer):
-        for tenant in range(1000):
-            await producer.set_tenant(f"t{tenant}", slots=3, weight=1, paused=False)
-        begun = time.perf_counter()
-        await producer.submit_many([(Job(f"j{n}", "main", f"t{n % 1000}"), None) for n in range(5000)])
-        submitted = time.perf_counter() - begun
-        begun, done, leases = time.perf_counter(), 0, ()
-        while done < 5000:
-            settled = [Settlement(lease.job.id, lease.token, Verdict.DONE) for lease in leases]
-            done += len(settled)
-            leases = (await consumer.turn(settled, SEATS)).leases
-        return 5000 / submitted, 5000 / (time.perf_counter() - begun)
+def _cpu(seen: Observation, load: Workload) -> float:
+    return measures.worker_cpu_s(seen.events) + seen.server_cpu_s
 
 
-async def measure(runs: int) -> list[dict[str, Any]]:
-    """Return the figures."""
-    drains = [await _skewed_drain() for _ in range(runs)]
-    passes = [await _empty_jobs() for _ in range(runs)]
+def _hand_off(percent: float) -> Measure:
+    return lambda seen, load: 1000 * measures.percentile(measures.hand_offs_s(seen.events, load), percent)
+
+
+def _below_every_peer(name: str, known: float | None, unit: str) -> Callable[[Sequence[Figure]], Bar | None]:
+    """Return the bar "below the best peer's of this run"; where none ran, below what one was known to reach."""
+
+    def bar(figures: Sequence[Figure]) -> Bar | None:
+        best = best_peer(figures, name)
+        if best is None or best.value is None:
+            if known is None:
+                return None
+            return Bar(f"below the best peer's (no peer ran; {known:g} {unit} is known of pgqueuer)", known)
+        return Bar(f"below the best peer's ({best.subject}: {best.value:.2f} {unit})", best.value)
+
+    return bar
+
+
+def _w1_bar(name: str, bound_s: float, which: str) -> Callable[[Sequence[Figure]], Bar]:
+    def bar(figures: Sequence[Figure]) -> Bar:
+        limit, best = 1.05 * bound_s, best_peer(figures, name)
+        text = f"at most {limit:.2f} s (1.05 x the {which} bound, {bound_s:.2f} s)"
+        if best is None or best.value is None:
+            return Bar(text, limit)
+        return Bar(f"{text}, and below every peer's (best: {best.subject}, {best.value:.2f} s)", min(limit, best.value))
+
+    return bar
+
+
+def _slots_bar(figures: Sequence[Figure]) -> Bar:
+    return Bar("never more than the 3 slots of a tenant", 3)
+
+
+def _figures(name: str, makespan: Measured, known_wait: float | None, known_cpu: float | None) -> list[Measured]:
     return [
-        _figure("W1 makespan / bound", [drain / BOUND_S for drain in drains], "x"),
-        _figure("W2 submits", [submits for submits, _ in passes], "jobs/s"),
-        _figure("W2 empty jobs", [jobs for _, jobs in passes], "jobs/s"),
+        makespan,
+        Measured(
+            f"{name}.small_wait",
+            "wait of small tenants, median",
+            "s",
+            _wait(50),
+            _below_every_peer(f"{name}.small_wait", known_wait, "s"),
+        ),
+        Measured(f"{name}.small_wait_p95", "wait of small tenants, 95 %", "s", _wait(95)),
+        Measured(
+            f"{name}.wasted_tries",
+            "wasted tries a job",
+            "tries",
+            lambda seen, load: measures.wasted_tries(seen.events, load),
+        ),
+        Measured(
+            f"{name}.most_at_once",
+            "most jobs of one tenant at once",
+            "jobs",
+            lambda seen, load: measures.most_at_once(seen.events, load),
+            _slots_bar,
+        ),
+        Measured(
+            f"{name}.cpu",
+            "processor time, worker and server",
+            "s",
+            _cpu,
+            _below_every_peer(f"{name}.cpu", known_cpu, "s"),
+        ),
     ]
 
 
-def _figure(name: str, values: list[float], unit: str) -> dict[str, Any]:
-    return {
-        "figure": name,
-        "subject": "callspool",
-        "value": statistics.median(values),
-        "unit": unit,
-        "min": min(values),
-        "max": max(values),
-        "runs": len(values),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-    }
+def _twice_the_best(figures: Sequence[Figure]) -> Bar:
+    best = best_peer(figures, "w2.jobs", lowest=False)
+    if best is None or best.value is None:
+        return Bar("at least 2 x the best peer's (none ran; 7,455 jobs/s are known of pgqueuer)", 2 * 7455, upper=False)
+    return Bar(f"at least 2 x the best peer's ({best.subject}: {best.value:,.0f} jobs/s)", 2 * best.value, upper=False)
+
+
+def _above_every_peer(name: str, known: float) -> Callable[[Sequence[Figure]], Bar]:
+    def bar(figures: Sequence[Figure]) -> Bar:
+        best = best_peer(figures, name, lowest=False)
+        if best is None or best.value is None:
+            return Bar(f"above every peer's (none ran; {known:,.0f} jobs/s are known of dramatiq)", known, upper=False)
+        return Bar(f"above every peer's (best: {best.subject}, {best.value:,.0f} jobs/s)", best.value, upper=False)
+
+    return bar
+
+
+def _submits(seen: Observation, load: Workload) -> float:
+    return len(load.tasks) / seen.submit_s
+
+
+_W1: Final = drain(
+    workload("w1"),
+    _figures(
+        "w1",
+        Measured(
+            "w1.makespan", "W1, 32 seats: makespan", "s", _makespan, _w1_bar("w1.makespan", _FAIR_BOUND_S, "fair")
+        ),
+        0.19,
+        0.6,
+    ),
+    quick=_QUICK,
+)
+_W1_64: Final = drain(
+    workload("w1", 64),
+    [
+        Measured(
+            "w1-64.makespan",
+            "W1, 64 seats: makespan",
+            "s",
+            _makespan,
+            _w1_bar("w1-64.makespan", _PHYSICAL_BOUND_S, "physical"),
+        )
+    ],
+    name="w1-64",
+)
+_W1B: Final = drain(
+    workload("w1b"),
+    _figures(
+        "w1b",
+        Measured(
+            "w1b.makespan",
+            "W1b, 32 seats: makespan / bound",
+            "x bound",
+            lambda seen, load: measures.makespan_s(seen.events) / load.bound_s,
+        ),
+        None,
+        None,
+    ),
+)
+_W2: Final = drain(
+    workload("w2"),
+    [
+        Measured(
+            "w2.jobs",
+            "W2: jobs without work, one worker process",
+            "jobs/s",
+            lambda seen, load: measures.rate(seen.events),
+            _twice_the_best,
+        ),
+        Measured(
+            "w2.submits", "W2: submits, the fastest way", "jobs/s", _submits, _above_every_peer("w2.submits", 5027)
+        ),
+    ],
+    quick=_QUICK,
+)
+_W2_SINGLY: Final = drain(
+    workload("w2"),
+    [
+        Measured(
+            "w2-singly.submits",
+            "W2: submits, one after the other",
+            "jobs/s",
+            _submits,
+            _above_every_peer("w2-singly.submits", 5027),
+        )
+    ],
+    name="w2-singly",
+    run=Laboratory.submits_singly,
+)
+_HAND_OFF: Final = drain(
+    workload("handoff"),
+    [
+        Measured(
+            "handoff.p50",
+            "hand-off of a slot, median",
+            "ms",
+            _hand_off(50),
+            lambda figures: Bar("at most 2 ms with seats free", 2.0),
+        ),
+        Measured(
+            "handoff.p99",
+            "hand-off of a slot, 99 %",
+            "ms",
+            _hand_off(99),
+            lambda figures: Bar("at most 10 ms with seats free", 10.0),
+        ),
+    ],
+)
+
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (_W1, _W1_64, _W1B, _W2, _W2_SINGLY, _HAND_OFF)

@@ -1,0 +1,104 @@
+"""The one form of every result: what was measured, of whom, how far it spread, and whether its bar holds.
+
+``python -m benchmarks NAME --json`` prints one of these a line; the table and docs/benchmarks.md are made from it.
+"""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+OURS = "callspool"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of one subject: the median of its runs, the least and the most."""
+
+    figure: str
+    subject: str
+    """``callspool``, or the peer and its version."""
+    value: float | None
+    """None: it could not be measured; ``note`` says why."""
+    unit: str
+    min: float | None
+    max: float | None
+    runs: int
+    note: str = ""
+    bar: str | None = None
+    holds: bool | None = None
+    why: str = ""
+    """Why ``holds`` is None, or by how much it does not hold."""
+    commit: str = ""
+    machine: str = ""
+    noise: str = ""
+
+    def line(self) -> str:
+        """Return it as one line of JSON. Peers have no bar, so they bear no ``bar`` and no ``holds``."""
+        fields = asdict(self)
+        if self.bar is None:
+            fields = {name: value for name, value in fields.items() if name not in {"bar", "holds", "why"}}
+        return json.dumps({name: _rounded(value) for name, value in fields.items() if value != ""})
+
+
+def figure(name: str, subject: str, values: Sequence[float], unit: str, note: str = "") -> Figure:
+    """Return the figure of a number of runs."""
+    if not values:
+        return Figure(name, subject, None, unit, None, None, 0, note or "it was not measured")
+    return Figure(name, subject, statistics.median(values), unit, min(values), max(values), len(values), note)
+
+
+def read(fields: Mapping[str, Any]) -> Figure:
+    """Return the figure that a line's JSON holds."""
+    return Figure(**fields)
+
+
+def table(figures: Sequence[Figure], titles: Mapping[str, str]) -> Table:
+    """Return a table for people: one block a figure, one row a subject."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for heading, justify in (("figure", "left"), ("subject", "left"), ("value", "right"), ("unit", "left")):
+        drawn.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    drawn.add_column("min to max", justify="right")
+    drawn.add_column("runs", justify="right")
+    drawn.add_column("bar", overflow="fold")
+    before = ""
+    for one in figures:
+        if before and one.figure != before:
+            drawn.add_section()
+        spread = "" if one.min is None or one.max is None else f"{number(one.min)} to {number(one.max)}"
+        drawn.add_row(
+            titles.get(one.figure, one.figure) if one.figure != before else "",
+            f"[bold]{one.subject}[/bold]" if one.subject.startswith(OURS) else one.subject,
+            number(one.value),
+            one.unit,
+            spread,
+            str(one.runs),
+            verdict(one),
+        )
+        before = one.figure
+    return drawn
+
+
+def verdict(one: Figure) -> str:
+    """Say in one phrase how a figure stands to its bar."""
+    if one.bar is None:
+        return one.note
+    word = {True: "[green]holds[/green]", False: "[red]does not hold[/red]", None: "[yellow]too noisy[/yellow]"}
+    reason = f" ({one.why})" if one.why else ""
+    return f"{word[one.holds]}: {one.bar}{reason}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three figures that count."""
+    if value is None:
+        return "-"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def _rounded(value: object) -> object:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
