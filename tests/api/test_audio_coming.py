@@ -248,6 +248,17 @@ async def test_a_client_that_goes_while_it_waits_is_not_waited_for(patient_api: 
     await until(is_over, seconds=5)
 
 
+async def test_a_server_that_stops_lets_nobody_wait(patient_api: Api) -> None:
+    recording = await patient_api.record()
+    asking = asyncio.create_task(patient_api.get(f"/api/recordings/{recording.id}/audio"))
+    await until(lambda: waits(patient_api))
+
+    patient_api.live.close()
+
+    async with asyncio.timeout(5):
+        assert (await asking).status_code == 202
+
+
 async def test_a_condition_that_growing_audio_cannot_meet_waits_for_the_whole(hands: Hands) -> None:
     recording = await hands.api.record()
     async with hands.fetching(recording) as (claimed, file, tap):

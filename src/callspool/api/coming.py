@@ -47,7 +47,8 @@ async def wait_for_sound(
                 while waiting.recording.state not in FINAL:
                     if stream and (response := await waiting.tap()) is not None:
                         return Waited(waiting.recording, response)
-                    await _next_event(events, waiting.recording)
+                    if not await _next_event(events, waiting.recording):
+                        break
                     await waiting.look()
         return Waited(waiting.recording)
 
@@ -90,11 +91,12 @@ class _Waiting:
             return GrowingResponse(flow, headers=self._headers, state=state, close=stack.pop_all().aclose)
 
 
-async def _next_event(events: Listener, recording: Recording) -> None:
-    """Wait until something may have happened to *recording*."""
+async def _next_event(events: Listener, recording: Recording) -> bool:
+    """Wait until something may have happened to *recording*; False: this process stops."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LOOK_AGAIN_S):
             while (event := await events.next()) is not None:
                 if event.recording.id == recording.id:
-                    return
-            await asyncio.sleep(_LOOK_AGAIN_S)  # this process stops
+                    return True
+            return False
+    return True

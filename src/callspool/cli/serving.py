@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Generator
@@ -39,6 +40,7 @@ class Server(uvicorn.Server):
             )
         )
         self.ready = asyncio.Event()
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -53,6 +55,11 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Answer what is being answered, then end."""
         self.should_exit = True
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of a stream that is broken off on purpose: ``playback.cut`` says why."""
+    return record.msg != "ASGI callable returned without completing response."
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
