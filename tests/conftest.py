@@ -1,6 +1,7 @@
 """Fixtures that several folders share live in tests/fixtures, one file for each real part."""
 
 pytest_plugins = [
+    "tests.fixtures.long",
     "tests.fixtures.node",
     "tests.fixtures.browser",  # after node, which it imports
     "tests.fixtures.postgres",
