@@ -25,8 +25,8 @@ class Services:
     secret_key: bytes = field(repr=False)
 
 
-def services_of(connection: HTTPConnection) -> Services:
-    """Return the services of the app that answers."""
+async def services_of(connection: HTTPConnection) -> Services:
+    """Return the services of the app that answers. Asynchronous, because FastAPI sends others to a thread."""
     services = connection.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - create_app put it there
     return services
