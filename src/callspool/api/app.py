@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import callspool
 from callspool.api import problems
 from callspool.api.live import Live
+from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import audio, events, operations, recordings, tenants, web, webhooks, why
 from callspool.api.services import Services
 from callspool.telemetry import Metrics
@@ -48,6 +49,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
     app.state.services = services
     app.state.live = live
+    app.state.quick = Quick(services)
     app.state.metrics = metrics or Metrics()
     app.state.web = web_folder or Path(callspool.__file__).parent / "web_dist"
     return app
@@ -85,6 +87,7 @@ def shell(
         max_age=3600,
     )
     app.add_middleware(SafeHeaders)
+    app.add_middleware(QuickWay)  # the first one: it puts on its answers what the others would
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     return app
 

@@ -36,7 +36,13 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # nobody's word is taken for who asks
+                timeout_graceful_shutdown=_GRACE_S,
             )
         )
         self.ready = asyncio.Event()

@@ -1,7 +1,6 @@
 """A recording's bytes, and the links that play them."""
 
 import asyncio
-import secrets
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,15 +9,15 @@ from fastapi.responses import JSONResponse
 from callspool.api.auth import Caller, Declared, find
 from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
-from callspool.api.problems import RETRY_AFTER_S, Refusal, problem, responses
+from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
+from callspool.api.quick import Quick
+from callspool.api.ready import SAFETY, ready_response
 from callspool.api.routes.recordings import refusal
 from callspool.api.schemas import FetchAnswer, Playback
 from callspool.api.services import Services, ServicesOf
-from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId
-from callspool.domain.recording import FINAL, Kept, Recording, State
-from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
-from callspool.playback.serving import AudioResponse, until_gone
+from callspool.domain.recording import FINAL, Recording, State
+from callspool.playback.serving import until_gone
 from callspool.playback.tokens import ANY_ATTEMPT, Links, Refused
 
 router = APIRouter(prefix="/api/recordings", tags=["playback"])
@@ -43,12 +42,18 @@ async def _authorised(
 ) -> Recording:
     """Return the recording that the link or the key allows to be heard."""
     wanted = recording_id(id)
+    quick: Quick = request.app.state.quick
     if token is None:
-        principal = await find(services.store, request.headers.get("authorization"))
+        authorization = request.headers.get("authorization")
+        principal = await find(services.store, authorization)
         if principal is None:
             raise Refusal("unauthenticated")
-        return await services.store.get(principal.tenant_id, wanted)
-    return await _by_link(services, wanted, token)
+        recording = await services.store.get(principal.tenant_id, wanted)
+        quick.learn(recording, authorization, principal)
+    else:
+        recording = await _by_link(services, wanted, token)
+        quick.learn(recording, None, None)
+    return recording
 
 
 async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recording:
@@ -61,12 +66,7 @@ async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recor
     return recording
 
 
-_SAFETY: Final = {
-    "content-security-policy": "sandbox; default-src 'none'",
-    "cross-origin-resource-policy": "cross-origin",
-    "vary": "Authorization",
-}
-_COMING: Final = {**_SAFETY, "content-disposition": "inline", "x-accel-buffering": "no"}
+_COMING: Final = {**SAFETY, "content-disposition": "inline", "x-accel-buffering": "no"}
 """The last one lets nginx pass on what comes as it comes."""
 _AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -95,7 +95,9 @@ async def get_audio(
         recording = waited.recording
         if recording.state not in FINAL:
             return _later(recording)
-    return await _serve(request, services, recording)
+    if recording.state is not State.READY or recording.kept is None:
+        raise refusal(recording)
+    return await ready_response(services, recording, recording.kept, request.method, request.headers)
 
 
 async def _wait(request: Request, services: Services, recording: Recording) -> Waited:
@@ -122,54 +124,3 @@ def _later(recording: Recording) -> Response:
     )
     headers = {"retry-after": str(RETRY_AFTER_S), "cache-control": "no-store"}
     return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)
-
-
-async def _serve(request: Request, services: Services, recording: Recording) -> Response:
-    kept = recording.kept
-    if recording.state is not State.READY or kept is None:
-        raise refusal(recording)
-    headers = _headers(recording, kept)
-    fields = request.headers
-    # Fields that a client sends twice are one list (RFC 9110, 5.3).
-    conditions = Conditions(
-        method=request.method,
-        range=", ".join(fields.getlist("range")) or None,
-        if_range=fields.get("if-range"),
-        if_match=", ".join(fields.getlist("if-match")) or None,
-        if_none_match=", ".join(fields.getlist("if-none-match")) or None,
-    )
-    answer = decide(conditions, size=kept.size, etag=headers["etag"])
-    match answer:
-        case NotModified():
-            return Response(status_code=304, headers=headers)
-        case Differs():
-            return problem("etag_differs")
-        case Unsatisfiable():
-            return problem("range_unsatisfiable", headers={"content-range": f"bytes */{kept.size}"})
-    try:
-        file = await services.vault.open(kept.vault_key)
-    except NotFound:
-        # The row says that it is there: not the client's mistake, and not "never".
-        raise Refusal("vault_unavailable", "The vault lacks this recording's file. Tell the operator.") from None
-    if file.size != kept.size:
-        await file.close()
-        raise Refusal("vault_unavailable", "The vault's file is not the one that was kept. Tell the operator.")
-    return AudioResponse(
-        file,
-        answer,
-        content_type=kept.content_type,
-        boundary=secrets.token_hex(16),
-        headers=headers,
-        send_body=request.method == "GET",
-    )
-
-
-def _headers(recording: Recording, kept: Kept) -> dict[str, str]:
-    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
-    return {
-        "accept-ranges": "bytes",
-        "etag": f'"{kept.sha256}"',
-        "cache-control": "private, max-age=3600",
-        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
-        **_SAFETY,
-    }

@@ -1,0 +1,73 @@
+"""The answer to a request for the audio of a recording that is ready: conditions, ranges, its bytes."""
+
+import secrets
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from callspool.api.problems import Refusal, problem
+from callspool.api.services import Services
+from callspool.domain.errors import NotFound
+from callspool.domain.recording import Kept, Recording
+from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
+from callspool.playback.serving import AudioResponse
+
+SAFETY: Final = {
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cross-origin-resource-policy": "cross-origin",
+    "vary": "Authorization",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+"""Whatever its bytes are, a browser makes nothing but sound of them."""
+
+
+async def ready_response(
+    services: Services, recording: Recording, kept: Kept, method: str, fields: Headers
+) -> Response:
+    """Return what RFC 9110 wants for GET or HEAD of *recording*. Raises `Refusal` where the vault lacks the file."""
+    headers = _headers(recording, kept)
+    # Fields that a client sends twice are one list (RFC 9110, 5.3).
+    conditions = Conditions(
+        method=method,
+        range=", ".join(fields.getlist("range")) or None,
+        if_range=fields.get("if-range"),
+        if_match=", ".join(fields.getlist("if-match")) or None,
+        if_none_match=", ".join(fields.getlist("if-none-match")) or None,
+    )
+    answer = decide(conditions, size=kept.size, etag=headers["etag"])
+    match answer:
+        case NotModified():
+            return Response(status_code=304, headers=headers)
+        case Differs():
+            return problem("etag_differs")
+        case Unsatisfiable():
+            return problem("range_unsatisfiable", headers={"content-range": f"bytes */{kept.size}"})
+    try:
+        file = await services.vault.open(kept.vault_key)
+    except NotFound:
+        # The row says that it is there: not the client's mistake, and not "never".
+        raise Refusal("vault_unavailable", "The vault lacks this recording's file. Tell the operator.") from None
+    if file.size != kept.size:
+        await file.close()
+        raise Refusal("vault_unavailable", "The vault's file is not the one that was kept. Tell the operator.")
+    return AudioResponse(
+        file,
+        answer,
+        content_type=kept.content_type,
+        boundary=secrets.token_hex(16),
+        headers=headers,
+        send_body=method == "GET",
+    )
+
+
+def _headers(recording: Recording, kept: Kept) -> dict[str, str]:
+    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
+    return {
+        "accept-ranges": "bytes",
+        "etag": f'"{kept.sha256}"',
+        "cache-control": "private, max-age=3600",
+        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
+        **SAFETY,
+    }
