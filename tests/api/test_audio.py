@@ -13,14 +13,16 @@ import structlog
 from starlette.types import Message
 
 from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.ports import Store
 from callspool.domain.reasons import Reason
 from callspool.playback.ranges import Whole
 from callspool.playback.serving import CHUNK, AudioResponse
 from callspool.playback.tokens import Grant, Links
+from callspool.scheduler.connection import Functions
 from callspool.telemetry import configure_logging
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import vault_key
-from tests.api.conftest import AUDIO, Api, until
+from tests.api.conftest import AUDIO, Api, SettableClock, running, until
 
 
 @pytest.mark.rule("F15")
@@ -49,6 +51,7 @@ async def test_head_tells_what_get_would_send(api: Api) -> None:
     whole = await api.get(path)
 
     assert (head.status_code, head.content, whole.content) == (200, b"", AUDIO)
+    assert "origin" in whole.headers["vary"].lower()  # also where no page asked: a cache may meet one later
     same = ("content-length", "etag", "accept-ranges", "content-type")
     assert {name: head.headers[name] for name in same} == {name: whole.headers[name] for name in same}
 
@@ -60,12 +63,42 @@ async def test_a_browser_may_ask_first(api: Api) -> None:
         headers={
             "origin": "https://crm.example",
             "access-control-request-method": "GET",
-            "access-control-request-headers": "authorization,range",
+            "access-control-request-headers": "authorization,if-range,range",
         },
     )
 
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "*"
+    allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert {"authorization", "range", "if-range"} <= allowed
+    assert int(answer.headers["access-control-max-age"]) >= 600  # it is not asked before every seek
+
+
+@pytest.mark.rule("F15")
+async def test_a_page_may_read_what_a_player_needs(api: Api) -> None:
+    recording = await api.ready()
+    path = f"/api/recordings/{recording.id}/audio"
+    for asked in ({}, {"range": "bytes=0-1"}, {"range": f"bytes={len(AUDIO)}-"}):
+        answer = await api.get(path, headers={"origin": "https://crm.example", **asked})
+        exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+        assert {"content-range", "accept-ranges", "etag", "content-length"} <= exposed
+
+
+async def test_only_pages_of_the_origins_that_are_set_may_read(
+    tmp_path: Path, clock: SettableClock, store: Store, functions: Functions
+) -> None:
+    origins = "https://crm.example, https://other.example"
+    async with running(tmp_path, clock, store, functions, allowed_origins=origins) as api:
+        recording = await api.ready()
+        path = f"/api/recordings/{recording.id}/audio"
+        for origin, expected in {
+            "https://crm.example": "https://crm.example",
+            "https://other.example": "https://other.example",
+            "https://evil.example": None,
+        }.items():
+            answer = await api.get(path, headers={"origin": origin})
+            assert answer.headers.get("access-control-allow-origin") == expected
+            assert {"origin", "authorization"} <= {name.strip().lower() for name in answer.headers["vary"].split(",")}
 
 
 async def test_several_ranges_come_as_multipart(api: Api) -> None:

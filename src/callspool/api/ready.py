@@ -16,7 +16,8 @@ from callspool.playback.serving import AudioResponse
 SAFETY: Final = {
     "content-security-policy": "sandbox; default-src 'none'",
     "cross-origin-resource-policy": "cross-origin",
-    "vary": "Authorization",
+    # A browser that cached what an audio element got must not give it to a script of another origin.
+    "vary": "Authorization, Origin",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
