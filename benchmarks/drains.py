@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from benchmarks.experiment import Bar, Context, Experiment
+from benchmarks.journal import Kind
 from benchmarks.machine import Noise
 from benchmarks.result import OURS, Figure, figure
 from benchmarks.run import DidNotRun, Laboratory, Observation
@@ -84,6 +85,8 @@ def _once(context: Context, of: _Runs, load: Workload, measured: Sequence[Measur
         return
     if not seen.finished:
         of.note, of.failed = f"not done in {limit_s:.0f} s; it was ended there", True
+    if dropped := sum(event.kind is Kind.DROP for event in seen.events):
+        of.note = f"{dropped} of {len(load.tasks)} jobs were dropped"
     for one in measured:
         of.values.setdefault(one.name, []).append(one.of(seen, load))
 

@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.machine import Noise
 from benchmarks.result import OURS, Figure, number
 from benchmarks.run import Laboratory
-from benchmarks.subject import SUBJECTS, Listed
+from benchmarks.subject import BASELINE, SUBJECTS, Listed
 
 QUICK_S: Final = 52.0
 """When a quick run begins nothing more, so that it ends within a minute."""
@@ -85,9 +85,11 @@ class Bar:
 
 
 def best_peer(figures: Sequence[Figure], name: str, *, lowest: bool = True) -> Figure | None:
-    """Return the best figure of that name among those of others, of runs that ended."""
+    """Return the best figure of that name among the peers' runs that ended. What callspool replaces is no peer."""
     theirs = [
-        one for one in figures if one.figure == name and one.subject != OURS and one.value is not None and not one.note
+        one
+        for one in figures
+        if one.figure == name and one.subject not in (OURS, BASELINE) and one.value is not None and not one.note
     ]
     order = sorted(theirs, key=lambda one: one.value or 0.0)
     return (order[0] if lowest else order[-1]) if order else None

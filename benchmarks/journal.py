@@ -29,6 +29,8 @@ class Kind(IntEnum):
     END = 2
     TRY = 3
     """It was taken, found no slot and was put back."""
+    DROP = 4
+    """The subject gave it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Journal:
         """Note that it was taken in vain."""
         self._note(Kind.TRY, task)
 
+    def dropped(self, task: int) -> None:
+        """Note that it will never run."""
+        self._note(Kind.DROP, task)
+
     def _note(self, kind: Kind, task: int) -> None:
         _RECORD.pack_into(self._map, next(self._next) * _RECORD.size, kind, task, time.process_time(), time.monotonic())
 
@@ -97,9 +103,9 @@ class Reader:
             self.events += fresh
         return len(self.events) - before
 
-    def tasks(self, kind: Kind) -> frozenset[int]:
-        """Return the tasks to which that happened."""
-        return frozenset(event.task for event in self.events if event.kind is kind)
+    def tasks(self, *kinds: Kind) -> frozenset[int]:
+        """Return the tasks to which one of that happened."""
+        return frozenset(event.task for event in self.events if event.kind in kinds)
 
 
 def _records(path: Path, at: int) -> Iterator[Event]:

@@ -59,7 +59,7 @@ class Laboratory:
             process = stack.enter_context(worker(subject, load, server, folder))
             wait(process, reader, lambda: bool(reader.events), limit_s)
             server_cpu = server.cpu_s()
-            finished = wait(process, reader, lambda: len(reader.tasks(Kind.END)) >= wanted, limit_s)
+            finished = wait(process, reader, lambda: len(reader.tasks(Kind.END, Kind.DROP)) >= wanted, limit_s)
             return Observation(tuple(reader.events), submit_s, server.cpu_s() - server_cpu, finished)
 
     def submits_singly(self, subject: Listed, load: Workload, noise: Noise, limit_s: float) -> Observation:
