@@ -45,6 +45,9 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    async def end_by_itself(self) -> int:
+        return await asyncio.wait_for(self._process.wait(), 30)
+
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         if self._process.returncode is None:
             self.send(number)

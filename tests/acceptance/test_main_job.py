@@ -9,10 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from callspool.domain.job import Place
 from callspool.domain.ports import Notice, ProviderStatus
 from callspool.domain.recording import State
+from callspool.simulator import PublicKey
 from callspool.wiring import make_reconciler
 from tests.acceptance.system import LEASE_S, System, system, until
 
@@ -189,3 +192,32 @@ async def test_server_alone_takes_no_slot_and_downloads_nothing(running: System)
     (load,) = await running.parts.producer.load(["acme"])
     assert (load.running, load.waiting) == (0, 1)
     assert running.log() == []
+
+
+@pytest.mark.rule("I3")
+async def test_encrypted_recording_is_kept_decrypted_once_its_key_is_there(running: System, tmp_path: Path) -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    sid = "CR" + "d" * 32
+    await running.worker()
+    queued = await running.call(duration_s=3.0, channels=2, public_key=PublicKey(sid, public.decode()))
+    failed = await running.reaches(queued, State.FAILED)
+    assert (failed.reason, failed.detail) == ("no_private_key", f"encrypted with {sid}")
+
+    command, _ = await running.run("accounts", "add-key", "main", sid, str(pem))
+    assert await command.end_by_itself() == 0
+    command, _ = await running.run("retry", queued.id)
+    assert await command.end_by_itself() == 0
+
+    ready = await running.reaches(queued, State.READY)
+    assert ready.kept is not None
+    (made,) = [one for one in running.simulator.recordings.values() if one.sid == queued.provider_recording_id]
+    assert ready.kept.sha256 == await running.simulator.sha256(made)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
+from callspool.domain.recording import Encryption
+from callspool.domain.tenant import MediaFormat
 from callspool.providers.twilio import Twilio
 from tests.fixtures import made
 from tests.fixtures.made import AC, CA, RE
@@ -66,7 +69,7 @@ async def test_a_signed_callback_is_read(twilio: Twilio) -> None:
         channels=2,
         source="DialVerb",
         started_at=datetime(2026, 11, 23, 11, tzinfo=UTC),
-        error_code=None,
+        error=None,
     )
 
 
@@ -195,7 +198,8 @@ async def test_the_start_is_turned_into_utc(twilio: Twilio) -> None:
 )
 async def test_statuses_are_put_into_our_words(twilio: Twilio, text: str, status: ProviderStatus) -> None:
     notice = read(twilio, signed({**FORM, "RecordingStatus": text, "ErrorCode": "16102"}))
-    assert (notice.status, notice.error_code) == (status, "16102")
+    assert notice.status is status
+    assert notice.error == "16102: the recording was silent and was not kept"
 
 
 # --- downloads ---------------------------------------------------------------------------------------
@@ -493,3 +497,63 @@ async def test_nothing_secret_is_in_a_failures_text(twilio: Twilio) -> None:
     assert RE not in text
     assert AC not in text
     assert "the-token" not in text
+
+
+@pytest.mark.parametrize(
+    ("media_format", "channels", "asked"),
+    [
+        (MediaFormat.DUAL_WAV, 2, [".wav?RequestedChannels=2", ".wav", ".mp3"]),
+        (MediaFormat.DUAL_WAV, 1, [".wav", ".mp3"]),
+        (MediaFormat.WAV, 2, [".wav", ".mp3"]),
+        (MediaFormat.MP3, 2, [".mp3"]),
+    ],
+)
+async def test_forms_are_asked_for_in_the_account_s_order_while_the_answer_is_that_there_is_none(
+    twilio: Twilio, media_format: MediaFormat, channels: int, asked: list[str]
+) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.whole("400 Bad Request", b'{"code": 16113}')
+
+    async with serve(answer) as wire:
+        failed = await failure(
+            twilio, wire, account={"media_format": media_format}, recording={"announced_channels": channels}
+        )
+    assert [one.target.rpartition(RE)[2] for one in wire.asked] == asked
+    assert failed.reason is Reason.PROVIDER_ERROR
+    assert "16113: two channels were asked for" in failed.detail
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "401 Unauthorized", "429 Too Many Requests", "500 Oops"])
+async def test_any_other_answer_leads_to_no_other_form(twilio: Twilio, status: str) -> None:
+    async with serve(lambda asked, reply: reply.whole(status)) as wire:
+        await failure(twilio, wire, recording={"announced_channels": 2})
+    assert len(wire.asked) == 1
+
+
+KEY_SID = "CR" + "0f" * 16
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("public_key_sid", "encrypted_cek", "iv"), ("encryption_public_key_sid", "encryption_cek", "encryption_iv")],
+)
+async def test_encryption_details_are_read_by_either_names(twilio: Twilio, names: tuple[str, str, str]) -> None:
+    wrapped, iv = bytes(range(256)), bytes(12)
+    values = (KEY_SID, base64.b64encode(wrapped).decode(), base64.b64encode(iv).decode())
+    details = json.dumps(dict(zip(names, values, strict=True)))
+    assert read(twilio, signed({**FORM, "EncryptionDetails": details})).encryption == Encryption(KEY_SID, wrapped, iv)
+
+
+@pytest.mark.parametrize(
+    "details",
+    ["no json", "[]", "{}", json.dumps({"public_key_sid": "CR1", "encrypted_cek": "AAAA", "iv": "AAAA"})],
+)
+async def test_encryption_details_that_cannot_be_read_are_refused(twilio: Twilio, details: str) -> None:
+    with pytest.raises(InvalidInput, match="EncryptionDetails"):
+        read(twilio, signed({**FORM, "EncryptionDetails": details}))
+
+
+async def test_error_16107_is_explained(twilio: Twilio) -> None:
+    told = read(twilio, signed({**FORM, "ErrorCode": "16107"})).error
+    assert told is not None
+    assert "encrypted with another public key" in told

@@ -70,7 +70,7 @@ async def test_first_notice_makes_the_recording_and_its_event_in_one_commit(
     store: Store, status: ProviderStatus, state: State, event: Event
 ) -> None:
     recorded = await store.record(
-        notice(status, duration_s=3.5, channels=2, source="DialVerb", started_at=NOW, error_code="42"), actor="webhook"
+        notice(status, duration_s=3.5, channels=2, source="DialVerb", started_at=NOW, error="42"), actor="webhook"
     )
 
     row = recorded.recording
@@ -141,7 +141,7 @@ async def test_late_announcement_changes_nothing(store: Store) -> None:
 async def test_absent_notice_ends_what_is_queued(store: Store) -> None:
     row = await queued(store)
 
-    gone = await store.record(notice(ProviderStatus.ABSENT, error_code="31003"), actor="webhook")
+    gone = await store.record(notice(ProviderStatus.ABSENT, error="31003"), actor="webhook")
 
     assert gone.changed
     assert (gone.recording.state, gone.recording.detail) == (State.ABSENT, "provider error 31003")

@@ -10,7 +10,7 @@ from callspool.domain.errors import Conflict, Misconfigured, NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import hash_key, new_key
 from callspool.domain.ports import Store
-from callspool.domain.tenant import Tenant
+from callspool.domain.tenant import MediaFormat, PrivateKey, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, MAIN, OTHER, Database, SetClock
 from tests.fixtures.made import account
@@ -62,6 +62,8 @@ async def test_account_is_returned_as_it_was_given_and_replaced_whole(store: Sto
         base_url="http://127.0.0.1:9",
         limit=3,
         paused=True,
+        media_format=MediaFormat.MP3,
+        private_keys=(PrivateKey("CR" + "1" * 32, "pem one"), PrivateKey("CR" + "2" * 32, "pem two")),
     )
     await store.add_account(full)
     assert await store.account(full.id) == full
@@ -72,12 +74,20 @@ async def test_account_is_returned_as_it_was_given_and_replaced_whole(store: Sto
     assert await store.accounts() == [account(id=full.id), account()]
 
 
-SECRETS = ("canary-token-1", "canary-token-0", "canary-secret")
+SECRETS = ("canary-token-1", "canary-token-0", "canary-secret", "canary-pem")
 
 
 async def test_stolen_database_holds_no_credential(database: Database, store: Store) -> None:
-    token, previous, secret = SECRETS
-    await store.set_account(account(auth_token=token, previous_auth_token=previous, api_key="SK1", api_secret=secret))
+    token, previous, secret, pem = SECRETS
+    await store.set_account(
+        account(
+            auth_token=token,
+            previous_auth_token=previous,
+            api_key="SK1",
+            api_secret=secret,
+            private_keys=(PrivateKey("CR1", pem),),
+        )
+    )
     key, text = new_key(ACME, "laptop", now=SetClock().now(), randomness=bytes(range(40)))
     await store.add_key(key)
 

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from callspool.audio.probe import SubprocessProber
+from callspool.domain.backoff import NOT_READY_LIMIT
 from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId
-from callspool.domain.job import Stop, Verdict
+from callspool.domain.job import Signal, Stop, Verdict
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Event, Recording, State
 from callspool.fetch.outcome import Outcome
@@ -200,7 +201,7 @@ async def test_a_provider_that_never_has_it_ends_as_not_found(start: Start) -> N
     row = rig.add()
     await rig.until_state(row, State.FAILED)
     assert rig.row(row).reason is Reason.NOT_FOUND
-    assert len(rig.wire.asked) == 21
+    assert len(rig.wire.asked) == NOT_READY_LIMIT + 1
 
 
 @pytest.mark.rule("S3")
@@ -454,3 +455,31 @@ async def test_a_job_whose_recording_is_ready_already_is_settled_without_a_downl
     rig.consumer.submit(row)
     await rig.until_settled(2)
     assert len(rig.wire.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "signal"),
+    [
+        ("404 Not Found", Signal.OK),
+        ("410 Gone", Signal.OK),
+        ("401 Unauthorized", Signal.REFUSED),
+        ("429 Too Many Requests", Signal.THROTTLED),
+        ("503 Service Unavailable", Signal.FAILED),
+    ],
+)
+async def test_how_a_try_ends_tells_the_scheduler_how_the_account_does(
+    start: Start, answer: str, signal: Signal
+) -> None:
+    rig = await start(lambda asked, reply: reply.whole(answer))
+    rig.add()
+    await rig.until_settled()
+    assert rig.consumer.settled[0].signal is signal
+
+
+async def test_a_good_download_tells_how_long_the_first_byte_took_and_how_long_all_of_it(start: Start) -> None:
+    rig = await start()
+    rig.add(announced_duration_s=2.0)
+    await rig.until_settled()
+    (settled,), (outcome,) = rig.consumer.settled, rig.outcomes
+    assert (settled.signal, settled.latency_ms > 0) == (Signal.OK, True)
+    assert outcome.seconds > 0

@@ -2,23 +2,29 @@
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from callspool.cli.console import err, masked, out, print_json, print_table
 from callspool.cli.context import Data, Json, read_settings, run
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.tenant import Account
+from callspool.domain.tenant import Account, MediaFormat, PrivateKey
 from callspool.settings import Settings
 from callspool.wiring import Parts
 
 app = typer.Typer(help="Accounts: provider credentials and their limits.", no_args_is_help=True)
 
 _ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
+_KEY_SID = re.compile(r"CR[0-9a-f]{32}")
 
 Token = Annotated[
     str | None,
@@ -28,12 +34,25 @@ Token = Annotated[
         show_envvar=True,
     ),
 ]
+Format = Annotated[
+    MediaFormat | None,
+    typer.Option(help="What to ask for first; what the provider does not have is asked for in the next form."),
+]
 Limit = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once over all its tenants.")]
 
 
 def webhook_url(settings: Settings, account: str) -> str:
     """Return what to enter at the provider."""
     return f"{settings.public_url.rstrip('/')}/webhooks/twilio/{account}"
+
+
+def shown(account: Account, settings: Settings) -> dict[str, Any]:
+    """Return what may be shown of an account."""
+    return {
+        **masked(asdict(account)),
+        "private_key_sids": [key.sid for key in account.private_keys],
+        "webhook_url": webhook_url(settings, account.id),
+    }
 
 
 def _token(given: str | None) -> str:
@@ -61,6 +80,7 @@ def add(
     tenant: Annotated[str, typer.Option(help="The tenant whose recordings these are by default.")],
     token: Token = None,
     limit: Limit = None,
+    media_format: Format = None,
     base_url: Annotated[str, typer.Option(help="The provider's address.")] = "https://api.twilio.com",
     data: Data = None,
     json: Json = False,
@@ -73,7 +93,11 @@ def add(
     if not base_url.startswith(("https://", "http://")):
         raise InvalidInput("base-url", f"'{base_url}' is not an address: begin with https://.")
     account = Account(AccountId(name), "twilio", TenantId(tenant), sid, _token(token), base_url=base_url)
-    account = replace(account, limit=account.limit if limit is None else limit)
+    account = replace(
+        account,
+        limit=account.limit if limit is None else limit,
+        media_format=media_format or account.media_format,
+    )
 
     async def work(parts: Parts) -> None:
         await parts.store.add_account(account)
@@ -82,7 +106,7 @@ def add(
     run(settings, work)
     url = webhook_url(settings, name)
     if json:
-        print_json({**masked(asdict(account)), "webhook_url": url})
+        print_json(shown(account, settings))
         return
     out.print(f"Account {name} added. Set this as the recording status callback at Twilio:\n  {url}")
     out.print("with the events in-progress, completed and absent.")
@@ -94,7 +118,7 @@ def list_(data: Data = None, json: Json = False) -> None:
     settings = read_settings(data)
     accounts = run(settings, lambda parts: parts.store.accounts())
     if json:
-        print_json([{**masked(asdict(one)), "webhook_url": webhook_url(settings, one.id)} for one in accounts])
+        print_json([shown(one, settings) for one in accounts])
         return
     columns = ("account", "provider", "sid", "default tenant", "limit", "paused", "webhook")
     rows = [
@@ -112,6 +136,7 @@ def set_(
     name: Annotated[str, typer.Argument()],
     token: Token = None,
     limit: Limit = None,
+    media_format: Format = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
     data: Data = None,
     json: Json = False,
@@ -126,11 +151,73 @@ def set_(
             previous_auth_token=account.auth_token if token else account.previous_auth_token,
             limit=account.limit if limit is None else limit,
             paused=account.paused if pause is None else pause,
+            media_format=media_format or account.media_format,
         )
         await parts.store.set_account(changed)
         await push(parts, changed)
         return changed
 
-    account = run(read_settings(data), work)
+    settings = read_settings(data)
+    account = run(settings, work)
     state = "paused" if account.paused else f"limit {account.limit}"
-    print_json(masked(asdict(account))) if json else out.print(f"Account {name}: {state}.")
+    print_json(shown(account, settings)) if json else out.print(f"Account {name}: {state}.")
+
+
+@app.command()
+def add_key(
+    name: Annotated[str, typer.Argument(help="The account.")],
+    sid: Annotated[str, typer.Argument(help="Twilio's id of the public key: CR and 32 hex digits.")],
+    file: Annotated[Path, typer.Argument(help="The private key in PEM, without a passphrase.", dir_okay=False)],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Add the private key for encrypted recordings. Older keys stay, for recordings that were encrypted with them."""
+    if not _KEY_SID.fullmatch(sid):
+        raise InvalidInput("sid", f"'{sid}' is not the id of a public key: CR and 32 lower-case hex digits.")
+    key = PrivateKey(sid, _private_key(file))
+    _change_keys(name, data, json, lambda keys: (*(one for one in keys if one.sid != sid), key))
+
+
+@app.command()
+def remove_key(
+    name: Annotated[str, typer.Argument(help="The account.")],
+    sid: Annotated[str, typer.Argument(help="Twilio's id of the public key.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Forget a private key. What is encrypted with it cannot be fetched any more."""
+
+    def without(keys: tuple[PrivateKey, ...]) -> tuple[PrivateKey, ...]:
+        if sid not in {key.sid for key in keys}:
+            raise InvalidInput("sid", f"The account {name} has no private key for '{sid}'.")
+        return tuple(key for key in keys if key.sid != sid)
+
+    _change_keys(name, data, json, without)
+
+
+def _change_keys(
+    name: str, data: Path | None, json: bool, change: Callable[[tuple[PrivateKey, ...]], tuple[PrivateKey, ...]]
+) -> None:
+    async def work(parts: Parts) -> Account:
+        account = await parts.store.account(AccountId(name))
+        changed = replace(account, private_keys=change(account.private_keys))
+        await parts.store.set_account(changed)
+        return changed
+
+    settings = read_settings(data)
+    account = run(settings, work)
+    sids = ", ".join(key.sid for key in account.private_keys) or "none"
+    print_json(shown(account, settings)) if json else out.print(f"Account {name}: private keys for {sids}.")
+
+
+def _private_key(file: Path) -> str:
+    try:
+        pem = file.read_bytes()
+        if not isinstance(load_pem_private_key(pem, None), rsa.RSAPrivateKey):
+            raise ValueError("it is not an RSA key")
+    except OSError as error:
+        raise InvalidInput("file", f"{file} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise InvalidInput("file", f"{file} is not a private RSA key in PEM without a passphrase: {reason}.") from None
+    return pem.decode("ascii")

@@ -58,6 +58,7 @@ def observe(metrics: Metrics, outcome: Outcome) -> None:
         outcome=outcome.state,
         reason=outcome.reason,
         size=outcome.bytes,
+        seconds=outcome.seconds,
         time_to_ready_s=outcome.time_to_ready_s,
     )
 

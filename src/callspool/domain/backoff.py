@@ -7,8 +7,8 @@ from typing import Final
 RETRY_DELAYS: Final[Sequence[timedelta]] = tuple(timedelta(seconds=s) for s in (2, 5, 10, 20, 40))
 """S3's deferral delays: the ceiling of each retry's wait. There are as many retries as delays."""
 
-NOT_READY_LIMIT: Final = 20
-"""How often "not ready yet" is believed: with the delays above, about ten minutes on average."""
+NOT_READY_LIMIT: Final = 33
+"""How often "not ready yet" is believed: with the delays above and full jitter, ten minutes on average."""
 
 LOST_LIMIT: Final = 5
 """How many workers may die over one recording before it is taken for the cause."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.reasons import Budget, Reason
-from callspool.domain.recording import HistoryEntry, Kept, Recording, State
+from callspool.domain.recording import Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
 
 
@@ -150,7 +150,9 @@ class Notice:
     channels: int | None = None
     source: str | None = None
     started_at: datetime | None = None
-    error_code: str | None = None
+    error: str | None = None
+    """The provider's error code, with what it means."""
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from callspool.domain.job import Signal
+
 
 class Reason(StrEnum):
     """Why a recording is not (yet) in the vault."""
@@ -29,6 +31,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     NOT_AUDIO = "not_audio"
     UNDECODABLE = "undecodable"
+    NO_PRIVATE_KEY = "no_private_key"
+    UNDECRYPTABLE = "undecryptable"
     WRONG_DURATION = "wrong_duration"
     REDIRECT_REFUSED = "redirect_refused"
     WORKER_LOST = "worker_lost"
@@ -54,50 +58,65 @@ class Policy:
     sentence: str
     final: bool = False
     pauses_account: bool = False
+    signal: Signal = Signal.NONE
+    """What it says of the account as a whole."""
 
 
 POLICIES: Final[Mapping[Reason, Policy]] = {
     Reason.NOT_READY: Policy(
-        Budget.NOT_READY, "The provider has not finished this recording yet. It will be asked again."
+        Budget.NOT_READY,
+        "The provider has not finished this recording yet. It will be asked again.",
+        signal=Signal.OK,
     ),
     Reason.NOT_FOUND: Policy(
         Budget.NOT_READY,
         "The provider does not have this recording: it was deleted there, or it is in another region. "
         "Check the account's region, then retry.",
         final=True,
+        signal=Signal.OK,
     ),
     Reason.GONE: Policy(
         Budget.TRIES,
         "The provider has deleted this recording. It cannot be fetched any more.",
         final=True,
+        signal=Signal.OK,
     ),
     Reason.UNAUTHORIZED: Policy(
         Budget.NONE,
         "The provider refused the account's credentials. Correct them with 'callspool accounts set'; "
         "the recording is then fetched by itself.",
         pauses_account=True,
+        signal=Signal.REFUSED,
     ),
     Reason.FORBIDDEN: Policy(
         Budget.TRIES,
         "The provider does not let this account read the recording. Check the permissions of its key, then retry.",
         final=True,
+        signal=Signal.OK,
     ),
     Reason.THROTTLED: Policy(
         Budget.NONE,
         "The provider asked us to slow down. The account continues by itself.",
         pauses_account=True,
+        signal=Signal.THROTTLED,
     ),
     Reason.PROVIDER_ERROR: Policy(
         Budget.TRIES,
         "The provider answered with an error of its own. Retry later; if it stays, ask the provider.",
+        signal=Signal.FAILED,
     ),
     Reason.UNREACHABLE: Policy(
         Budget.TRIES,
         "The provider could not be reached. Check the network and the account's address, then retry.",
+        signal=Signal.FAILED,
     ),
-    Reason.INTERRUPTED: Policy(Budget.TRIES, "The connection broke during the download. Retry."),
-    Reason.STALLED: Policy(Budget.TRIES, "The provider stopped sending during the download. Retry."),
-    Reason.TOO_SLOW: Policy(Budget.TRIES, "The download was slower than the minimum rate. Retry later."),
+    Reason.INTERRUPTED: Policy(Budget.TRIES, "The connection broke during the download. Retry.", signal=Signal.FAILED),
+    Reason.STALLED: Policy(
+        Budget.TRIES, "The provider stopped sending during the download. Retry.", signal=Signal.FAILED
+    ),
+    Reason.TOO_SLOW: Policy(
+        Budget.TRIES, "The download was slower than the minimum rate. Retry later.", signal=Signal.FAILED
+    ),
     Reason.DEADLINE: Policy(
         Budget.TRIES, "The download took longer than the fetch deadline. Raise 'fetch_deadline' or retry."
     ),
@@ -112,6 +131,18 @@ POLICIES: Final[Mapping[Reason, Policy]] = {
         Budget.TRIES, "The provider sent something that is not audio (an error page, perhaps). Retry later."
     ),
     Reason.UNDECODABLE: Policy(Budget.TRIES, "What the provider sent is damaged and cannot be played. Retry later."),
+    Reason.NO_PRIVATE_KEY: Policy(
+        Budget.TRIES,
+        "The recording is encrypted with a public key whose private key this account does not have. "
+        "Add it with 'callspool accounts add-key', then retry.",
+        final=True,
+        signal=Signal.OK,
+    ),
+    Reason.UNDECRYPTABLE: Policy(
+        Budget.TRIES,
+        "The recording is encrypted, and what came does not decrypt: it was altered, or encrypted with another key. "
+        "Retry later; check the account's private keys.",
+    ),
     Reason.WRONG_DURATION: Policy(
         Budget.TRIES, "The audio's duration is not the one that the provider announced. Retry later."
     ),

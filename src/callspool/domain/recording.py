@@ -87,12 +87,22 @@ def sources(event: Event) -> frozenset[State]:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """How the provider encrypted a recording: AES-256-GCM, its key wrapped for the holder of a private key."""
+
+    key_sid: str
+    """The provider's id of the public key."""
+    wrapped_key: bytes
+    iv: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What the vault holds of a recording and how it was proven."""
 
     vault_key: str
     sha256: str
-    """Of the bytes as the provider sent them, in hex."""
+    """Of the bytes as the provider sent them (decrypted, where it encrypts), in hex."""
     size: int
     """Bytes."""
     content_type: str
@@ -139,6 +149,7 @@ class Recording:
     updated_at: datetime
     ready_at: datetime | None
     kept: Kept | None
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from callspool.domain.ids import AccountId, TenantId
 
@@ -17,6 +18,26 @@ class Tenant:
     weight: float = 1.0
     """Its share against other tenants of the same account."""
     paused: bool = False
+
+
+class MediaFormat(StrEnum):
+    """What is asked of the provider first. What it says it cannot give is asked for in the next form."""
+
+    DUAL_WAV = "dual-wav"
+    """Agent and customer in a channel each; else WAV, else MP3."""
+    WAV = "wav"
+    """WAV as the provider mixes it; else MP3."""
+    MP3 = "mp3"
+    """A quarter of the size, with losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """What decrypts an account's encrypted recordings. Several at once, so that keys can be changed."""
+
+    sid: str
+    """The provider's id of the public half."""
+    pem: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,8 @@ class Account:
     limit: int = 20
     """Most downloads at once over all its tenants."""
     paused: bool = False
+    media_format: MediaFormat = MediaFormat.DUAL_WAV
+    private_keys: tuple[PrivateKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ start, a few times. Everything else ends the attempt with its reason; the schedu
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
@@ -14,6 +15,7 @@ from callspool.domain.ports import Media, Provider
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account
+from callspool.fetch.decrypt import Decryptor, unwrap_key
 from callspool.fetch.spool import SpoolFile
 
 MOST_RESUMES: Final = 3
@@ -35,6 +37,8 @@ class Downloaded:
 
     size: int
     sha256: str
+    first_byte_ms: int
+    """From the request to the answer's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,13 @@ async def download(
     provider: Provider, account: Account, recording: Recording, file: SpoolFile, limits: Limits
 ) -> Downloaded:
     """Fill *file* with the whole recording and make it durable. Raises `FetchFailed`; `OSError` from the disk."""
+    work = _Download(provider, account, recording, file, limits)
     try:
         async with asyncio.timeout(limits.deadline.total_seconds()):
-            await _Download(provider, account, recording, file, limits).run()
+            await work.run()
     except TimeoutError:
         raise FetchFailed(Reason.DEADLINE, f"{file.size} bytes in {limits.deadline.total_seconds():g} s") from None
-    return Downloaded(file.size, await file.finish())
+    return Downloaded(file.size, await file.finish(), work.first_byte_ms)
 
 
 class _Download:
@@ -78,8 +83,13 @@ class _Download:
         self._file = file
         self._limits = limits
         self._cap = size_cap(recording)
+        self._received = 0
+        """Bytes from the provider: more than the file has where they are decrypted on the way."""
+        self._key = unwrap_key(recording.encryption, account) if recording.encryption else None
+        self._decryptor = self._new_decryptor()
         self._etag: str | None = None
         self._length: int | None = None
+        self.first_byte_ms = 0
 
     async def run(self) -> None:
         breaks = 0
@@ -94,33 +104,46 @@ class _Download:
                 return
 
     async def _receive(self) -> None:
-        offset = self._file.size if self._etag is not None else 0
+        offset = self._received if self._etag is not None else 0
+        asked = monotonic()
         async with self._provider.open(self._account, self._recording, offset=offset, etag=self._etag) as media:
-            if media.offset != self._file.size or (offset and media.etag != self._etag):
-                await self._file.restart()
-            if media.offset != self._file.size:
+            self.first_byte_ms = self.first_byte_ms or max(1, round((monotonic() - asked) * 1000))
+            if media.offset != self._received or (offset and media.etag != self._etag):
+                await self._restart()
+            if media.offset != self._received:
                 raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
             self._etag, self._length = media.etag, media.length
             if self._length is not None and self._length > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
             await self._fill(media)
-        if self._length is not None and self._file.size != self._length:
-            raise FetchFailed(Reason.TRUNCATED, f"{self._file.size} of {self._length} bytes")
+        if self._length is not None and self._received != self._length:
+            raise FetchFailed(Reason.TRUNCATED, f"{self._received} of {self._length} bytes")
+        if self._decryptor is not None:
+            self._decryptor.finish()
+
+    def _new_decryptor(self) -> Decryptor | None:
+        encryption = self._recording.encryption
+        return Decryptor(self._key, encryption.iv) if self._key and encryption else None
+
+    async def _restart(self) -> None:
+        self._received, self._decryptor = 0, self._new_decryptor()
+        await self._file.restart()
 
     async def _fill(self, media: Media) -> None:
         time = asyncio.get_running_loop().time
         window_s = self._limits.rate_window.total_seconds()
-        since, before, flushed = time(), self._file.size, time()
+        since, before, flushed = time(), self._received, time()
         async for chunk in media.chunks():
-            if self._file.size + len(chunk) > self._cap:
+            if self._received + len(chunk) > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"more than {self._cap} bytes")
-            await self._file.append(chunk)
+            self._received += len(chunk)
+            await self._file.append(self._decryptor.feed(chunk) if self._decryptor else chunk)
             now = time()
             if now - flushed >= _FLUSH_EVERY:
                 await self._file.flush()
                 flushed = now
             if now - since >= window_s:
-                rate = (self._file.size - before) / (now - since)
+                rate = (self._received - before) / (now - since)
                 if rate < self._limits.minimum_rate:
                     raise FetchFailed(Reason.TOO_SLOW, f"{rate:.0f} bytes a second")
-                since, before = now, self._file.size
+                since, before = now, self._received

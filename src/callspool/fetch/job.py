@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import Final, TypeVar
 
 import structlog
 
 from callspool.domain.errors import FetchFailed, NotFound, StoreUnavailable, VaultUnavailable
 from callspool.domain.ids import RecordingId
-from callspool.domain.job import Lease, Settlement, Stop, Verdict
+from callspool.domain.job import Lease, Settlement, Signal, Stop, Verdict
 from callspool.domain.ports import Bulletin, Clock, Prober, Provider, Store, Vault
-from callspool.domain.reasons import Reason
+from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Kept, Recording, State
 from callspool.fetch.download import Limits, download
 from callspool.fetch.outcome import GiveUp, Outcome, TryAgain, decide
@@ -66,6 +67,8 @@ class Work:
         self._log = structlog.get_logger().bind(tenant_id=lease.job.tenant, recording_id=lease.job.id)
         self._recording: Recording | None = None
         self._received = 0
+        self._first_byte_ms = 0
+        self._begun = monotonic()
         self._doubtful = False
         """A call to the store got no answer: what it asked for may have happened, or may yet."""
 
@@ -98,14 +101,19 @@ class Work:
                 return self.done()
         return self.later(timedelta())
 
-    def done(self) -> Settlement:
+    def done(self, signal: Signal = Signal.NONE) -> Settlement:
         """Return the settlement of a job with nothing left to do."""
-        return Settlement(self._lease.job.id, self._lease.token, Verdict.DONE)
+        return Settlement(
+            *(self._lease.job.id, self._lease.token, Verdict.DONE), signal=signal, latency_ms=self._first_byte_ms
+        )
 
-    def later(self, delay: timedelta, pause: timedelta = timedelta()) -> Settlement:
+    def later(self, delay: timedelta, pause: timedelta = timedelta(), signal: Signal = Signal.NONE) -> Settlement:
         """Return the settlement of a job that goes on after *delay*."""
         return Settlement(
-            self._lease.job.id, self._lease.token, Verdict.DEFER, delay_ms=_ms(delay), pause_pool_ms=_ms(pause)
+            *(self._lease.job.id, self._lease.token, Verdict.DEFER),
+            delay_ms=_ms(delay),
+            pause_pool_ms=_ms(pause),
+            signal=signal,
         )
 
     def note(self, why: Stop) -> None:
@@ -154,6 +162,7 @@ class Work:
                 got = await download(provider, account, recording, file, limits)
             finally:
                 self._received = file.size
+            self._first_byte_ms = got.first_byte_ms
             probe = await tools.prober.probe(file.path)
             verified = verify(recording, probe)
             kept = Kept(
@@ -193,8 +202,8 @@ class Work:
         tap.keep()
         waited = (tools.clock.now() - recording.created_at).total_seconds()
         self._log.info("fetch.kept", bytes=kept.size, duration_s=round(kept.duration_s, 2), time_to_ready_s=waited)
-        tools.observe(Outcome(recording.tenant_id, State.READY, None, kept.size, waited))
-        return self.done()
+        tools.observe(Outcome(recording.tenant_id, State.READY, None, kept.size, waited, monotonic() - self._begun))
+        return self.done(Signal.OK)
 
     async def _is_ours(self, recording: Recording, kept: Kept) -> bool:
         """Say whether an earlier try of the same commit went through and only its reply was lost."""
@@ -213,6 +222,7 @@ class Work:
     async def _fail(self, recording: Recording, failed: FetchFailed) -> Settlement:
         tools = self._tools
         decision = decide(recording, failed, retry_scale=tools.settings.retry_scale, random=tools.random)
+        signal = POLICIES[failed.reason].signal
         match decision:
             case GiveUp(reason, budget):
                 row = await self._store(
@@ -225,7 +235,7 @@ class Work:
                         actor=tools.actor,
                     )
                 )
-                settlement = self.done()
+                settlement = self.done(signal)
             case TryAgain(budget, delay, pause):
                 reason = failed.reason
                 row = await self._store(
@@ -240,7 +250,7 @@ class Work:
                     )
                 )
                 # Right even where the row was stale: then the token is too, or the next claim finds nothing.
-                settlement = self.later(delay, pause)
+                settlement = self.later(delay, pause, signal)
         await tools.bulletin.ring()
         event = "fetch.failed" if settlement.verdict is Verdict.DONE else "fetch.deferred"
         self._log.warning(
@@ -251,7 +261,8 @@ class Work:
             delay_ms=settlement.delay_ms,
         )
         if row is not None:
-            tools.observe(Outcome(recording.tenant_id, row.state, reason, self._received, None))
+            seconds = monotonic() - self._begun
+            tools.observe(Outcome(recording.tenant_id, row.state, reason, self._received, None, seconds))
         return settlement
 
     async def _store(self, call: Callable[[], Awaitable[T]]) -> T:

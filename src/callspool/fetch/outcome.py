@@ -28,6 +28,8 @@ class Outcome:
     bytes: int
     time_to_ready_s: float | None
     """From the first notice to ready."""
+    seconds: float
+    """From the claim to the end of this try."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,13 @@ from callspool.domain.ids import TenantId
 from callspool.domain.ports import Media, Notice, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
-from callspool.domain.tenant import Account
+from callspool.domain.tenant import Account, MediaFormat
 from callspool.providers.http import Credentials, Downloads, Refused
+from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import SID, read_callback
 
 MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
-
-_NOT_DUAL: Final = 16113
-"""Twilio's code for two channels asked of a recording that has one."""
 
 
 class Twilio:
@@ -44,35 +42,46 @@ class Twilio:
     async def open(
         self, account: Account, recording: Recording, *, offset: int = 0, etag: str | None = None
     ) -> AsyncIterator[Media]:
-        """Start the download of the WAV, in two channels wherever there are two. Raises `FetchFailed`."""
-        url = _media_url(account, recording)
-        dual = url + "?RequestedChannels=2"
+        """Start the download in the form that the account prefers. Raises `FetchFailed`.
+
+        Only an answer that says that there is no such form (400) leads to the next one.
+        """
         credentials = _credentials(account)
-        opened = False
-        if recording.announced_channels in (None, 2):
+        *others, last = _media_urls(account, recording)
+        for url in others:
+            opened = False
             try:
-                async with self._downloads.open(dual, credentials, offset=offset, etag=etag) as media:
+                async with self._downloads.open(url, credentials, offset=offset, etag=etag) as media:
                     opened = True
                     yield media
+                    return
             except Refused as refused:
-                if opened or not _is_not_dual(refused):
-                    raise
-        if not opened:
-            async with self._downloads.open(url, credentials, offset=offset, etag=etag) as media:
+                if opened or refused.status != 400:
+                    raise _explained(refused) from None
+        try:
+            async with self._downloads.open(last, credentials, offset=offset, etag=etag) as media:
                 yield media
+        except Refused as refused:
+            raise _explained(refused) from None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._downloads.close()
 
 
-def _media_url(account: Account, recording: Recording) -> str:
-    """Build the address from checked ids; what a webhook called RecordingUrl is never used."""
+def _media_urls(account: Account, recording: Recording) -> list[str]:
+    """Build the addresses from checked ids; what a webhook called RecordingUrl is never used."""
     for prefix, sid in (("AC", account.account_sid), ("RE", recording.provider_recording_id)):
         if SID[prefix].fullmatch(sid) is None:
             raise FetchFailed(Reason.INTERNAL, f"an id is not {prefix} and 32 lower-case hex digits")
     base = account.base_url.rstrip("/")
-    return f"{base}/2010-04-01/Accounts/{account.account_sid}/Recordings/{recording.provider_recording_id}.wav"
+    media = f"{base}/2010-04-01/Accounts/{account.account_sid}/Recordings/{recording.provider_recording_id}"
+    if account.media_format is MediaFormat.MP3:
+        return [f"{media}.mp3"]
+    forms = [f"{media}.wav", f"{media}.mp3"]
+    if account.media_format is MediaFormat.DUAL_WAV and recording.announced_channels in (None, 2):
+        forms.insert(0, f"{media}.wav?RequestedChannels=2")
+    return forms
 
 
 def _credentials(account: Account) -> Credentials:
@@ -81,11 +90,13 @@ def _credentials(account: Account) -> Credentials:
     return Credentials(account.account_sid, account.auth_token)
 
 
-def _is_not_dual(refused: Refused) -> bool:
-    if refused.status != 400:
-        return False
+def _explained(refused: Refused) -> Refused:
+    """Add Twilio's own error code, in words, to what a person reads."""
     try:
-        answer = json.loads(refused.body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and answer.get("code") == _NOT_DUAL
+        code = json.loads(refused.body)["code"]
+    except (ValueError, TypeError, KeyError):
+        return refused
+    if not isinstance(code, int):
+        return refused
+    detail = f"{refused.detail}, Twilio error {explain(str(code))}"
+    return Refused(refused.status, refused.reason, detail, refused.retry_after, refused.body)

@@ -5,7 +5,9 @@ names and values, so that `A=1B2` is signed like `A=1&B=2`: therefore ids are ta
 only, repeated names are refused, and unknown ones are not looked at. RecordingUrl is never read.
 """
 
+import base64
 import email.utils
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,9 +19,11 @@ from twilio.request_validator import RequestValidator
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
 from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.recording import Encryption
 from callspool.domain.tenant import Account
+from callspool.providers.twilio_errors import explain
 
-SID: Final = {prefix: re.compile(prefix + r"[0-9a-f]{32}") for prefix in ("AC", "RE", "CA")}
+SID: Final = {prefix: re.compile(prefix + r"[0-9a-f]{32}") for prefix in ("AC", "RE", "CA", "CR")}
 SIGNATURE_HEADER: Final = "x-twilio-signature"
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -68,7 +72,8 @@ def read_callback(account: Account, tenant_id: TenantId, request: WebhookRequest
         channels=int(text) if _CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
         source=text if _SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
         started_at=_date(fields.get("RecordingStartTime", "")),
-        error_code=text if _ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
+        error=explain(text) if _ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
+        encryption=_encryption(fields.get("EncryptionDetails", "")),
     )
 
 
@@ -117,6 +122,31 @@ def _status(fields: Mapping[str, str]) -> ProviderStatus:
 
 def _duration(text: str) -> float | None:
     return float(text) if _DURATION.fullmatch(text) else None  # "-1" while it is not known
+
+
+def _encryption(text: str) -> Encryption | None:
+    """Read EncryptionDetails, by the callback's names or those of the API. Raises `InvalidInput`."""
+    if not text:
+        return None
+    try:
+        given = json.loads(text)
+        if not isinstance(given, dict):
+            raise ValueError("it is not an object")
+        read = {
+            name: given.get(name, given.get(f"encryption_{name.removeprefix('encrypted_')}"))
+            for name in ("public_key_sid", "encrypted_cek", "iv")
+        }
+        sid = str(read["public_key_sid"])
+        wrapped, iv = (base64.b64decode(str(read[name]), validate=True) for name in ("encrypted_cek", "iv"))
+    except ValueError as error:
+        raise InvalidInput("EncryptionDetails", f"EncryptionDetails cannot be read: {str(error)[:100]}.") from None
+    if SID["CR"].fullmatch(sid) is None or not 128 <= len(wrapped) <= 1024 or not 8 <= len(iv) <= 64:
+        raise InvalidInput(
+            "EncryptionDetails",
+            "EncryptionDetails must name a public key (CR and 32 hex digits), a wrapped key of 128 to 1,024 bytes and "
+            "an iv of 8 to 64 bytes, the last two in base64.",
+        )
+    return Encryption(sid, wrapped, iv)
 
 
 def _date(text: str) -> datetime | None:

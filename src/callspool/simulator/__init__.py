@@ -9,7 +9,7 @@ from callspool.simulator.clock import Clock
 from callspool.simulator.faults import CallbackFault, CallbackFaultKind, Fault, FaultKind
 from callspool.simulator.requestlog import Entry, bytes_sent, downloads, highest_concurrency, whole_downloads
 from callspool.simulator.server import Simulator
-from callspool.simulator.world import Account, Recording
+from callspool.simulator.world import Account, PublicKey, Recording
 
 __all__ = [
     "Account",
@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "Fault",
     "FaultKind",
+    "PublicKey",
     "Recording",
     "Simulator",
     "bytes_sent",

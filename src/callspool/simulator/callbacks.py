@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
 from callspool.simulator.clock import Clock
+from callspool.simulator.encryption import details_of
 from callspool.simulator.faults import CallbackFault, CallbackFaultKind
 from callspool.simulator.world import Recording, World
 
@@ -89,6 +90,8 @@ def form_of(recording: Recording, event: str, base_url: str) -> dict[str, str]:
     }
     if recording.conference_sid:
         form["ConferenceSid"] = recording.conference_sid
+    if event == "completed" and (details := details_of(recording)):
+        form["EncryptionDetails"] = details
     return form
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from callspool.simulator.clock import Clock
+from callspool.simulator.encryption import encrypt
 from callspool.simulator.faults import Fault, FaultKind
 from callspool.simulator.library import BLOCK, Audio, Library
 from callspool.simulator.problems import problem
@@ -84,7 +85,9 @@ class MediaServer:
         latency = recording.alongside(FaultKind.LATENCY)
         if delay := latency.seconds if latency else recording.latency_s:
             await asyncio.sleep(delay)
-        audio = await self._library.find(recording.seed, recording.duration_s, file_format, channels)
+        audio = encrypt(
+            recording, await self._library.find(recording.seed, recording.duration_s, file_format, channels)
+        )
         etag = f"W/{audio.etag}" if recording.alongside(FaultKind.WEAK_ETAG) else audio.etag
         headers = {
             "Content-Type": audio.content_type,

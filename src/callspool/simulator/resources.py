@@ -1,9 +1,11 @@
 """Accounts, calls and recordings as the provider's JSON shows them: its names, its types, its date format."""
 
 import email.utils
+import json
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from callspool.simulator.encryption import details_of
 from callspool.simulator.world import DELETED, Account, Call, Recording
 
 VERSION: Final = "2010-04-01"
@@ -50,12 +52,24 @@ def recording_json(recording: Recording, base_url: str) -> dict[str, Any]:
         "source": recording.source,
         "error_code": recording.error_code,
         "uri": f"{place}.json",
-        "encryption_details": None,
+        "encryption_details": _encryption(recording),
         "subresource_uris": {
             "add_on_results": f"{place}/AddOnResults.json",
             "transcriptions": f"{place}/Transcriptions.json",
         },
         "media_url": base_url + place,
+    }
+
+
+def _encryption(recording: Recording) -> dict[str, str] | None:
+    details = details_of(recording)
+    if details is None:
+        return None
+    told = json.loads(details)
+    return {
+        "encryption_public_key_sid": told["public_key_sid"],
+        "encryption_cek": told["encrypted_cek"],
+        "encryption_iv": told["iv"],
     }
 
 

@@ -15,7 +15,7 @@ from callspool.simulator.media import MediaServer
 from callspool.simulator.requestlog import Log
 from callspool.simulator.twilio_api import TwilioApi
 from callspool.simulator.wire import Exchange, HttpServer
-from callspool.simulator.world import Account, Recording, World
+from callspool.simulator.world import Account, PublicKey, Recording, World
 
 
 class Simulator:
@@ -140,11 +140,12 @@ class Simulator:
         announced_duration_s: int | None = None,
         rate: float | None = None,
         latency_s: float | None = None,
+        public_key: PublicKey | None = None,
     ) -> Recording:
         """Make a recording, and its call unless one is named. Raises `ValueError`.
 
         Without *fault* or *faults* the simulator's rates decide; an empty list means none. The audio follows from
-        *seed* and duration alone.
+        *seed* and duration alone. With *public_key* what is downloaded is encrypted.
         """
         if fault is not None:
             faults = [fault, *(faults or [])]
@@ -167,6 +168,7 @@ class Simulator:
             else [CallbackFault.parse(f) if isinstance(f, str) else f for f in callback_faults],
             rate=self._rate if rate is None else rate,
             latency_s=self._latency_s if latency_s is None else latency_s,
+            public_key=public_key,
         )
 
     def set_status(self, recording: Recording, status: str) -> None:

@@ -43,6 +43,14 @@ class Call:
     duration_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What a customer's recordings are encrypted with."""
+
+    sid: str
+    pem: str
+
+
 @dataclass(slots=True)
 class Recording:
     """A recording as the provider has it."""
@@ -71,6 +79,8 @@ class Recording:
     rate: float | None
     """Bytes a second of its download; None: as fast as it goes."""
     latency_s: float
+    public_key: PublicKey | None = None
+    """It is encrypted with this one."""
     used: dict[int, int] = field(default_factory=dict)
     """How often each fault, by its place in ``faults``, has happened."""
 
@@ -142,6 +152,7 @@ class World:
         callback_faults: Sequence[CallbackFault] | None = None,
         rate: float | None = None,
         latency_s: float = 0.0,
+        public_key: PublicKey | None = None,
     ) -> Recording:
         """Make a recording, and its call unless one is named. Raises `ValueError`."""
         if account_sid not in self.accounts:
@@ -178,6 +189,7 @@ class World:
             ),
             rate=rate,
             latency_s=latency_s,
+            public_key=public_key,
         )
         self.recordings[recording.sid] = recording
         return recording

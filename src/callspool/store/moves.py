@@ -41,7 +41,7 @@ class Step:
 def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
     """Insert the recording, or advance it, or leave it as it is."""
     event, state = _HAPPENING[notice.status]
-    detail = None if notice.error_code is None else rows.clean(f"provider error {notice.error_code}")
+    detail = None if notice.error is None else rows.clean(f"provider error {notice.error}")
     said = {
         "call_id": rows.clean(notice.call_id),
         "announced_duration_s": notice.duration_s,
@@ -49,6 +49,7 @@ def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
         "source": rows.clean(notice.source),
         "started_at": notice.started_at,
         "detail": detail,
+        "encryption": rows.encryption_text(notice.encryption),
     }
     row = _insert(connection, step, notice, {"state": state.value, **said})
     if row is not None:

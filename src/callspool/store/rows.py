@@ -1,13 +1,14 @@
 """Rows to domain and back."""
 
+import json
 from typing import Any
 
 from sqlalchemy import Row
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Event, HistoryEntry, Kept, Recording, State
-from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.domain.recording import Encryption, Event, HistoryEntry, Kept, Recording, State
+from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Tenant
 from callspool.store.envelope import Envelope
 
 _SECRETS = ("auth_token", "previous_auth_token", "api_secret")
@@ -38,6 +39,7 @@ def recording(row: Row[Any]) -> Recording:
         updated_at=row.updated_at,
         ready_at=row.ready_at,
         kept=None if row.vault_key is None else _kept(row),
+        encryption=None if row.encryption is None else _encryption(row.encryption),
     )
 
 
@@ -52,6 +54,20 @@ def _kept(row: Row[Any]) -> Kept:
         duration_s=row.duration_s,
         verified=row.verified,
     )
+
+
+def encryption_text(encryption: Encryption | None) -> str | None:
+    """Return the column of an encryption."""
+    if encryption is None:
+        return None
+    return json.dumps(
+        {"key_sid": encryption.key_sid, "wrapped_key": encryption.wrapped_key.hex(), "iv": encryption.iv.hex()}
+    )
+
+
+def _encryption(text: str) -> Encryption:
+    given = json.loads(text)
+    return Encryption(given["key_sid"], bytes.fromhex(given["wrapped_key"]), bytes.fromhex(given["iv"]))
 
 
 def reason(code: str | None) -> Reason | None:
@@ -112,7 +128,16 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         base_url=row.base_url,
         limit=row.limit,
         paused=row.paused,
+        media_format=MediaFormat(row.media_format),
+        private_keys=_private_keys(row, envelope),
     )
+
+
+def _private_keys(row: Row[Any], envelope: Envelope) -> tuple[PrivateKey, ...]:
+    if row.private_keys is None:
+        return ()
+    text = envelope.open(row.private_keys, table="accounts", row=row.id, field="private_keys")
+    return tuple(PrivateKey(sid, pem) for sid, pem in json.loads(text).items())
 
 
 def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
@@ -132,6 +157,15 @@ def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
         "base_url": account.base_url,
         "limit": account.limit,
         "paused": account.paused,
+        "media_format": account.media_format.value,
+        "private_keys": envelope.seal(
+            json.dumps({key.sid: key.pem for key in account.private_keys}),
+            table="accounts",
+            row=account.id,
+            field="private_keys",
+        )
+        if account.private_keys
+        else None,
         **sealed,
     }
 

@@ -50,7 +50,15 @@ _NO_REASON: Final = {"reason": None, "detail": None}
 _SAID: Final = {
     # What the provider leaves out of a later notice it has not taken back.
     name: func.coalesce(bindparam(f"the_{name}", type_=_R[name].type), _R[name])
-    for name in ("call_id", "announced_duration_s", "announced_channels", "source", "started_at", "detail")
+    for name in (
+        "call_id",
+        "announced_duration_s",
+        "announced_channels",
+        "source",
+        "started_at",
+        "detail",
+        "encryption",
+    )
 }
 
 INSERT: Final = insert_or_ignore(recordings)

@@ -85,6 +85,8 @@ accounts = Table(
     Column("base_url", Text, nullable=False),
     Column("limit", Integer, nullable=False),
     Column("paused", Boolean, nullable=False),
+    Column("media_format", Text, nullable=False, server_default="dual-wav"),
+    Column("private_keys", LargeBinary),
 )
 
 api_keys = Table(
@@ -132,6 +134,8 @@ recordings = Table(
     Column("sample_rate", Integer),
     Column("duration_s", Double),
     Column("verified", Boolean),
+    # JSON: what decrypts it, wrapped for the account's private key.
+    Column("encryption", Text),
     UniqueConstraint("account_id", "provider_recording_id"),
     Index("recordings_tenant_id_ix", "tenant_id", "id"),
     Index("recordings_tenant_state_id_ix", "tenant_id", "state", "id"),
