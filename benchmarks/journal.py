@@ -103,6 +103,10 @@ class Reader:
             self.events += fresh
         return len(self.events) - before
 
+    def writers(self) -> int:
+        """Return how many processes have opened a journal."""
+        return sum(1 for _ in self.folder.glob(f"*{_SUFFIX}"))
+
     def tasks(self, *kinds: Kind) -> frozenset[int]:
         """Return the tasks to which one of that happened."""
         return frozenset(event.task for event in self.events if event.kind in kinds)

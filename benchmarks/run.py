@@ -18,6 +18,7 @@ from benchmarks.servers import Postgres, Running, valkey
 from benchmarks.subject import Listed, Server
 from benchmarks.workload import Workload
 
+Process = subprocess.Popen[str]
 _LOOK_S: Final = 0.02
 _ROOT: Final = Path(__file__).parents[1]
 
@@ -99,7 +100,7 @@ def submit(
 
 
 @contextmanager
-def worker(subject: Listed, load: Workload, server: Running, folder: Path) -> Iterator["subprocess.Popen[str]"]:
+def worker(subject: Listed, load: Workload, server: Running, folder: Path) -> Iterator[Process]:
     """Run a worker process; kill it, and all that it started, at the end."""
     with (folder / f"worker-{time.monotonic_ns()}.log").open("w+") as log:
         process = subprocess.Popen(
@@ -117,14 +118,14 @@ def worker(subject: Listed, load: Workload, server: Running, folder: Path) -> It
             kill(process)
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: Process) -> None:
     """End a worker as a crash of its machine would."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def wait(process: "subprocess.Popen[str]", reader: Reader, until: Callable[[], bool], limit_s: float) -> bool:
+def wait(process: Process, reader: Reader, until: Callable[[], bool], limit_s: float) -> bool:
     """Wait until the journals say so; False after *limit_s*. Raises `DidNotRun` if the worker dies first."""
     deadline = time.monotonic() + limit_s
     while True:

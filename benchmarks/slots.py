@@ -16,6 +16,8 @@ from typing import Final
 from benchmarks import measures
 from benchmarks.drains import Measure, Measured, drain
 from benchmarks.experiment import Bar, Experiment, best_peer
+from benchmarks.growth import GROWTH
+from benchmarks.recovery import W3
 from benchmarks.result import Figure
 from benchmarks.run import Laboratory, Observation
 from benchmarks.workload import Workload, workload
@@ -215,4 +217,4 @@ _HAND_OFF: Final = drain(
     ],
 )
 
-EXPERIMENTS: Final[tuple[Experiment, ...]] = (_W1, _W1_64, _W1B, _W2, _W2_SINGLY, _HAND_OFF)
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (_W1, _W1_64, _W1B, _W2, _W2_SINGLY, _HAND_OFF, W3, GROWTH)
