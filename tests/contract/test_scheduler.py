@@ -198,6 +198,25 @@ async def test_worker_is_told_when_its_lease_cannot_be_renewed(bench: Bench, val
         assert asyncio.get_running_loop().time() - begun <= LEASE.total_seconds()
 
 
+@pytest.mark.rule("I1", "I4")
+async def test_frozen_worker_never_renews_what_it_cannot_trust_any_more(bench: Bench) -> None:
+    """Not even in a new lifetime, in which whoever renews a lease is believed to hold it."""
+    await bench.limits("acme")
+    await bench.submit("acme", "j0")
+    worker = bench.worker()
+    told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
+    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    await worker.turn([], 1)
+    frozen_until = asyncio.get_running_loop().time() + 1.2 * LEASE.total_seconds()
+    with worker._shards[0].heartbeat._changed:  # its thread stands still
+        while asyncio.get_running_loop().time() < frozen_until:
+            await asyncio.sleep(0.05)
+        await bench.functions.client.flushall()
+    assert await asyncio.wait_for(told.get(), 5) == ("j0", Stop.LOST)
+    await worker.close()
+    assert await bench.producer.place("j0") is Place.UNKNOWN
+
+
 @pytest.mark.rule("S3")
 async def test_deferred_job_comes_back_by_itself_and_blocks_nobody(bench: Bench) -> None:
     await bench.limits("acme", slots=1)

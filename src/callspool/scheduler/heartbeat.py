@@ -97,6 +97,9 @@ class Heartbeat:
                     return
                 due = self._beat_now or monotonic() >= next_beat
                 self._beat_now = False
+            # First: a process that was frozen must not renew what may be another's by now.
+            self._tell_lost()
+            with self._changed:
                 held = [one for one in self._held.values() if not one.told]
             if due:
                 # After a failure sooner, so that one lost packet does not cost a third of the lease.
