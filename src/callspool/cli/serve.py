@@ -7,7 +7,7 @@ import typer
 
 from callspool.cli.console import out
 from callspool.cli.context import Data, read_settings
-from callspool.cli.serving import Server, listen, stop_on_signals
+from callspool.cli.serving import Server, listen, run, stop_on_signals
 from callspool.telemetry import Metrics
 from callspool.wiring import make_app, make_reconciler, open_parts, with_port
 
@@ -39,4 +39,4 @@ def serve(
                 reconciler.stop()
                 server.stop()
 
-    asyncio.run(work())
+    run(work())

@@ -15,7 +15,7 @@ import typer
 
 from callspool.cli.console import err, out, print_json
 from callspool.cli.context import Data, Json, read_settings
-from callspool.cli.serving import Server, listen, stop_on_signals
+from callspool.cli.serving import Server, listen, run, stop_on_signals
 from callspool.cli.worker import observe
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import TenantId
@@ -48,7 +48,7 @@ def up(
         if embedded:
             embedded.start()  # here, in the main thread, to whose life its own is tied
         try:
-            asyncio.run(_run(settings, taken, owns_valkey=embedded is not None, json=json))
+            run(_run(settings, taken, owns_valkey=embedded is not None, json=json))
         finally:
             if embedded:
                 embedded.stop()
@@ -137,7 +137,7 @@ class _Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=_environment(self._settings),
-            process_group=0,  # Ctrl-C is ours to pass on
+            start_new_session=True,  # Ctrl-C is ours to pass on
         )
         assert self._process.stdout is not None  # noqa: S101 -- PIPE was asked for
         async for line in self._process.stdout:
