@@ -277,9 +277,7 @@ async def test_nothing_is_read_for_a_client_that_went(tmp_path: Path) -> None:
     vault = DiskVault(tmp_path / "vault")
     key = vault_key(TenantId("acme"), RecordingId("rec_" + "0" * 32), 1, "wav")
     await vault.put(key, tmp_path / "source")
-    response = AudioResponse(
-        await vault.open(key), Whole(), content_type="audio/wav", boundary="x", headers={}, send_body=True
-    )
+    response = AudioResponse(await vault.open(key), Whole(), content_type="audio/wav", headers=(), send_body=True)
     sent = 0
 
     async def send(message: Message) -> None:

@@ -6,30 +6,36 @@ among it, goes the long way, through `routes.audio`, which alone decides what is
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callspool.api.auth import Principal
 from callspool.api.problems import Refusal
-from callspool.api.ready import ready_response
+from callspool.api.ready import fixed_headers, ready_response
 from callspool.api.services import Services
 from callspool.domain.errors import CallspoolError
 from callspool.domain.ids import RecordingId
 from callspool.domain.keys import hash_key
-from callspool.domain.recording import Recording, State
+from callspool.domain.recording import Kept, Recording, State
+from callspool.playback.ranges import Conditions
+from callspool.playback.serving import RawHeaders
 from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links
 
 MEMORY: Final = timedelta(seconds=1)
 """How long a key that was revoked, or a recording that was deleted, may still be played."""
 
 _MOST: Final = 4096
+_DECIDING: Final = frozenset(
+    {b"authorization", b"if-match", b"if-none-match", b"if-range", b"origin", b"range"}  # as ASGI has them
+)
 _PATH: Final = re.compile(r"/api/recordings/(rec_[0-9a-f]{32})/audio")
 
 K = TypeVar("K")
@@ -55,19 +61,29 @@ class Recent(Generic[K, V]):
         self._values[key] = (self._clock() + MEMORY.total_seconds(), value)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recording that is ready, and what every answer for it says."""
+
+    recording: Recording
+    kept: Kept
+    fixed: RawHeaders
+
+
 class Quick:
     """What one process remembers of the long way's answers."""
 
     def __init__(self, services: Services) -> None:
         self.links = Links(services.secret_key)
         self._services = services
-        self._recordings: Recent[RecordingId, Recording] = Recent()
+        self._recordings: Recent[RecordingId, Known] = Recent()
         self._principals: Recent[str, Principal] = Recent()
 
     def learn(self, recording: Recording, authorization: str | None, principal: Principal | None) -> None:
         """Remember a recording that is ready, and whose key has asked for it."""
-        if recording.state is State.READY:
-            self._recordings.put(recording.id, recording)
+        if recording.state is State.READY and recording.kept is not None:
+            fixed = fixed_headers(recording, recording.kept)
+            self._recordings.put(recording.id, Known(recording, recording.kept, fixed))
             if authorization is not None and principal is not None:
                 self._principals.put(_hash(authorization), principal)
 
@@ -76,19 +92,26 @@ class Quick:
         found = _PATH.fullmatch(scope["path"])
         if found is None or scope["method"] not in ("GET", "HEAD"):
             return None
-        recording = self._recordings.get(RecordingId(found[1]))
-        if recording is None or recording.kept is None:
+        known = self._recordings.get(RecordingId(found[1]))
+        fields = _fields(scope["headers"]) if known is not None else None
+        if known is None or fields is None:
             return None
-        fields = Headers(scope=scope)
-        if "origin" in fields or not self._may_hear(recording, scope["query_string"], fields):
+        if not self._may_hear(known.recording, scope["query_string"], fields.get(b"authorization")):
             return None
+        conditions = Conditions(
+            method=scope["method"],
+            range=fields.get(b"range"),
+            if_range=fields.get(b"if-range"),
+            if_match=fields.get(b"if-match"),
+            if_none_match=fields.get(b"if-none-match"),
+        )
         try:
-            response = await ready_response(self._services, recording, recording.kept, scope["method"], fields)
+            response = await ready_response(self._services, known.kept, conditions, known.fixed)
         except (CallspoolError, Refusal):
             return None  # the long way says what is wrong
         return response if response.status_code < HTTPStatus.BAD_REQUEST else None
 
-    def _may_hear(self, recording: Recording, query: bytes, fields: Headers) -> bool:
+    def _may_hear(self, recording: Recording, query: bytes, authorization: str | None) -> bool:
         if query:
             token = QueryParams(query).get("token")
             grant = self.links.check(token, recording.id, self._services.clock.now()) if token else None
@@ -97,7 +120,6 @@ class Quick:
                 and grant.tenant_id == recording.tenant_id
                 and grant.attempt in (ANY_ATTEMPT, recording.attempt)
             )
-        authorization = fields.get("authorization")
         principal = self._principals.get(_hash(authorization)) if authorization else None
         return principal is not None and principal.may_see(recording.tenant_id)
 
@@ -113,6 +135,17 @@ class QuickWay:
         quick = getattr(scope["app"].state, "quick", None) if scope["type"] == "http" else None
         response = await quick.answer(scope) if quick is not None else None
         await (response or self._app)(scope, receive, send)
+
+
+def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
+    """Return the fields that decide; None where a foreign page asks, or a field comes twice."""
+    found: dict[bytes, str] = {}
+    for name, value in headers:
+        if name in _DECIDING:
+            if name == b"origin" or name in found:
+                return None
+            found[name] = value.decode("latin-1")
+    return found
 
 
 def _hash(authorization: str) -> str:

@@ -1,6 +1,5 @@
 """The answer to a request for the audio of a recording that is ready: conditions, ranges, its bytes."""
 
-import secrets
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -11,7 +10,7 @@ from callspool.api.services import Services
 from callspool.domain.errors import NotFound
 from callspool.domain.recording import Kept, Recording
 from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
-from callspool.playback.serving import AudioResponse
+from callspool.playback.serving import AudioResponse, RawHeaders
 
 SAFETY: Final = {
     "content-security-policy": "sandbox; default-src 'none'",
@@ -24,23 +23,38 @@ SAFETY: Final = {
 """Whatever its bytes are, a browser makes nothing but sound of them."""
 
 
-async def ready_response(
-    services: Services, recording: Recording, kept: Kept, method: str, fields: Headers
-) -> Response:
-    """Return what RFC 9110 wants for GET or HEAD of *recording*. Raises `Refusal` where the vault lacks the file."""
-    headers = _headers(recording, kept)
-    # Fields that a client sends twice are one list (RFC 9110, 5.3).
-    conditions = Conditions(
+def conditions_of(method: str, fields: Headers) -> Conditions:
+    """Return what a request's fields ask for. Those that were sent twice are one list (RFC 9110, 5.3)."""
+    return Conditions(
         method=method,
         range=", ".join(fields.getlist("range")) or None,
         if_range=fields.get("if-range"),
         if_match=", ".join(fields.getlist("if-match")) or None,
         if_none_match=", ".join(fields.getlist("if-none-match")) or None,
     )
-    answer = decide(conditions, size=kept.size, etag=headers["etag"])
+
+
+def fixed_headers(recording: Recording, kept: Kept) -> RawHeaders:
+    """Return the fields that every answer for this recording has."""
+    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
+    fields = {
+        "accept-ranges": "bytes",
+        "etag": _etag(kept),
+        "cache-control": "private, max-age=3600",
+        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
+        **SAFETY,
+    }
+    return tuple((name.encode(), value.encode()) for name, value in fields.items())
+
+
+async def ready_response(services: Services, kept: Kept, conditions: Conditions, fixed: RawHeaders) -> Response:
+    """Return what RFC 9110 wants for GET or HEAD. Raises `Refusal` where the vault lacks the file."""
+    answer = decide(conditions, size=kept.size, etag=_etag(kept))
     match answer:
         case NotModified():
-            return Response(status_code=304, headers=headers)
+            response = Response(status_code=304)
+            response.raw_headers = list(fixed)
+            return response
         case Differs():
             return problem("etag_differs")
         case Unsatisfiable():
@@ -54,21 +68,9 @@ async def ready_response(
         await file.close()
         raise Refusal("vault_unavailable", "The vault's file is not the one that was kept. Tell the operator.")
     return AudioResponse(
-        file,
-        answer,
-        content_type=kept.content_type,
-        boundary=secrets.token_hex(16),
-        headers=headers,
-        send_body=method == "GET",
+        file, answer, content_type=kept.content_type, headers=fixed, send_body=conditions.method == "GET"
     )
 
 
-def _headers(recording: Recording, kept: Kept) -> dict[str, str]:
-    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
-    return {
-        "accept-ranges": "bytes",
-        "etag": f'"{kept.sha256}"',
-        "cache-control": "private, max-age=3600",
-        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
-        **SAFETY,
-    }
+def _etag(kept: Kept) -> str:
+    return f'"{kept.sha256}"'

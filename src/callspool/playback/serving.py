@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import secrets
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -12,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from callspool.domain.ports import VaultFile
 from callspool.playback.ranges import Parts, Span, Whole
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 CHUNK: Final = 256 * 1024
 SEND_TIME: Final = timedelta(minutes=5)
@@ -35,17 +38,20 @@ class AudioResponse(Response):
         answer: Whole | Parts,
         *,
         content_type: str,
-        boundary: str,
-        headers: Mapping[str, str],
+        headers: RawHeaders,
         send_body: bool,
     ) -> None:
+        # Response's own beginning reads and writes every field: for a small range that is a tenth of the work.
+        self.status_code = 206 if isinstance(answer, Parts) else 200
+        self.background = None
         self._file = file
         self._send_body = send_body
-        self._pieces, length, given = _lay_out(answer, file.size, content_type, boundary)
-        super().__init__(
-            status_code=206 if isinstance(answer, Parts) else 200,
-            headers={**headers, **given, "content-length": str(length)},
-        )
+        self._pieces, length, given = _lay_out(answer, file.size, content_type)
+        self.raw_headers = [
+            *headers,
+            *((name.encode(), value.encode()) for name, value in given.items()),
+            (b"content-length", b"%d" % length),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Small answers are read and the file closed before the first byte goes out."""
@@ -105,9 +111,7 @@ async def until_gone(receive: Receive) -> None:
         pass
 
 
-def _lay_out(
-    answer: Whole | Parts, size: int, content_type: str, boundary: str
-) -> tuple[list[Piece], int, dict[str, str]]:
+def _lay_out(answer: Whole | Parts, size: int, content_type: str) -> tuple[list[Piece], int, dict[str, str]]:
     """Return the pieces, their length in bytes, and the header fields that tell of them."""
     if isinstance(answer, Whole):
         return [Piece(b"", Span(0, size) if size else None)], size, {"content-type": content_type}
@@ -115,7 +119,7 @@ def _lay_out(
         span = answer.spans[0]
         given = {"content-type": content_type, "content-range": span.content_range(size)}
         return [Piece(b"", span)], span.end - span.start, given
-    pieces = []
+    pieces, boundary = [], secrets.token_hex(16)
     for index, span in enumerate(answer.spans):
         lead = "\r\n" if index else ""
         fields = f"Content-Type: {content_type}\r\nContent-Range: {span.content_range(size)}"

@@ -11,7 +11,7 @@ from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
 from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
 from callspool.api.quick import Quick
-from callspool.api.ready import SAFETY, ready_response
+from callspool.api.ready import SAFETY, conditions_of, fixed_headers, ready_response
 from callspool.api.routes.recordings import refusal
 from callspool.api.schemas import FetchAnswer, Playback
 from callspool.api.services import Services, ServicesOf
@@ -97,7 +97,9 @@ async def get_audio(
             return _later(recording)
     if recording.state is not State.READY or recording.kept is None:
         raise refusal(recording)
-    return await ready_response(services, recording, recording.kept, request.method, request.headers)
+    kept = recording.kept
+    conditions = conditions_of(request.method, request.headers)
+    return await ready_response(services, kept, conditions, fixed_headers(recording, kept))
 
 
 async def _wait(request: Request, services: Services, recording: Recording) -> Waited:
