@@ -191,6 +191,21 @@ async def test_what_the_check_refuses_is_cut_and_never_completed(running: System
     assert "truncated" in [entry.reason for entry in history]
 
 
+@pytest.mark.rule("S9")
+async def test_a_break_that_is_mended_is_not_heard_and_one_that_begins_again_is_a_cut(
+    running: System, worker: Process
+) -> None:
+    mended = await running.call(duration_s=4.0, channels=2, faults=["reset:0.5", RATE])
+    async with play(running, mended) as heard:
+        assert await heard.rest() == await sent(running, mended)
+    assert [one.range != "" for one in downloads(running, mended)] == [False, True]
+    begun_again = await running.call(duration_s=4.0, channels=2, faults=["reset:0.5", "weak-etag", RATE])
+    async with play(running, begun_again) as heard:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await heard.rest()
+    assert (await running.reaches(begun_again, State.READY)).attempt == 1
+
+
 @pytest.mark.rule("F28", "S3", "S6", "I1")
 async def test_a_play_request_goes_before_what_waits_and_begins_when_its_bytes_do(
     running: System, worker: Process
