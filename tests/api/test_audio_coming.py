@@ -1,6 +1,7 @@
 """Playing what is not there yet: hastened, heard as it comes, completed only when the store says that it is ready."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from callspool.api.coming import MOST_WAITING
 from callspool.domain.job import Job, Place
 from callspool.domain.recording import Recording
 from callspool.fetch.spool import Spool, SpoolFile
@@ -246,6 +248,15 @@ async def test_a_client_that_goes_while_it_waits_is_not_waited_for(patient_api: 
         return not await waits(patient_api)
 
     await until(is_over, seconds=5)
+
+
+async def test_with_too_many_that_wait_nobody_waits_any_more(patient_api: Api) -> None:
+    recording = await patient_api.record()
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_WAITING):
+            stack.enter_context(patient_api.live.listen(None))
+        async with asyncio.timeout(5):
+            assert (await patient_api.get(f"/api/recordings/{recording.id}/audio")).status_code == 202
 
 
 async def test_a_server_that_stops_lets_nobody_wait(patient_api: Api) -> None:

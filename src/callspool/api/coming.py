@@ -18,6 +18,9 @@ from callspool.domain.recording import FINAL, Recording, State
 from callspool.playback.growing import GrowingResponse
 from callspool.playback.relay import NotThere, Seal, open_flow
 
+MOST_WAITING: Final = 1000
+"""With more than so many clients that listen and wait, new ones are told at once to ask again."""
+
 _LOOK_AGAIN_S: Final = 0.5
 """An event may be late or lost, and a worker may be met a moment before it has anything."""
 
@@ -42,8 +45,9 @@ async def wait_for_sound(
         if recording.state is State.QUEUED:
             await promote(services, recording)
         waiting = _Waiting(services, recording, headers)
+        wait_s = services.settings.play_wait.total_seconds() if live.count <= MOST_WAITING else 0
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(services.settings.play_wait.total_seconds()):
+            async with asyncio.timeout(wait_s):
                 while waiting.recording.state not in FINAL:
                     if stream and (response := await waiting.tap()) is not None:
                         return Waited(waiting.recording, response)

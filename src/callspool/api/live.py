@@ -72,6 +72,11 @@ class Live:
         finally:
             self._listeners.discard(listener)
 
+    @property
+    def count(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     async def run(self) -> None:
         """Read what is new at every hint, for ever. A part that is away is waited for."""
         while not self._closed:
