@@ -8,10 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
+from benchmarks import report
 from benchmarks.experiment import Context, Experiment, Options
 from benchmarks.machine import commit, machine
 from benchmarks.result import Figure, table
@@ -22,11 +24,17 @@ MEASUREMENTS: Final[Mapping[str, str]] = {
     "slots": "benchmarks.slots",
 }
 """What can be measured: a name, and the module whose ``EXPERIMENTS`` are run."""
+_REPORT: Final = "report"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; return the exit status: 2 where the question makes no sense."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.name == _REPORT:
+        return _report(parser, given.results)
+    if given.results:
+        parser.error(f"{given.name} takes no files: {given.results[0]}")
     experiments: Sequence[Experiment] = import_module(MEASUREMENTS[given.name]).EXPERIMENTS
     chosen = [one for one in experiments if _is_asked(one, given.only)]
     if not chosen:
@@ -42,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=list(MEASUREMENTS), help="what to measure")
+    parser.add_argument("name", choices=[*MEASUREMENTS, _REPORT], help="what to measure")
+    parser.add_argument("results", nargs="*", type=Path, help="for report: files with what --json printed")
     parser.add_argument("--quick", action="store_true", help="end within 60 s: fewer runs, only the best of the peers")
     parser.add_argument(
         "--only", metavar="FIGURE", help="one figure, or all of one experiment (the part before the dot)"
@@ -51,6 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="how often to measure each")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
+
+
+def _report(parser: argparse.ArgumentParser, results: Sequence[Path]) -> int:
+    if not results:
+        parser.error("report needs at least one file with what --json printed")
+    if missing := [path for path in results if not path.is_file()]:
+        parser.error(f"there is no file {missing[0]}")
+    print(f"wrote {report.write(results)}")
+    return 0
 
 
 def _names(text: str) -> tuple[str, ...]:

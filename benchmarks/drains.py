@@ -53,16 +53,17 @@ def drain(
     *,
     name: str | None = None,
     quick: Sequence[str] = (),
-    full: int = 5,
+    quick_runs: int = 1,
     run: Run = Laboratory.drain,
 ) -> Experiment:
-    """Return the experiment that gives each subject a workload."""
+    """Return the experiment that gives each subject a workload; in a quick run *quick* are the peers."""
 
     def measure(context: Context) -> list[Figure]:
         of_all = [_Runs(subject) for subject in context.subjects(quick)]
-        for number in range(max((context.runs_of(one.subject, full) for one in of_all), default=0)):
+        runs = {one.subject.name: context.runs_of(one.subject, quick=quick_runs) for one in of_all}
+        for number in range(max(runs.values(), default=0)):
             for one in of_all:
-                if number < context.runs_of(one.subject, full) and not one.failed:
+                if number < runs[one.subject.name] and not one.failed:
                     _once(context, one, load, measured, run)
         return _collect(of_all, measured)
 

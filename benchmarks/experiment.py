@@ -42,12 +42,14 @@ class Context:
         chosen = self.options.subjects or ((OURS, *quick) if self.options.quick else tuple(SUBJECTS))
         return [SUBJECTS[name] for name in SUBJECTS if name in chosen]
 
-    def runs_of(self, subject: Listed, full: int = 5) -> int:
-        """Return how often to measure: the peers less often."""
+    def runs_of(self, subject: Listed, full: int = 5, quick: int = 1) -> int:
+        """Return how often to measure: the peers less often, and once in a quick run."""
         if self.options.runs:
             return self.options.runs
         if self.options.quick:
-            return 2 if subject.name == OURS else 1
+            return quick if subject.name == OURS else 1
+        if subject.name == BASELINE:
+            return 1  # it sleeps for more than a minute
         return full if subject.name == OURS else max(1, full - 2)
 
 

@@ -7,6 +7,7 @@ do is not in it. The memory is the server's, less what its connections and its a
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any, Final
 
 from valkey.asyncio import Valkey
@@ -94,8 +95,7 @@ def _measure(context: Context) -> list[Figure]:
     if OURS not in {one.name for one in context.subjects(())}:
         return []
     if context.left_s() < _QUICK_NEEDED_S:
-        note = "no time was left for it in this quick run"
-        return [Figure(name, OURS, None, "", None, None, 0, note) for name in _TITLES]
+        return _figures([_Grown(0, 0)], Noise(), "no time was left for it in this quick run")
     noise, grown = Noise(), list[_Grown]()
     for tenants, jobs in _QUICK_SIZES if context.options.quick else _SIZES:
         context.tell(f"growth: {tenants:,} tenants, {jobs:,} jobs")
@@ -104,31 +104,33 @@ def _measure(context: Context) -> list[Figure]:
     return [replace(one, noise=str(noise)) for one in _figures(grown, noise)]
 
 
-def _figures(grown: Sequence[_Grown], noise: Noise) -> list[Figure]:
+def _figures(grown: Sequence[_Grown], noise: Noise, note: str = "") -> list[Figure]:
     found = [
         figure(f"growth.{what}.{one.tenants}", OURS, getattr(one, f"{what}_us"), "us")
         for what in ("submit", "claim", "settle")
         for one in grown
+        if one.jobs
     ]
-    last, note = grown[-1], f"{grown[-1].tenants:,} tenants, {grown[-1].jobs:,} queued jobs"
-    first_us = sorted(grown[0].claim_us)[len(grown[0].claim_us) // 2]
-    ratio = figure("growth.claim_ratio", OURS, [us / first_us for us in last.claim_us], "x", note)
-    size = figure("growth.bytes", OURS, [last.bytes_a_job], "bytes", note)
+    last, size = grown[-1], f"{grown[-1].tenants:,} tenants, {grown[-1].jobs:,} queued jobs"
+    least_us = median(grown[0].claim_us) if grown[0].claim_us else 0.0
+    ratios = [us / least_us for us in last.claim_us]
+    ratio = figure("growth.claim_ratio", OURS, ratios, "x", note or size)
+    a_job = figure("growth.bytes", OURS, [last.bytes_a_job] if last.jobs else [], "bytes", note or size)
     return [
         *found,
         Bar("a claim at the largest size at most 2 x one at the smallest", 2.0).judge(ratio, noise),
-        Bar("at most 500 bytes a queued job", 500.0).judge(size, noise),
+        Bar("at most 500 bytes a queued job", 500.0).judge(a_job, noise),
     ]
 
 
 _TITLES: Final = {
     **{
-        f"growth.{what}.{tenants}": f"{what}, {tenants:,} tenants, {jobs:,} jobs: time of the server"
+        f"growth.{what}.{tenants}": f"growth: {what}, {tenants:,} tenants, {jobs:,} jobs, time of the server"
         for what in ("submit", "claim", "settle")
         for tenants, jobs in _SIZES
     },
-    "growth.claim_ratio": "claim at the largest size / at the smallest",
-    "growth.bytes": "memory a queued job",
+    "growth.claim_ratio": "growth: claim at the largest size / at the smallest",
+    "growth.bytes": "growth: memory a queued job",
 }
 
 GROWTH: Final = Experiment("growth", _TITLES, _measure)

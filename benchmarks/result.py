@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 OURS = "callspool"
@@ -58,26 +59,18 @@ def read(fields: Mapping[str, Any]) -> Figure:
 
 def table(figures: Sequence[Figure], titles: Mapping[str, str]) -> Table:
     """Return a table for people: one block a figure, one row a subject."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for heading, justify in (("figure", "left"), ("subject", "left"), ("value", "right"), ("unit", "left")):
-        drawn.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    drawn.add_column("min to max", justify="right")
-    drawn.add_column("runs", justify="right")
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    drawn.add_column("subject")
+    for heading in ("value", "unit", "min to max", "runs"):
+        drawn.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
     drawn.add_column("bar", overflow="fold")
     before = ""
     for one in figures:
-        if before and one.figure != before:
-            drawn.add_section()
+        if one.figure != before:
+            drawn.add_row(f"[bold cyan]{titles.get(one.figure, one.figure)}[/bold cyan]", end_section=False)
         spread = "" if one.min is None or one.max is None else f"{number(one.min)} to {number(one.max)}"
-        drawn.add_row(
-            titles.get(one.figure, one.figure) if one.figure != before else "",
-            f"[bold]{one.subject}[/bold]" if one.subject.startswith(OURS) else one.subject,
-            number(one.value),
-            one.unit,
-            spread,
-            str(one.runs),
-            verdict(one),
-        )
+        name = f"  [bold]{one.subject}[/bold]" if one.subject == OURS else f"  {one.subject}"
+        drawn.add_row(name, number(one.value), one.unit, spread, str(one.runs), verdict(one))
         before = one.figure
     return drawn
 
@@ -86,7 +79,7 @@ def verdict(one: Figure) -> str:
     """Say in one phrase how a figure stands to its bar."""
     if one.bar is None:
         return one.note
-    word = {True: "[green]holds[/green]", False: "[red]does not hold[/red]", None: "[yellow]too noisy[/yellow]"}
+    word = {True: "[green]holds[/green]", False: "[red]does not hold[/red]", None: "[yellow]not known[/yellow]"}
     reason = f" ({one.why})" if one.why else ""
     return f"{word[one.holds]}: {one.bar}{reason}"
 
@@ -95,7 +88,7 @@ def number(value: float | None) -> str:
     """Return a number with three figures that count."""
     if value is None:
         return "-"
-    if abs(value) >= 100:
+    if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
 

@@ -1,12 +1,13 @@
 """The process of a subject: it prepares, submits or works, and nothing else of the benchmark runs in it."""
 
 import argparse
-import asyncio
 import ctypes
 import signal
 import sys
 import time
 from pathlib import Path
+
+import uvloop
 
 from benchmarks.journal import Journal
 from benchmarks.subject import SUBJECTS, Setting, Subject
@@ -27,7 +28,8 @@ def main() -> None:
     given = parser.parse_args()
     _end_with_parent()
     setting = Setting(given.url, workload(given.workload, given.seats), given.folder)
-    asyncio.run(_act(SUBJECTS[given.subject].load(setting), given.action, setting))
+    # All on the loop that callspool's own processes have.
+    uvloop.run(_act(SUBJECTS[given.subject].load(setting), given.action, setting))
 
 
 async def _act(subject: Subject, action: str, setting: Setting) -> None:
