@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         le=timedelta(seconds=60),
         description="Seconds. How long a play request waits for the first bytes before it gets 202.",
     )
+    vault_redirect: bool = Field(
+        default=False,
+        description="Send players to the object storage by a presigned address, where the vault has one. "
+        "It holds for `PLAYBACK_TTL`, whatever is revoked or deleted meanwhile.",
+    )
     allowed_origins: str = Field(
         default="*",
         description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",

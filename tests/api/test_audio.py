@@ -224,6 +224,31 @@ async def test_a_link_is_for_one_attempt(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "bad_link")
 
 
+async def test_players_may_be_sent_to_the_object_storage(
+    tmp_path: Path, clock: SettableClock, store: Store, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the operator wants it and the vault can; a HEAD is answered here: the address is signed for GET."""
+    signed = []
+
+    async def presign(key: str, lifetime: timedelta) -> str:
+        signed.append((key, lifetime))
+        return "https://storage.example/file?signature=x"
+
+    async with running(tmp_path, clock, store, functions, vault_redirect=True) as api:
+        recording = await api.ready()
+        path = f"/api/recordings/{recording.id}/audio"
+        assert (await api.get(path)).content == AUDIO  # a disk has no addresses
+        monkeypatch.setattr(api.services.vault, "presign", presign)
+        for asked in ({}, {"range": "bytes=5-"}, {"origin": "https://crm.example"}):
+            answer = await api.get(path, headers=asked)
+            assert (answer.status_code, answer.content) == (307, b"")
+            assert answer.headers["location"] == "https://storage.example/file?signature=x"
+            assert answer.headers["cache-control"] == "no-store"
+        assert signed[0] == (recording.kept.vault_key, timedelta(minutes=15))
+        assert (await api.client.head(path, headers=api.as_("acme"))).status_code == 200
+        assert (await api.get(path, who="bravo")).status_code == 404
+
+
 @pytest.mark.rule("I3")
 async def test_a_file_that_lost_its_end_is_not_served_as_whole(api: Api) -> None:
     recording = await api.ready()

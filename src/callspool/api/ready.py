@@ -59,6 +59,10 @@ async def ready_response(services: Services, kept: Kept, conditions: Conditions,
             return problem("etag_differs")
         case Unsatisfiable():
             return problem("range_unsatisfiable", headers={"content-range": f"bytes */{kept.size}"})
+    if services.settings.vault_redirect and conditions.method == "GET":
+        address = await services.vault.presign(kept.vault_key, services.settings.playback_ttl)
+        if address is not None:
+            return Response(status_code=307, headers={**SAFETY, "location": address, "cache-control": "no-store"})
     try:
         file = await services.vault.open(kept.vault_key)
     except NotFound:

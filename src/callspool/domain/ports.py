@@ -438,6 +438,10 @@ class Vault(Protocol):
         """Open for reading, or raise `NotFound`."""
         ...
 
+    async def presign(self, key: str, lifetime: timedelta) -> str | None:
+        """Return an address that gives the file to whoever has it, for *lifetime*; None: this vault has none."""
+        ...
+
     async def delete(self, key: str) -> None:
         """Remove it; a missing one is fine."""
         ...

@@ -96,6 +96,10 @@ class DiskVault:
         except OSError as error:
             raise _unavailable(error) from error
 
+    async def presign(self, key: str, lifetime: timedelta) -> str | None:
+        """Return None: files of a disk have no address."""
+        return None
+
     async def delete(self, key: str) -> None:
         """Remove it, durably; a missing one is fine."""
         target = self._path(key)

@@ -470,7 +470,7 @@ export interface components {
          * @description Why a recording is not (yet) in the vault.
          * @enum {string}
          */
-        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "wrong_duration" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "internal";
+        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "no_private_key" | "undecryptable" | "wrong_duration" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "internal";
         /**
          * RecordingDetail
          * @description A recording with all that happened to it.
@@ -1419,6 +1419,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description To the object storage, where the operator wants that */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -1547,6 +1554,13 @@ export interface operations {
             };
             /** @description Not modified */
             304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description To the object storage, where the operator wants that */
+            307: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -74,6 +74,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": FetchAnswer, "description": "On its way, and no byte came yet: ask again after Retry-After"},
     206: {"description": "A part, or several as multipart/byteranges", "content": _AUDIO},
     304: {"description": "Not modified"},
+    307: {"description": "To the object storage, where the operator wants that"},
     **responses(403, 404, 409, 410, 412, 416),
 }
 
