@@ -17,7 +17,7 @@ _GRACE_S = 3
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* on uvloop where there is one: it serves half as many requests again as asyncio's own loop."""
+    """Run *work* on uvloop where there is one: half as much again as on asyncio's own loop."""
     make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     with contextlib.suppress(ImportError):
         from uvloop import new_event_loop as make_loop

@@ -14,7 +14,7 @@ import typer
 from prometheus_client import start_http_server
 
 from callspool.cli.context import Data, read_settings
-from callspool.cli.serving import stop_on_signals
+from callspool.cli.serving import run, stop_on_signals
 from callspool.fetch.outcome import Outcome
 from callspool.telemetry import Metrics
 from callspool.wiring import open_parts, open_worker
@@ -48,7 +48,7 @@ def worker(
                 one.drain()
                 await running
 
-    asyncio.run(work())
+    run(work())
 
 
 def observe(metrics: Metrics, outcome: Outcome) -> None:

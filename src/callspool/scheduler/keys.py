@@ -18,6 +18,7 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
 ``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changed_ms, base_ms, base_at; failures,
                              trips, probing; retries
+``full``             set     tenants that wait and have no free slot
 ``ring``             zset    runnable pool → virtual time
 ``ring:<pool>``      zset    runnable tenant → virtual time
 ``paused``           zset    pool → until when, ms

@@ -39,6 +39,7 @@ local function take(S, t, line)
     end
   end
   local first = redis.call('ZPOPMIN', line)
+  if not first[1] then return nil end
   if tonumber(first[2]) >= 0 then return first[1], 'bulk' end
   if redis.call('ZCOUNT', line, 0, '+inf') > 0 then
     t.streak = redis.call('HINCRBY', S.P .. 'tenant:' .. t.name, 'streak', 1)
@@ -46,49 +47,75 @@ local function take(S, t, line)
   return first[1], 'interactive'
 end
 
--- Lease the next job of the pool's next tenant. Returns its id and the tenant's virtual time, nil if the ring is empty.
-local function grant(S, p, worker, token, reply)
+-- Lease the next job of the tenant's line. Returns its id, and whether another one waits there.
+local function grant(S, p, t, worker, token, reply)
   local P = S.P
-  local ring = P .. 'ring:' .. p.name
-  local first = redis.call('ZPOPMIN', ring)
-  if not first[1] then return nil end
-  local t, v = tenant_of(S, first[1]), tonumber(first[2])
   local line = line_key(P, p.name, t.name)
   local id, lane = take(S, t, line)
-  redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
-  redis.call('SADD', P .. 'held:t:' .. t.name, id)
-  t.held, p.held = t.held + 1, p.held + 1
-
-  -- Weighted virtual time: each job moves its tenant back by 1 / weight.
-  local after = v + 1 / t.weight
+  if id then
+    redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
+    redis.call('SADD', P .. 'held:t:' .. t.name, id)
+    t.held, p.held = t.held + 1, p.held + 1
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
+  end
   local waits = redis.call('EXISTS', line) == 1
   if not waits then redis.call('SREM', P .. 'lines:' .. t.name, p.name) end
-  if waits and t.held < t.slots then
-    redis.call('ZADD', ring, after, t.name)
-  else
-    redis.call('HSET', P .. 'tenant:' .. t.name, 'v:' .. p.name, after)
-    if t.held >= t.slots then refresh_tenant(S, t) end -- out of its other pools' rings too
+  return id, waits
+end
+
+-- The first of a pool's ring, as many as can be granted: no other can come before the last of them.
+local function read_ring(ring, most)
+  local heads, queue = redis.call('ZRANGE', ring, 0, most - 1, 'WITHSCORES'), {}
+  for i = 1, #heads, 2 do queue[#queue + 1] = { name = heads[i], v = tonumber(heads[i + 1]) } end
+  return queue
+end
+
+-- Put a tenant back behind those who come before it.
+local function put_back(queue, first, last, one)
+  while last >= first and queue[last].v > one.v do
+    queue[last + 1] = queue[last]
+    last = last - 1
   end
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
-  return id, v
+  queue[last + 1] = one
 end
 
 -- Serve one pool while it is the first in the ring. Returns the room that is left.
 local function serve(S, p, v, rival, worker, request, room, reply, leases)
-  local ids, clock = {}, p.clock
-  while room > 0 and v <= rival and p.held < capacity(p) do
-    local id, at = grant(S, p, worker, request .. ':' .. room, reply)
-    if not id then break end
-    ids[#ids + 1], clock = id, at
-    leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id
-    v, room = v + 1, room - 1
+  local P, ring = S.P, S.P .. 'ring:' .. p.name
+  local queue, ids, gone, back = read_ring(ring, math.min(room, capacity(p) - p.held)), {}, {}, {}
+  local first, last = 1, #queue
+  while room > 0 and v <= rival and p.held < capacity(p) and first <= last do
+    local one = queue[first]
+    first = first + 1
+    local t = tenant_of(S, one.name)
+    local id, waits = grant(S, p, t, worker, request .. ':' .. room, reply)
+    if id then
+      ids[#ids + 1] = id
+      leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id
+      -- Weighted virtual time: each job moves its tenant back by 1 / weight, its pool by 1.
+      p.clock, one.v, one.moved = one.v, one.v + 1 / t.weight, true
+      v, room = v + 1, room - 1
+    end
+    if waits and t.held < t.slots then
+      put_back(queue, first, last, one)
+      last = last + 1
+    else
+      gone[#gone + 1] = one.name
+      redis.call('HSET', P .. 'tenant:' .. t.name, 'v:' .. p.name, one.v)
+      if t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
+    end
   end
-  call_in_parts('SADD', S.P .. 'held:p:' .. p.name, ids)
-  p.clock, p.v = clock, v
-  redis.call('HSET', p.key, 'clock', clock, 'v', v)
-  redis.call('HSET', S.P .. 'epoch', 'clock', v - 1)
-  redis.call('ZREM', S.P .. 'ring', p.name)
+  for at = first, last do
+    if queue[at].moved then back[#back + 1], back[#back + 2] = queue[at].v, queue[at].name end
+  end
+  call_in_parts('ZREM', ring, gone)
+  call_in_parts('ZADD', ring, back)
+  call_in_parts('SADD', P .. 'held:p:' .. p.name, ids)
+  p.v = v
+  redis.call('HSET', p.key, 'clock', p.clock, 'v', v)
+  redis.call('HSET', P .. 'epoch', 'clock', v - 1)
+  redis.call('ZREM', P .. 'ring', p.name)
   S.dirty[p.name] = true
   return room
 end

@@ -31,7 +31,7 @@ local function begin(P)
   local now = now_ms()
   return {
     P = P, now = now, began = lifetime(P, now),
-    tenants = {}, pools = {}, joined = {}, -- read once
+    tenants = {}, pools = {}, -- read once
     dirty = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
   }
 end

@@ -4,13 +4,8 @@
 
 -- One that comes back from idleness begins at the pool's clock: it neither owes nor is owed.
 local function join(S, pool, tenant)
-  local mark = pool .. '\n' .. tenant
-  if S.joined[mark] then return end
-  S.joined[mark] = true
-  local ring = S.P .. 'ring:' .. pool
-  if redis.call('ZSCORE', ring, tenant) then return end
   local v = tonumber(redis.call('HGET', S.P .. 'tenant:' .. tenant, 'v:' .. pool) or '0')
-  redis.call('ZADD', ring, math.max(v, pool_of(S, pool).clock), tenant)
+  redis.call('ZADD', S.P .. 'ring:' .. pool, 'NX', math.max(v, pool_of(S, pool).clock), tenant)
   S.dirty[pool] = true
 end
 
@@ -20,15 +15,30 @@ local function leave(S, pool, tenant)
   if not v then return end
   redis.call('ZREM', ring, tenant)
   redis.call('HSET', S.P .. 'tenant:' .. tenant, 'v:' .. pool, v)
-  S.joined[pool .. '\n' .. tenant] = nil
   S.dirty[pool] = true
 end
 
--- Its limits changed, or it was full and is not any more, or the other way round.
-local function refresh_tenant(S, t)
-  for _, pool in ipairs(redis.call('SMEMBERS', S.P .. 'lines:' .. t.name)) do
-    if t.held < t.slots then join(S, pool, t.name) else leave(S, pool, t.name) end
+-- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
+-- One that waits and has no free slot is in `full`, so that a slot that is freed is looked at only where it matters.
+local function refresh_tenant(S, t, but)
+  local pools = redis.call('SMEMBERS', S.P .. 'lines:' .. t.name)
+  local can = t.held < t.slots
+  for _, pool in ipairs(pools) do
+    if pool ~= but then
+      if can then join(S, pool, t.name) else leave(S, pool, t.name) end
+    end
   end
+  if #pools > 0 and not can then
+    redis.call('SADD', S.P .. 'full', t.name)
+    S.some_full = true
+  else
+    redis.call('SREM', S.P .. 'full', t.name)
+  end
+end
+
+local function is_full(S, tenant)
+  if S.some_full == nil then S.some_full = redis.call('EXISTS', S.P .. 'full') == 1 end
+  return S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
 end
 
 local function refresh_pool(S, p)

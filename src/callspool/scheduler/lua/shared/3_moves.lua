@@ -1,13 +1,19 @@
 -- moves: a job into and out of the places where it can be: its line, the deferred ones, a worker's hands.
 
+-- To the end of its line, or to the place that it had. Where others wait already nothing else changes.
 local function enqueue(S, id, pool, tenant, lane, seq)
   local P = S.P
   local line = line_key(P, pool, tenant)
   redis.call('ZADD', line, lane == 'interactive' and seq - INTERACTIVE or seq, id)
-  if S.joined[pool .. '\n' .. tenant] then return end -- it was not the line's first in this call
-  if redis.call('ZCARD', line) == 1 then redis.call('SADD', P .. 'lines:' .. tenant, pool) end
+  if redis.call('ZCARD', line) > 1 then return end
+  redis.call('SADD', P .. 'lines:' .. tenant, pool)
   local t = tenant_of(S, tenant)
-  if t.held < t.slots then join(S, pool, tenant) end
+  if t.held < t.slots then
+    join(S, pool, tenant)
+  else
+    redis.call('SADD', P .. 'full', tenant)
+    S.some_full = true
+  end
 end
 
 local function next_seq(S) return redis.call('INCR', S.P .. 'seq') end
@@ -27,6 +33,7 @@ local function leave_line(S, id, pool, tenant)
   redis.call('ZREM', line, id)
   if redis.call('EXISTS', line) == 0 then
     redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
+    if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then redis.call('SREM', S.P .. 'full', tenant) end
     leave(S, pool, tenant)
   end
 end
@@ -46,17 +53,21 @@ end
 
 -- Free the slot of a job that runs.
 local function release(S, id, pool, tenant)
-  local t, p = tenant_of(S, tenant), pool_of(S, pool) -- with this job counted
+  local p = pool_of(S, pool) -- with this job counted
   local was_held = redis.call('SREM', S.P .. 'held:t:' .. tenant, id) == 1
   S.released[#S.released + 1] = id
   local ids = S.unheld[pool] or {}
   S.unheld[pool] = ids
   ids[#ids + 1] = id
   if not was_held then return end
-  local was_full = t.held >= t.slots
-  t.held, p.held = t.held - 1, p.held - 1
-  if was_full and t.held < t.slots then refresh_tenant(S, t) end
+  p.held = p.held - 1
   S.dirty[pool] = true
+  local t = S.tenants[tenant]
+  if t then t.held = t.held - 1 end
+  if is_full(S, tenant) then
+    t = t or tenant_of(S, tenant)
+    if t.held < t.slots then refresh_tenant(S, t) end
+  end
 end
 
 -- Take a job out of its place, but leave its hash.
