@@ -10,9 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from callspool.domain.ids import TenantId
+from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.recording import Recording, State
+from callspool.domain.tenant import PrivateKey
+from callspool.simulator import PublicKey
 from callspool.simulator.requestlog import Entry
 from tests.acceptance.system import Process, System, system, until
 
@@ -204,6 +208,25 @@ async def test_a_break_that_is_mended_is_not_heard_and_one_that_begins_again_is_
         with pytest.raises(httpx.RemoteProtocolError):
             await heard.rest()
     assert (await running.reaches(begun_again, State.READY)).attempt == 1
+
+
+async def test_an_encrypted_recording_is_heard_decrypted_as_it_comes(running: System, worker: Process) -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    sid, store = "CR" + "e" * 32, running.parts.store
+    account = await store.account(AccountId("main"))
+    await store.set_account(replace(account, private_keys=(PrivateKey(sid, pem.decode()),)))
+    queued = await running.call(duration_s=4.0, channels=2, faults=[RATE], public_key=PublicKey(sid, public.decode()))
+    async with play(running, queued) as heard:
+        await heard.until(1)
+        (download,) = downloads(running, queued)
+        assert download.end is None
+        assert await heard.rest() == await sent(running, queued)
 
 
 @pytest.mark.rule("F28", "S3", "S6", "I1")
