@@ -107,12 +107,9 @@ class _Worker:
             self._bell.clear()
             settled, self._settled = self._settled, []
             room = self._seats - len(self._running)
-            asked = min(room, max(1, self._seats // 2))
-            turn = await self._consumer.turn(settled, asked)
+            turn = await self._consumer.turn(settled, room)
             for lease in turn.leases:
                 self._begin(lease)
-            if len(turn.leases) == asked < room:
-                continue
             pause = _LONGEST_WAIT
             if room > len(turn.leases):
                 if turn.next_due_ms is not None:

@@ -4,7 +4,7 @@ Runs of the subjects take turns, so that a busy minute of the machine meets all 
 does not end, is not run again; its figures say why.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -54,12 +54,17 @@ def drain(
     name: str | None = None,
     quick: Sequence[str] = (),
     quick_runs: int = 1,
+    only: Collection[str] | None = None,
     run: Run = Laboratory.drain,
 ) -> Experiment:
-    """Return the experiment that gives each subject a workload; in a quick run *quick* are the peers."""
+    """Return the experiment that gives each subject (or *only* these) a workload.
+
+    In a quick run *quick* are the peers, and callspool has *quick_runs*.
+    """
 
     def measure(context: Context) -> list[Figure]:
-        of_all = [_Runs(subject) for subject in context.subjects(quick)]
+        subjects = context.subjects(quick)
+        of_all = [_Runs(subject) for subject in subjects if only is None or subject.name in only]
         runs = {one.subject.name: context.runs_of(one.subject, quick=quick_runs) for one in of_all}
         for number in range(max(runs.values(), default=0)):
             for one in of_all:

@@ -18,7 +18,7 @@ from benchmarks.drains import Measure, Measured, drain
 from benchmarks.experiment import Bar, Experiment, best_peer
 from benchmarks.growth import GROWTH
 from benchmarks.recovery import W3
-from benchmarks.result import Figure
+from benchmarks.result import OURS, Figure
 from benchmarks.run import Laboratory, Observation
 from benchmarks.workload import Workload, workload
 
@@ -189,6 +189,20 @@ _W2: Final = drain(
     quick=_QUICK,
     quick_runs=3,
 )
+_W2_WIDE: Final = drain(
+    workload("w2", 1000),
+    [
+        Measured(
+            "w2-wide.jobs",
+            "W2 with 1,000 seats: jobs without work, one worker process",
+            "jobs/s",
+            lambda seen, load: measures.rate(seen.events),
+        )
+    ],
+    name="w2-wide",
+    only=(OURS, *_QUICK),
+)
+"""For the one peer that gains by it. It has no bar: no worker with real work has that many seats."""
 _W2_SINGLY: Final = drain(
     workload("w2"),
     [
@@ -225,5 +239,5 @@ _HAND_OFF: Final = drain(
     ],
 )
 
-EXPERIMENTS: Final[tuple[Experiment, ...]] = (_W1, _W1_64, _W2, _W2_SINGLY, _HAND_OFF, W3, GROWTH, _W1B)
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (_W1, _W1_64, _W2, _W2_SINGLY, _HAND_OFF, W3, GROWTH, _W1B, _W2_WIDE)
 """Those without bars last: a quick run may end before them."""

@@ -1,0 +1,193 @@
+"""The benchmarks' form and judgement. What they measure is not tested here: that depends on the machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks import measures, report
+from benchmarks.__main__ import main
+from benchmarks.experiment import Bar, best_peer
+from benchmarks.journal import Event, Kind, Reader
+from benchmarks.machine import Noise
+from benchmarks.result import OURS, Figure, figure
+from benchmarks.workload import Task, Workload
+
+ROOT = Path(__file__).parents[2]
+QUIET = Noise(loops=[0.010, 0.0105], others=[0.05])
+NOISY = Noise(loops=[0.010, 0.018], others=[0.6])
+AT_MOST_10 = Bar("at most 10 s", 10.0)
+
+
+def test_result_of_callspool_bears_its_bar() -> None:
+    judged = AT_MOST_10.judge(figure("w1.makespan", OURS, [9.0, 8.0, 12.0], "s"), QUIET)
+
+    fields = json.loads(judged.line())
+
+    assert {name: fields[name] for name in ("figure", "subject", "value", "unit", "min", "max", "runs")} == {
+        "figure": "w1.makespan",
+        "subject": "callspool",
+        "value": 9.0,
+        "unit": "s",
+        "min": 8.0,
+        "max": 12.0,
+        "runs": 3,
+    }
+    assert (fields["bar"], fields["holds"]) == ("at most 10 s", True)
+
+
+def test_result_of_a_peer_bears_no_bar() -> None:
+    fields = json.loads(figure("w1.makespan", "rq 3.0.0", [12.0], "s").line())
+
+    assert not {"bar", "holds", "why"} & fields.keys()
+
+
+def test_result_that_could_not_be_measured_says_why() -> None:
+    judged = AT_MOST_10.judge(figure("w1.makespan", OURS, [], "s", "did not run: no server"), QUIET)
+
+    fields = json.loads(judged.line())
+
+    assert (fields["value"], fields["runs"], fields["holds"]) == (None, 0, None)
+    assert fields["why"] == "did not run: no server"
+
+
+@pytest.mark.parametrize(
+    ("value", "noise", "holds"),
+    [
+        (10.0, QUIET, True),
+        (10.5, QUIET, False),
+        (10.0, NOISY, True),
+        (12.0, NOISY, None),
+        (50.0, NOISY, False),  # no noise explains that
+    ],
+)
+def test_missed_bar_is_unknown_only_where_noise_may_explain_it(value: float, noise: Noise, holds: bool | None) -> None:
+    judged = AT_MOST_10.judge(figure("w1.makespan", OURS, [value], "s"), noise)
+
+    assert judged.holds is holds
+    assert bool(judged.why) is (holds is not True)
+
+
+def test_bar_from_below_is_judged_the_other_way_round() -> None:
+    bar = Bar("at least 100", 100.0, upper=False)
+
+    verdicts = [bar.judge(figure("w2.jobs", OURS, [value], "jobs/s"), QUIET).holds for value in (99.0, 100.0)]
+
+    assert verdicts == [False, True]
+
+
+def test_best_peer_is_neither_callspool_nor_the_baseline_nor_one_that_did_not_end() -> None:
+    figures = [
+        figure("w1.makespan", OURS, [1.0], "s"),
+        figure("w1.makespan", "sleeping worker", [2.0], "s"),
+        figure("w1.makespan", "saq 1", [3.0], "s", "not done in 90 s; it was ended there"),
+        figure("w1.makespan", "rq 1", [5.0], "s"),
+        figure("w1.makespan", "celery 1", [6.0], "s"),
+        figure("w1.cpu", "celery 1", [0.1], "s"),
+    ]
+
+    best = best_peer(figures, "w1.makespan")
+
+    assert best is not None
+    assert best.subject == "rq 1"
+
+
+def test_unknown_name_ends_with_2_and_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["nonsense"])
+
+    assert ended.value.code == 2
+    assert "slots" in capsys.readouterr().err
+
+
+def test_unknown_figure_ends_with_2_and_lists_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["slots", "--only", "nonsense"])
+
+    assert status == 2
+    said = capsys.readouterr().err
+    assert "'nonsense'" in said
+    assert "w1.makespan" in said
+
+
+def test_unknown_subject_ends_with_2_and_lists_the_subjects(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["slots", "--subjects", "callspool,nonsense"])
+
+    assert status == 2
+    said = capsys.readouterr().err
+    assert "'nonsense'" in said
+    assert "callspool" in said
+
+
+@pytest.mark.usefixtures("valkey")
+def test_one_figure_is_measured_and_printed_as_one_line() -> None:
+    command = [sys.executable, "-m", "benchmarks", "slots", "--only", "handoff.p50", "--json"]
+
+    done = subprocess.run(
+        [*command, "--subjects", OURS, "--runs", "1"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    fields = json.loads(line)
+    assert (fields["figure"], fields["subject"], fields["runs"]) == ("handoff.p50", "callspool", 1)
+    assert fields["value"] > 0
+
+
+def test_journal_outlives_a_kill(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from benchmarks.journal import Journal;"
+        "journal = Journal(Path(sys.argv[1])); journal.started(7); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, timeout=60)
+
+    reader = Reader(tmp_path)
+    assert reader.read() == 1
+    assert reader.tasks(Kind.START) == {7}
+
+
+def test_measures_of_two_tenants() -> None:
+    load = Workload("made", tuple(Task(n, n // 4, 1.0) for n in range(6)), slots=2)
+    events = _events([(0, 0.0, 1.0), (1, 0.5, 1.5), (2, 1.25, 2.0), (3, 1.5, 2.5), (4, 0.75, 1.0), (5, 1.0, 4.0)])
+
+    assert measures.makespan_s(events) == 4.0
+    assert measures.most_at_once(events, load) == 2
+    assert measures.hand_offs_s(events, load) == [0.0, 0.25]
+    assert measures.waits_s(events, load)[-1] == 1.5
+    assert measures.wasted_tries([*events, Event(0.1, Kind.TRY, 5, 0.0, "a")], load) == pytest.approx(1 / 6)
+
+
+def test_more_jobs_than_slots_are_seen() -> None:
+    load = Workload("made", tuple(Task(n, 0, 1.0) for n in range(3)), slots=2)
+
+    assert measures.most_at_once(_events([(0, 0.0, 1.0), (1, 0.1, 1.1), (2, 0.9, 2.0)]), load) == 3
+
+
+def test_processor_time_is_counted_from_the_first_event_of_each_process() -> None:
+    events = [Event(1.0, Kind.START, 0, 5.0, "a"), Event(2.0, Kind.END, 0, 5.5, "a"), Event(1.5, Kind.END, 1, 9.0, "b")]
+
+    assert measures.worker_cpu_s(events) == 0.5
+
+
+def test_page_is_written_from_the_results_alone(tmp_path: Path) -> None:
+    ours = AT_MOST_10.judge(figure("w1.makespan", OURS, [3.5], "s"), QUIET)
+    theirs = figure("w1.makespan", "rq 3.0.0", [5.25], "s")
+    absent = Figure("w1.makespan", "saq 0.1", None, "s", None, None, 0, "did not run: no such package")
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(one.line() + "\n" for one in (ours, theirs, absent)))
+
+    page = report.write([results], tmp_path).read_text()
+
+    assert "| W1, 32 seats: makespan | 3.500 s | at most 10 s | holds |" in page
+    assert "5.250" in page
+    assert "did not run: no such package" in page
+    assert "rq 3.0.0" in (tmp_path / "benchmarks" / "w1-makespan.svg").read_text()
+
+
+def _events(spans: list[tuple[int, float, float]]) -> list[Event]:
+    return [
+        Event(at, kind, task, 0.0, "a")
+        for task, begin, end in spans
+        for kind, at in ((Kind.START, begin), (Kind.END, end))
+    ]
