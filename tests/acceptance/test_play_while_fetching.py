@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import PrivateKey
+from callspool.fetch.tap import HELD_BACK
 from callspool.simulator import PublicKey
 from callspool.simulator.requestlog import Entry
 from tests.acceptance.system import Process, System, system, until
@@ -247,11 +248,12 @@ async def test_a_play_request_goes_before_what_waits_and_begins_when_its_bytes_d
 
 
 async def test_a_listener_that_leaves_gives_everything_back(running: System, worker: Process) -> None:
-    queued = await running.call(duration_s=60.0, channels=2, faults=[RATE])
+    """Noticed also while there is nothing to send."""
+    queued = await running.call(duration_s=60.0, channels=2, faults=["stall:0.5"])
     await running.is_downloading(queued)
     assert spool_descriptors(worker.pid) == 1  # the download's own
     async with play(running, queued) as heard:
-        await heard.until(1)
+        await heard.until(len(await sent(running, queued)) // 2 - HELD_BACK)  # and nothing more comes
         assert spool_descriptors(worker.pid) == 2
 
     async def given_back() -> bool:

@@ -92,7 +92,7 @@ class _Waiting:
                 flow = await stack.enter_async_context(open_flow(address, recording.id, recording.attempt, seal, now))
             except NotThere:
                 return None
-            return GrowingResponse(flow, headers=self._headers, state=state, close=stack.pop_all().aclose)
+            return GrowingResponse(flow, recording, headers=self._headers, state=state, close=stack.pop_all().aclose)
 
 
 async def _next_event(events: Listener, recording: Recording) -> bool:

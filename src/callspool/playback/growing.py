@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from callspool.domain.errors import Unavailable
-from callspool.domain.recording import State
+from callspool.domain.recording import Recording, State
 from callspool.playback.relay import Cut, Flow
 from callspool.playback.serving import SEND_TIME, until_gone
 
@@ -28,6 +28,7 @@ class GrowingResponse(Response):
     def __init__(
         self,
         flow: Flow,
+        recording: Recording,
         *,
         headers: Mapping[str, str],
         state: Callable[[], Awaitable[State | None]],
@@ -39,7 +40,9 @@ class GrowingResponse(Response):
         self._flow = flow
         self._state = state
         self._close = close
-        self._log = structlog.get_logger("callspool.playback")
+        self._log = structlog.get_logger("callspool.playback").bind(
+            tenant_id=recording.tenant_id, recording_id=recording.id, attempt=recording.attempt
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; return without an end where there is none, which makes the server break the connection off."""
