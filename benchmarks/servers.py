@@ -4,13 +4,15 @@ Both lie on unix sockets and keep their data alike: written behind at most a sec
 everysec``, PostgreSQL's ``synchronous_commit = off``).
 """
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from typing import Any
 from benchmarks.machine import process_cpu
 from callspool.scheduler.embedded import Embedded
 
+_PR_SET_PDEATHSIG = 1
 _USER = "nobody"  # PostgreSQL refuses to run as root
 _SETTINGS = ("synchronous_commit=off", "max_connections=200", "shared_buffers=256MB")
 
@@ -107,6 +110,7 @@ class Postgres:
                 [programs / "postgres", "-D", data, "-k", self._folder, "-h", "", *settings],
                 stdout=log,
                 stderr=log,
+                preexec_fn=_ends_with_parent(),  # noqa: PLW1509  # it makes one system call
                 **as_user,
             )
         for _ in range(200):
@@ -141,3 +145,15 @@ class Postgres:
         assert self._folder
         command: list[str | Path] = [self._programs() / program, "-h", self._folder, "-U", "postgres", *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def _ends_with_parent() -> Callable[[], None] | None:
+    """Have Linux end the server when this run is killed."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    return ask
