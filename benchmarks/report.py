@@ -102,7 +102,7 @@ def write(results: Sequence[Path], docs: Path = _DOCS) -> Path:
     for part in _PARTS:
         its = [one for one in figures if one.figure in part.figures]
         if its:
-            parts += [f"## {part.title}", textwrap.fill(part.words, 118), _table(its, part.figures, titles)]
+            parts += [f"## {part.title}", _fill(part.words), _table(its, part.figures, titles)]
             parts += _charts(charts, its, part, titles)
     growth = [one for one in figures if one.figure.startswith("growth.") and one.unit == "us"]
     if growth:
@@ -110,6 +110,10 @@ def write(results: Sequence[Path], docs: Path = _DOCS) -> Path:
     page = docs / "benchmarks.md"
     page.write_text("\n\n".join([*parts, _subjects(figures), _how_to_run()]) + "\n", encoding="utf-8")
     return page
+
+
+def _fill(words: str) -> str:
+    return textwrap.fill(words, 118, break_on_hyphens=False)
 
 
 def _head(figures: Sequence[Figure]) -> str:
@@ -125,7 +129,7 @@ def _head(figures: Sequence[Figure]) -> str:
     return (
         "# Benchmarks of the scheduler\n\n"
         "<!-- written by `python -m benchmarks report`: do not edit -->\n\n"
-        f"{textwrap.fill(words, 118)}\n\n{textwrap.fill(told, 118)}"
+        f"{_fill(words)}\n\n{_fill(told)}"
     )
 
 
@@ -169,7 +173,7 @@ def _table(figures: Sequence[Figure], names: Sequence[str], titles: Mapping[str,
 def _heading(title: str, unit: str) -> str:
     short = title.partition(": ")[2] or title
     short = f"{short}, 1,000 seats" if "1,000 seats" in title else short
-    return short if unit in short or unit in {"x bound", "tries"} else f"{short}, {unit}"
+    return short if unit in {"x bound", "tries", "jobs"} else f"{short}, {unit}"
 
 
 def _value(one: Figure) -> str:

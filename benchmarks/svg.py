@@ -12,6 +12,7 @@ _LEFT: Final = 190
 _RIGHT: Final = 120
 _ROW: Final = 26
 _TOP: Final = 44
+_DWARFS: Final = 3
 _OURS: Final = "#0b7a75"
 _THEIRS: Final = "#9aa5b1"
 _INK: Final = "#1f2933"
@@ -32,8 +33,7 @@ class Bar:
 
 def bars(title: str, unit: str, rows: Sequence[Bar], *, mark: float | None = None, mark_label: str = "") -> str:
     """Return the chart: a bar a row with its spread, and a line where the bound is."""
-    numbers = [row.most or row.value for row in rows if row.value is not None]
-    scale = (_WIDTH - _LEFT - _RIGHT) / (max([*numbers, mark or 0.0], default=1.0) or 1.0)
+    scale = (_WIDTH - _LEFT - _RIGHT) / _longest(rows, mark)
     height = _TOP + _ROW * len(rows) + 26
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" {_FONT}>',
@@ -55,17 +55,27 @@ def bars(title: str, unit: str, rows: Sequence[Bar], *, mark: float | None = Non
     return "\n".join([*parts, "</svg>", ""])
 
 
+def _longest(rows: Sequence[Bar], mark: float | None) -> float:
+    """Return what the whole width stands for: the largest value, unless it would dwarf all others."""
+    ordered = sorted([row.most or row.value for row in rows if row.value is not None] + [mark or 0.0])
+    if len(ordered) > 2 and ordered[-1] > _DWARFS * ordered[-2]:
+        ordered.pop()
+    return ordered[-1] or 1.0
+
+
 def _row(row: Bar, top: float, scale: float) -> list[str]:
     middle = top + _ROW / 2
     weight = ' font-weight="600"' if row.ours else ""
     parts = [f'<text x="{_LEFT - 8}" y="{middle + 4}" text-anchor="end"{weight}>{escape(row.label)}</text>']
     if row.value is None:
         return [*parts, f'<text x="{_LEFT + 4}" y="{middle + 4}" fill="#7b8794">{escape(row.note)}</text>']
-    width = max(1.0, row.value * scale)
+    width = min(max(1.0, row.value * scale), float(_WIDTH - _LEFT - _RIGHT))
     colour = _OURS if row.ours else _THEIRS
     parts.append(f'<rect x="{_LEFT}" y="{top + 5}" width="{width:.1f}" height="{_ROW - 10}" rx="2" fill="{colour}"/>')
     end = width
-    if row.least is not None and row.most is not None and row.most > row.least:
+    if row.value * scale > width + 1:  # the bar is cut, and says so
+        parts.append(f'<path d="M{_LEFT + width - 24:.1f} {top + 23} l8 -20" stroke="#ffffff" stroke-width="4"/>')
+    elif row.least is not None and row.most is not None and row.most > row.least:
         end = max(width, row.most * scale)
         parts.append(
             f'<line x1="{_LEFT + row.least * scale:.1f}" x2="{_LEFT + row.most * scale:.1f}" y1="{middle}" '
