@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.databases",  # after postgres, which it imports
     "tests.fixtures.rules",
+    "tests.fixtures.s3",
     "tests.fixtures.simulator",
     "tests.fixtures.valkey",
 ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callspool.domain.errors import Misconfigured
@@ -23,6 +23,15 @@ def _from_seconds(value: object) -> object:
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_from_seconds)]
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case timedelta():
+            return str(value.total_seconds())
+        case SecretStr():
+            return value.get_secret_value()
+    return str(value)
 
 
 class Settings(BaseSettings):
@@ -107,6 +116,15 @@ class Settings(BaseSettings):
         le=timedelta(seconds=60),
         description="Seconds. How long a play request waits for the first bytes before it gets 202.",
     )
+    vault_url: str = Field(
+        default="",
+        pattern=r"^(|file:///.+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?]*)?(\?.*)?)$",
+        description="`file:///folder`, or `s3://bucket/prefix?endpoint=https://…&region=…`. Empty: in the data folder.",
+    )
+    vault_access_key: str = Field(
+        default="", description="For `s3://`. Empty: the machine's own credentials (AWS_…, an instance role)."
+    )
+    vault_secret_key: SecretStr = Field(default=SecretStr(""), description="For `s3://`.")
     vault_redirect: bool = Field(
         default=False,
         description="Send players to the object storage by a presigned address, where the vault has one. "
@@ -154,10 +172,9 @@ class Settings(BaseSettings):
     def as_environment(self) -> dict[str, str]:
         """Return the variables that give another process these very settings."""
         values = self.model_dump(exclude_none=True)
-        return {
-            PREFIX + name.upper(): str(value.total_seconds() if isinstance(value, timedelta) else value)
-            for name, value in values.items()
-        } | {PREFIX + "DATA": str(self.data.absolute())}
+        return {PREFIX + name.upper(): _as_text(value) for name, value in values.items()} | {
+            PREFIX + "DATA": str(self.data.absolute())
+        }
 
     @property
     def spool(self) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fastapi import FastAPI
 
@@ -34,6 +35,7 @@ from callspool.settings import Settings
 from callspool.store import connect
 from callspool.telemetry import Metrics
 from callspool.vault.disk import DiskVault
+from callspool.vault.s3 import S3Vault
 
 _SECRET_BYTES = 32
 
@@ -107,6 +109,25 @@ def _make_secret(path: Path) -> None:
         temporary.unlink()
 
 
+def open_vault(settings: Settings) -> Vault:
+    """Return the vault that the settings name. Raises `VaultUnavailable` where a folder cannot be used."""
+    address = urlsplit(settings.vault_url)
+    if address.scheme != "s3":
+        return DiskVault(Path(unquote(address.path)) if address.path else settings.vault)
+    given = dict(parse_qsl(address.query))
+    unknown = sorted(given.keys() - {"endpoint", "region"})
+    if unknown:
+        raise Misconfigured(f"CALLSPOOL_VAULT_URL: '{unknown[0]}' is not known; there are endpoint and region.")
+    return S3Vault(
+        address.netloc,
+        prefix=address.path.strip("/"),
+        access_key=settings.vault_access_key,
+        secret_key=settings.vault_secret_key.get_secret_value(),
+        endpoint=given.get("endpoint", ""),
+        region=given.get("region", "us-east-1"),
+    )
+
+
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Open store and vault and prepare the connections to Valkey, which need not answer yet."""
@@ -128,7 +149,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             functions=shards[0],
             producer=ValkeyProducer(*shards, dedup_window=settings.dedup_window),
             bulletin=ValkeyBulletin(shards[0]),
-            vault=DiskVault(settings.vault),
+            vault=open_vault(settings),
             providers={"twilio": twilio},
         )
 

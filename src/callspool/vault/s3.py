@@ -1,0 +1,175 @@
+"""The vault in an S3-compatible object storage.
+
+An object is there whole or not at all, and what is there under a key is never replaced: a key holds the attempt, so two
+contents under one key would be a defect, and the second is refused. Each upload carries a SHA-256 that the storage
+checks. A failed or cancelled upload is given up; what a killed worker leaves of a large one is the bucket's to
+remove (a lifecycle rule for incomplete multipart uploads: docs/runbook.md).
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from callspool.domain.errors import NotFound, VaultUnavailable
+from callspool.vault.keys import check_key
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config  # the stubs have it, the library does not
+
+PART_BYTES: Final = 8 << 20
+_PARTS_AT_ONCE: Final = 2
+"""With the size of a part the most memory that an upload takes."""
+_READ_BYTES: Final = 1 << 20
+_PING: Final = "ping"
+
+
+class S3File:
+    """An object that was there when it was opened: the `VaultFile` port."""
+
+    def __init__(self, store: S3Store, path: str, size: int) -> None:
+        self._store = store
+        self._path = path
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return up to *length* bytes from *offset*; fewer only at the end."""
+        end = min(offset + length, self._size)
+        if offset >= end:
+            return b""
+        async with _translated():
+            return bytes(await obstore.get_range_async(self._store, self._path, start=offset, end=end))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class S3Vault:
+    """Finished recordings in a bucket: the `Vault` port."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        endpoint: str = "",
+        region: str = "us-east-1",
+        access_key: str = "",
+        secret_key: str = "",
+        timeout: timedelta = timedelta(seconds=30),
+    ) -> None:
+        """Without keys those of the machine are used (the environment's, or an instance role)."""
+        config: S3Config = {"region": region, "checksum_algorithm": "SHA256"}
+        if access_key:
+            config |= {"access_key_id": access_key, "secret_access_key": secret_key}
+        if endpoint:
+            config |= {"endpoint": endpoint}
+        self._store = S3Store(
+            bucket,
+            prefix=prefix or None,
+            config=config,
+            client_options={"allow_http": endpoint.startswith("http://"), "timeout": timeout, "connect_timeout": "5s"},
+            # A put is repeated from the spool by the job's own retry; a read by whoever plays.
+            retry_config={"max_retries": 2, "retry_timeout": timeout},
+        )
+
+    async def put(self, key: str, source: Path) -> None:
+        """Store the file under *key*: durable and whole when this returns, invisible before. Same key, same file."""
+        path = check_key(key)
+        size = await asyncio.to_thread(lambda: source.stat().st_size)
+        async with _translated():
+            if await self._has(path, size):
+                return
+            if size <= PART_BYTES:
+                data = await asyncio.to_thread(source.read_bytes)
+                try:
+                    await obstore.put_async(self._store, path, data, mode="create", use_multipart=False)
+                except AlreadyExistsError:
+                    await self._has(path, size)
+            else:
+                await self._upload(path, source)
+                await self._has(path, size)
+
+    async def _upload(self, path: str, source: Path) -> None:
+        writer = obstore.open_writer_async(self._store, path, buffer_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        # On an error, a cancellation among them, it is left without being closed, which aborts the upload.
+        async with writer:
+            with source.open("rb") as file:
+                while data := await asyncio.to_thread(file.read, _READ_BYTES):
+                    await writer.write(data)
+
+    async def _has(self, path: str, size: int) -> bool:
+        """Say whether it is there. Raises `VaultUnavailable` where something else is."""
+        try:
+            found = await obstore.head_async(self._store, path)
+        except FileNotFoundError:
+            return False
+        if found["size"] != size:
+            raise VaultUnavailable(
+                f"The vault has {found['size']} bytes under {path} and {size} are to be stored there. "
+                "It is not replaced: find out who wrote it."
+            )
+        return True
+
+    async def open(self, key: str) -> S3File:
+        """Open for reading, or raise `NotFound`."""
+        path = check_key(key)
+        async with _translated():
+            try:
+                found = await obstore.head_async(self._store, path)
+            except FileNotFoundError:
+                raise NotFound("The vault has no such file.") from None
+        return S3File(self._store, path, found["size"])
+
+    async def delete(self, key: str) -> None:
+        """Remove it; a missing one is fine."""
+        path = check_key(key)
+        async with _translated():
+            with contextlib.suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, path)
+
+    async def ping(self) -> None:
+        """Write, read and delete a small object, or raise `VaultUnavailable` saying what is wrong."""
+        path = f"{_PING}-{secrets.token_hex(4)}"
+        async with _translated():
+            await obstore.put_async(self._store, path, b"callspool", use_multipart=False)
+            if bytes(await obstore.get_range_async(self._store, path, start=0, end=9)) != b"callspool":
+                raise VaultUnavailable("The vault does not give back what was written.")
+            await obstore.delete_async(self._store, path)
+
+    async def presign(self, key: str, lifetime: timedelta) -> str | None:
+        """Return an address under which it can be read without credentials, for that long."""
+        async with _translated():
+            return await obstore.sign_async(self._store, "GET", check_key(key), expires_in=lifetime)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (PermissionDeniedError, UnauthenticatedError):
+        raise VaultUnavailable(
+            "The object storage refused the credentials. Check CALLSPOOL_VAULT_ACCESS_KEY, "
+            "CALLSPOOL_VAULT_SECRET_KEY, and what they may do in the bucket."
+        ) from None
+    except FileNotFoundError:
+        raise VaultUnavailable(
+            "The object storage lacks what should be there: the bucket (CALLSPOOL_VAULT_URL), or an object that was "
+            "deleted while it was read."
+        ) from None
+    except (BaseError, OSError) as error:  # a writer's errors are OSErrors
+        first, _, _ = str(error).partition("\n")  # what follows are the library's own innards
+        raise VaultUnavailable(f"The object storage does not answer: {first[:300]}") from None

@@ -1,0 +1,33 @@
+"""The main job with the vault in a bucket: fetched by a worker, kept there, played from there."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from callspool.domain.recording import State
+from tests.acceptance.system import system
+from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
+
+
+@pytest.mark.rule("I3")
+async def test_recording_is_kept_in_a_bucket_and_played_from_it(
+    tmp_path: Path, s3_server: S3Server, s3_prefix: str
+) -> None:
+    where = f"s3://{BUCKET}/{s3_prefix}?endpoint={s3_server.url}"
+    given = {"vault_url": where, "vault_access_key": ACCESS_KEY, "vault_secret_key": SECRET_KEY}
+    async with system(tmp_path, **given) as running:
+        await running.worker()
+        queued = await running.call(duration_s=300.0, channels=2)  # in parts
+        ready = await running.reaches(queued, State.READY)
+        assert ready.kept is not None
+        assert ready.kept.size > 8 << 20
+        made = next(one for one in running.simulator.recordings.values() if one.sid == queued.provider_recording_id)
+        whole = await running.simulator.audio(made)
+        async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
+            headers = {"authorization": f"Bearer {running.key}"}
+            answer = await client.get(f"/api/recordings/{queued.id}/audio", headers=headers)
+            part = await client.get(f"/api/recordings/{queued.id}/audio", headers={**headers, "range": "bytes=-1000"})
+    assert answer.content == whole
+    assert (part.status_code, part.content) == (206, whole[-1000:])
+    assert not (tmp_path / "data" / "vault").exists()

@@ -1,0 +1,163 @@
+"""What is special about object storage: it is far away, refuses, breaks off, and answers late."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from callspool.domain.errors import Misconfigured, NotFound, VaultUnavailable
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.settings import Settings
+from callspool.vault.disk import DiskVault
+from callspool.vault.keys import vault_key
+from callspool.vault.s3 import S3Vault
+from callspool.wiring import open_vault
+from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
+
+KEY = vault_key(TenantId("acme"), RecordingId("rec_" + "0193a4b5c6d77e8f90a1b2c3d4e5f607"), 1, "wav")
+LARGE = 20_000_000
+
+
+def vault_at(url: str, prefix: str, **given: object) -> S3Vault:
+    keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    return S3Vault(BUCKET, prefix=prefix, endpoint=url, **{**keys, **given})  # type: ignore[arg-type]
+
+
+class Wire:
+    """A proxy before the server. *cut_after*: bytes to the server after which both sides are broken off."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.cut_after: int | None = None
+        self.is_silent = False
+        self.url = ""
+        self.passed = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            back = asyncio.create_task(self._back(up_reader, writer))
+            try:
+                while data := await reader.read(65536):
+                    self.passed += len(data)
+                    if self.cut_after is not None and self.passed > self.cut_after:
+                        break
+                    up_writer.write(data)
+                    await up_writer.drain()
+            finally:
+                back.cancel()
+                up_writer.transport.abort()
+                writer.transport.abort()
+
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                while self.is_silent:
+                    await asyncio.sleep(0.05)
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+
+@asynccontextmanager
+async def wire(server: S3Server) -> AsyncIterator[Wire]:
+    made = Wire(server.port)
+    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    try:
+        yield made
+    finally:
+        listening.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(bytes(range(250)) * (LARGE // 250))
+    return path
+
+
+@pytest.mark.rule("I3")
+async def test_upload_that_is_cut_leaves_nothing_to_read_and_can_be_repeated(
+    s3_server: S3Server, s3_prefix: str, source: Path
+) -> None:
+    async with wire(s3_server) as between:
+        vault = vault_at(between.url, s3_prefix)
+        between.cut_after = LARGE // 2
+        with pytest.raises(VaultUnavailable):
+            await vault.put(KEY, source)
+        with pytest.raises(NotFound):
+            await vault_at(s3_server.url, s3_prefix).open(KEY)
+        between.cut_after = None
+        await vault.put(KEY, source)
+    assert (await vault_at(s3_server.url, s3_prefix).open(KEY)).size == LARGE
+
+
+@pytest.mark.rule("I3")
+async def test_upload_that_is_cancelled_leaves_nothing_to_read(
+    s3_server: S3Server, s3_prefix: str, source: Path
+) -> None:
+    async with wire(s3_server) as between:
+        putting = asyncio.create_task(vault_at(between.url, s3_prefix).put(KEY, source))
+        while between.passed < LARGE // 2 and not putting.done():
+            await asyncio.sleep(0.01)
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+    with pytest.raises(NotFound):
+        await vault_at(s3_server.url, s3_prefix).open(KEY)
+
+
+async def test_answer_that_comes_too_late_is_unavailable_and_the_put_can_be_repeated(
+    s3_server: S3Server, s3_prefix: str, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.write_bytes(b"spoken")
+    async with wire(s3_server) as between:
+        vault = vault_at(between.url, s3_prefix, timeout=timedelta(seconds=0.5))
+        between.is_silent = True
+        with pytest.raises(VaultUnavailable):
+            await vault.put(KEY, small)
+        between.is_silent = False
+        await vault.put(KEY, small)  # whether or not the first one was stored after all
+    assert (await vault_at(s3_server.url, s3_prefix).open(KEY)).size == 6
+
+
+@pytest.mark.rule("I3", "I4")
+async def test_what_is_there_is_never_replaced_by_something_else(
+    s3_server: S3Server, s3_prefix: str, tmp_path: Path
+) -> None:
+    vault = vault_at(s3_server.url, s3_prefix)
+    for data in (b"spoken", b"something else"):
+        (tmp_path / str(len(data))).write_bytes(data)
+    await vault.put(KEY, tmp_path / "6")
+    with pytest.raises(VaultUnavailable, match="not replaced"):
+        await vault.put(KEY, tmp_path / "14")
+    file = await vault.open(KEY)
+    assert await file.read(0, 100) == b"spoken"
+
+
+async def test_wrong_credentials_say_what_to_check(s3_server: S3Server, s3_prefix: str) -> None:
+    with pytest.raises(VaultUnavailable, match="CALLSPOOL_VAULT_SECRET_KEY"):
+        await vault_at(s3_server.url, s3_prefix, secret_key="wrong").open(KEY)
+
+
+async def test_storage_that_is_away_is_unavailable(s3_prefix: str) -> None:
+    with pytest.raises(VaultUnavailable, match="does not answer"):
+        await vault_at("http://127.0.0.1:9", s3_prefix, timeout=timedelta(seconds=2)).ping()
+
+
+def test_the_settings_choose_the_vault(tmp_path: Path) -> None:
+    assert isinstance(open_vault(Settings.read({}, data=tmp_path)), DiskVault)
+    assert isinstance(open_vault(Settings.read({}, data=tmp_path, vault_url=f"file://{tmp_path}/audio")), DiskVault)
+    assert (tmp_path / "audio").is_dir()
+    address = "s3://bucket/some/prefix?endpoint=http://127.0.0.1:9&region=eu-central-1"
+    assert isinstance(open_vault(Settings.read({}, data=tmp_path, vault_url=address)), S3Vault)
+    with pytest.raises(Misconfigured, match="'bogus' is not known"):
+        open_vault(Settings.read({}, data=tmp_path, vault_url="s3://bucket?bogus=1"))
+    with pytest.raises(Misconfigured, match="CALLSPOOL_VAULT_URL"):
+        Settings.read({}, data=tmp_path, vault_url="ftp://bucket")
