@@ -123,7 +123,8 @@ def _head(figures: Sequence[Figure]) -> str:
         "What the scheduler reaches, beside seven queues that a Python team would pick and beside the algorithm that "
         "it replaces. All were measured in turns in the same run, each in processes of its own, on loopback, with "
         "Valkey (append-only file, written each second) or PostgreSQL (`synchronous_commit = off`) on a unix socket. "
-        "Values are medians; in brackets the least and the most of the runs."
+        "Values are medians; in brackets the least and the most of the runs. "
+        "The sleeping worker, which pushes bare numbers on a list, is not counted among the peers."
     )
     told = f"Commit {', '.join(commits)}; {'; '.join(machines)}. A `+` means that the source differed from the commit."
     return (

@@ -1,11 +1,13 @@
 """Limits are rq's own ``RateLimit``: a key a tenant, handed on when a job ends.
 
-A worker pool of as many ``SimpleWorker`` processes as there are seats (rq runs one job a process); for the kill its
-default, forking ``Worker``; for jobs without work one ``SimpleWorker`` and no limits. Results are not kept. Put in by
-``enqueue_many`` where there is no limit (it takes none), else one by one.
+A worker pool of as many ``SimpleWorker`` processes as there are seats (rq runs one job a process), which wait for
+each other before they begin; for the kill its default, forking ``Worker``; for jobs without work one ``SimpleWorker``
+and no limits. Results are not kept. Put in by ``enqueue_many`` where there is no limit (it takes none), else one by
+one.
 """
 
 import time
+from multiprocessing import get_context
 from typing import Any, Final
 
 from redis import Redis
@@ -57,7 +59,7 @@ class Rq:
             ["default"],
             connection=self._redis,
             num_workers=self._load.seats,
-            worker_class=Worker if is_kill else SimpleWorker,
+            worker_class=Worker if is_kill else _waiting_for(self._load.seats),
         )
         pool.start(logging_level="CRITICAL")
 
@@ -66,6 +68,17 @@ class Rq:
 
     def _arguments(self, task: Task) -> tuple[str, int, float]:
         return self._folder, task.number, task.service_s
+
+
+def _waiting_for(others: int) -> type[SimpleWorker]:
+    barrier = get_context("fork").Barrier(others)
+
+    class Ready(SimpleWorker):
+        def bootstrap(self, *arguments: Any, **named: Any) -> None:
+            super().bootstrap(*arguments, **named)
+            barrier.wait()
+
+    return Ready
 
 
 def do(folder: str, number: int, service_s: float) -> None:
