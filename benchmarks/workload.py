@@ -78,6 +78,11 @@ def _w2() -> Workload:
     return Workload("w2", tuple(Task(n, n % 1000, 0.0) for n in range(5000)), seats=64, limited=False)
 
 
+def _w2_limited() -> Workload:
+    """The same, with every subject held to the tenants' slots."""
+    return replace(_w2(), name="w2-limited", limited=True)
+
+
 def _w3() -> Workload:
     """W3: 8 tasks that last longer than anyone watches, each of a tenant of its own: a slot that leaks delays none."""
     return Workload("w3", tuple(Task(n, n, 3600.0) for n in range(8)), lease_s=5.0, seats=8)
@@ -94,6 +99,7 @@ _MAKERS: Final[Mapping[str, Callable[[], Workload]]] = {
     "w1": _w1,
     "w1b": _w1b,
     "w2": _w2,
+    "w2-limited": _w2_limited,
     "w3": _w3,
     "handoff": _handoff,
 }

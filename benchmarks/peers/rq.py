@@ -51,7 +51,7 @@ class Rq:
 
     async def work(self, journal: Journal) -> None:
         """Run until killed."""
-        if not self._load.limited:
+        if self._load.name.startswith("w2"):
             SimpleWorker([self._queue()], connection=self._redis).work(logging_level="CRITICAL")
             return
         is_kill = self._load.name == "w3"
