@@ -23,7 +23,7 @@ _LOAD: Final = workload("w3")
 _NAME: Final = "w3.recovery"
 _LIMIT_S: Final = 150.0
 _START_LIMIT_S: Final = 30.0
-_NEEDED_S: Final = 12.0
+_NEEDED_S: Final = 10.0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 OURS = "callspool"
@@ -57,28 +57,33 @@ def read(fields: Mapping[str, Any]) -> Figure:
     return Figure(**fields)
 
 
-def table(figures: Sequence[Figure], titles: Mapping[str, str]) -> Table:
-    """Return a table for people: one block a figure, one row a subject."""
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    drawn.add_column("subject")
-    for heading in ("value", "unit", "min to max", "runs"):
-        drawn.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
-    drawn.add_column("bar", overflow="fold")
-    before = ""
-    for one in figures:
-        if one.figure != before:
-            drawn.add_row(f"[bold cyan]{titles.get(one.figure, one.figure)}[/bold cyan]", end_section=False)
-        spread = "" if one.min is None or one.max is None else f"{number(one.min)} to {number(one.max)}"
-        name = f"  [bold]{one.subject}[/bold]" if one.subject == OURS else f"  {one.subject}"
-        drawn.add_row(name, number(one.value), one.unit, spread, str(one.runs), verdict(one))
-        before = one.figure
-    return drawn
+def table(figures: Sequence[Figure], titles: Mapping[str, str]) -> Group:
+    """Return what people read: a heading a figure, a row a subject, and beneath it the bar."""
+    parts: list[RenderableType] = []
+    for name in dict.fromkeys(one.figure for one in figures):
+        rows = Table.grid(padding=(0, 2))
+        for justify, width in (("left", 22), ("right", 8), ("left", 7), ("right", 20)):
+            rows.add_column(justify=justify, width=width)  # type: ignore[arg-type]
+        its = [one for one in figures if one.figure == name]
+        for one in its:
+            subject = f"  [bold]{one.subject}[/bold]" if one.subject == OURS else f"  {one.subject}"
+            rows.add_row(
+                subject, number(one.value), one.unit, _spread(one), f"{one.runs} runs" if one.runs != 1 else ""
+            )
+        parts += ["", f"[bold cyan]{titles.get(name, name)}[/bold cyan]", rows]
+        parts += [f"  {verdict(one)}" for one in its if one.bar is not None]
+        parts += [f"  {one.subject}: {one.note}" for one in its if one.bar is None and one.note]
+    return Group(*parts)
+
+
+def _spread(one: Figure) -> str:
+    if one.min is None or one.max is None or one.runs < 2:
+        return ""
+    return f"{number(one.min)} to {number(one.max)}"
 
 
 def verdict(one: Figure) -> str:
     """Say in one phrase how a figure stands to its bar."""
-    if one.bar is None:
-        return one.note
     word = {True: "[green]holds[/green]", False: "[red]does not hold[/red]", None: "[yellow]not known[/yellow]"}
     reason = f" ({one.why})" if one.why else ""
     return f"{word[one.holds]}: {one.bar}{reason}"
