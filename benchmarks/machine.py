@@ -53,7 +53,7 @@ def _processor() -> str:
 def process_cpu(pid: int) -> float:
     """Return the processor seconds of a process and of its children, living or ended; 0 where it cannot be read."""
     total = 0.0
-    for one in (pid, *_children(pid)):
+    for one in (pid, *descendants(pid)):
         try:
             fields = Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
@@ -62,14 +62,15 @@ def process_cpu(pid: int) -> float:
     return total
 
 
-def _children(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes that a process started, and those that they started."""
     try:
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
     except OSError:
         return
     for child in map(int, listed):
         yield child
-        yield from _children(child)
+        yield from descendants(child)
 
 
 @dataclass(slots=True)

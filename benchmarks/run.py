@@ -7,13 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from benchmarks.journal import Event, Kind, Reader
-from benchmarks.machine import Noise
+from benchmarks.machine import Noise, descendants
 from benchmarks.servers import Postgres, Running, valkey
 from benchmarks.subject import Listed, Server
 from benchmarks.workload import Workload
@@ -119,9 +119,13 @@ def worker(subject: Listed, load: Workload, server: Running, folder: Path) -> It
 
 
 def kill(process: Process) -> None:
-    """End a worker as a crash of its machine would."""
+    """End a worker as a crash of its machine would, with all that it started: some put them in groups of their own."""
     if process.poll() is None:
+        others = list(descendants(process.pid))
         os.killpg(process.pid, signal.SIGKILL)
+        for other in others:
+            with suppress(ProcessLookupError):
+                os.kill(other, signal.SIGKILL)
     process.wait()
 
 
