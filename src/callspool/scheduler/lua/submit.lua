@@ -11,13 +11,14 @@ local function in_place(P, id, j)
   return redis.call('ZSCORE', P .. (j[1] == 'deferred' and 'due' or 'leases'), id)
 end
 
-local function submit_new(S, id, pool, tenant, lane, delay, seq)
+local function submit_new(S, id, pool, tenant, lane, delay)
   local key = job_key(S.P, id)
   if delay > 0 then
     redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now)
     defer(S, id, tenant, delay)
     return 'deferred'
   end
+  local seq = next_seq(S)
   redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now, 'place', 'waiting', 'seq', seq)
   enqueue(S, id, pool, tenant, lane, seq)
   return 'waiting'
@@ -28,8 +29,6 @@ local function submit(keys, argv)
   local P, dedup_ms, again = S.P, tonumber(argv[1]), argv[2] == '1'
   local closed = redis.call('HGET', P .. 'epoch', 'closed')
   local reply, woken = {}, 0
-  local jobs = (#argv - 2) / 5
-  local seq = redis.call('INCRBY', P .. 'seq', jobs) - jobs + 1
   for i = 3, #argv, 5 do
     local id, delay = argv[i], tonumber(argv[i + 4])
     local j = redis.call('HMGET', job_key(P, id), 'place', 'since_ms', 'pool', 'tenant')
@@ -43,8 +42,7 @@ local function submit(keys, argv)
     if not place then
       verdict, place = closed and 'closed' or 'accepted', 'unknown'
       if not closed then
-        place = submit_new(S, id, argv[i + 1], argv[i + 2], argv[i + 3], delay, seq)
-        seq = seq + 1
+        place = submit_new(S, id, argv[i + 1], argv[i + 2], argv[i + 3], delay)
         woken = woken + 1
       end
     elseif place == 'running' then

@@ -59,6 +59,7 @@ local function flush(S)
   if #S.ended > 0 then
     for at = 1, #S.ended, 1000 do redis.call('DEL', unpack(S.ended, at, math.min(at + 999, #S.ended))) end
   end
+  if S.seq then redis.call('SET', P .. 'seq', string.format('%.0f', S.seq)) end
   for pool in pairs(S.dirty) do refresh_pool(S, pool_of(S, pool)) end
-  S.released, S.unheld, S.ended, S.dirty = {}, {}, {}, {}
+  S.released, S.unheld, S.ended, S.dirty, S.seq = {}, {}, {}, {}, nil
 end

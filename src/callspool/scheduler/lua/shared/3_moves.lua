@@ -16,7 +16,11 @@ local function enqueue(S, id, pool, tenant, lane, seq)
   end
 end
 
-local function next_seq(S) return redis.call('INCR', S.P .. 'seq') end
+-- The order of arrival: read once, written back by `flush`.
+local function next_seq(S)
+  S.seq = (S.seq or tonumber(redis.call('GET', S.P .. 'seq') or '0')) + 1
+  return S.seq
+end
 
 -- Back on its tenant's backlog. It keeps its place in the line if it had one.
 local function enqueue_again(S, id)
