@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.fixtures.long",
     "tests.fixtures.node",
     "tests.fixtures.browser",  # after node, which it imports
+    "tests.fixtures.cluster",
     "tests.fixtures.postgres",
     "tests.fixtures.databases",  # after postgres, which it imports
     "tests.fixtures.rules",

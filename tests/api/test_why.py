@@ -65,7 +65,7 @@ async def test_a_tenant_learns_no_figures_of_a_shared_account(api: Api, function
         await producer.set_tenant(tenant, slots=3, weight=1, paused=False)
     # bravo's jobs fill the account that acme shares with it
     await producer.submit_many([(Job(f"b{n}", "main", "bravo"), None) for n in range(2)])
-    await functions.call("turn", "request-1", "w1", "", 30_000, 2, 0)
+    await functions.call("turn", "request-1", "w1", "", 30_000, 2, "[]")
     await api.webhook()
     (recording,) = await api.recordings()
 

@@ -1,6 +1,7 @@
 """What the scheduler promises, on a real Valkey."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -321,7 +322,7 @@ async def test_cancel_works_wherever_the_job_is(bench: Bench) -> None:
 async def test_turn_repeated_after_a_lost_reply_has_its_effect_once(bench: Bench) -> None:
     await bench.limits("acme", slots=3)
     await bench.submit("acme", "j0", "j1")
-    args = ("request-1", "w1", "", 1200, 1, 0)
+    args = ("request-1", "w1", "", 1200, 1, "[]")
     first = await bench.functions.call("turn", *args)
     again = await bench.functions.call("turn", *args)
     assert first == again
@@ -434,11 +435,12 @@ async def test_two_versions_of_the_functions_work_side_by_side(bench: Bench) -> 
         )
         return reply
 
-    reply = await newer("r1", "new", "", 30_000, 8, 0)
+    reply = await newer("r1", "new", "", 30_000, 8, "[]")
     assert reply[1::5] == [b"j1"]  # one slot was left
     await bench.functions.client.function_load(library(), replace=True)  # an old process that starts late
     assert ids((await old.turn([done(first)], 1)).leases) == ["j2"]
-    await newer("r2", "new", "", 30_000, 0, 1, "j1", reply[5].decode(), "done", 0, 0, "none", 0)
+    settled = [["j1", reply[5].decode(), "done", 0, 0, "none", 0]]
+    await newer("r2", "new", "", 30_000, 0, json.dumps(settled))
     assert await bench.producer.place("j1") is Place.UNKNOWN
 
 

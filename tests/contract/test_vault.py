@@ -13,7 +13,7 @@ from callspool.domain.errors import InvalidInput, NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Vault
 from callspool.vault.disk import DiskVault
-from callspool.vault.keys import vault_key
+from callspool.vault.keys import rendition_key, vault_key
 from callspool.vault.s3 import S3Vault
 from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
@@ -132,6 +132,46 @@ async def test_the_same_file_can_be_put_again(vault: Vault, source: Callable[[by
     assert await read_whole(vault, KEY) == b"spoken"
 
 
+@pytest.mark.rule("I3", "I4")
+@pytest.mark.parametrize("size", [6, 20_000_000])
+@pytest.mark.parametrize("longer", [0, 1])
+async def test_other_content_under_a_key_that_is_there_is_refused(
+    vault: Vault, source: Callable[[bytes], Path], size: int, longer: int
+) -> None:
+    await vault.put(KEY, source(b"a" * size))
+    with pytest.raises(VaultUnavailable, match="not replaced"):
+        await vault.put(KEY, source(b"a" * (size - 1) + b"b" * (1 + longer)))
+    assert await read_whole(vault, KEY) == b"a" * size
+
+
+@pytest.mark.parametrize("size", [0, 1, 300_000])
+async def test_bytes_are_kept_beside_a_recording_and_read_back(
+    vault: Vault, source: Callable[[bytes], Path], size: int
+) -> None:
+    peaks, data = rendition_key(KEY, "peaks"), b"p" * size
+    await vault.put(KEY, source(b"spoken"))
+    await vault.put_bytes(peaks, data)
+    await vault.put_bytes(peaks, data)
+    assert await vault.read_all(peaks) == data
+    assert await vault.read_all(KEY) == b"spoken"
+    with pytest.raises(VaultUnavailable, match="not replaced"):
+        await vault.put_bytes(peaks, b"else" + data)
+    await vault.delete(peaks)
+    with pytest.raises(NotFound):
+        await vault.read_all(peaks)
+
+
+async def test_all_keys_or_a_tenants_are_listed(vault: Vault) -> None:
+    acme = {KEY, rendition_key(KEY, "peaks"), vault_key(ACME, SECOND, 3, "mp3")}
+    # Its name begins as the other's does.
+    other = vault_key(TenantId("acme-two"), FIRST, 1, "wav")
+    for key in (*acme, other):
+        await vault.put_bytes(key, b"x")
+    assert {key async for key in vault.keys()} == {*acme, other}
+    assert {key async for key in vault.keys(ACME)} == acme
+    assert [key async for key in vault.keys(TenantId("nobody"))] == []
+
+
 @pytest.mark.rule("F24", "I4")
 async def test_two_recordings_and_two_attempts_are_four_files(vault: Vault, source: Callable[[bytes], Path]) -> None:
     keys = [vault_key(ACME, recording, attempt, "wav") for recording in (FIRST, SECOND) for attempt in (1, 2)]
@@ -153,6 +193,10 @@ async def test_a_key_of_another_form_reaches_nothing(vault: Vault, source: Calla
         await vault.open(key)
     with pytest.raises(InvalidInput):
         await vault.delete(key)
+    with pytest.raises(InvalidInput):
+        await vault.put_bytes(key, b"x")
+    with pytest.raises(InvalidInput):
+        await vault.read_all(key)
 
 
 async def test_an_address_without_credentials_gives_the_file_where_there_is_one(

@@ -1,6 +1,7 @@
 """The side of the scheduler that workers hold: settle and claim in one call, wait without polling."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,12 +60,15 @@ class _Shard:
 
     async def _ask(self, request: _Request) -> Turn:
         self._unanswered = request
-        args: list[str | int] = [request.id, self._worker_id, self._address, int(self._lease_s * 1000)]
-        args += (request.room, len(request.settled))
-        for one in request.settled:
-            args += (one.job_id, one.token, one.verdict.value, one.delay_ms, one.pause_pool_ms)
-            args += (one.signal.value, one.latency_ms)
-        reply = await self._functions.call("turn", *args)
+        # One argument for all: to pack seven for each would take longer than anything else here.
+        settled = [
+            (one.job_id, one.token, one.verdict, one.delay_ms, one.pause_pool_ms, one.signal, one.latency_ms)
+            for one in request.settled
+        ]
+        reply = await self._functions.call(
+            "turn",
+            *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, json.dumps(settled)),
+        )
         self._unanswered = None
         self.heartbeat.release(request.settled)
         leases = self._leases(reply, request.sent_at)

@@ -1,7 +1,7 @@
 -- turn: settle what ended, claim what there is room for, in one step. A slot that a settlement frees is
 -- handed to the next job before anyone else can see it free.
 --
--- ARGV     request_id, worker, address, lease_ms, room, settlements, then for each settlement:
+-- ARGV     request_id, worker, address, lease_ms, room, settlements: a JSON list, each a list of
 --          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms,
 --          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms
 -- Reply    next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token
@@ -9,7 +9,8 @@
 local BULK_FLOOR = 5 -- of a tenant's jobs at least one in five is bulk, while it has both
 local IDLE_MS = 60000
 
-local function settle(S, id, token, verdict, delay, pause, signal, latency)
+local function settle(S, given)
+  local id, token, verdict, delay, pause, signal, latency = unpack(given)
   local key = job_key(S.P, id)
   local j = redis.call('HMGET', key, 'token', 'pool', 'tenant', 'cancel', 'again', 'granted_ms')
   if j[1] ~= token then return end -- a late worker frees nobody's slot
@@ -157,12 +158,10 @@ local function turn(keys, argv)
 
   local S = begin(P)
   S.lease_ms = tonumber(argv[4])
-  local room, settlements = tonumber(argv[5]), tonumber(argv[6])
+  local room, settlements = tonumber(argv[5]), cjson.decode(argv[6])
   local opens = S.began + S.lease_ms
-  local freed = tick(S) + settlements
-  for i = 7, 6 + 7 * settlements, 7 do
-    settle(S, argv[i], argv[i + 1], argv[i + 2], tonumber(argv[i + 3]), tonumber(argv[i + 4]), argv[i + 5], tonumber(argv[i + 6]))
-  end
+  local freed = tick(S) + #settlements
+  for _, given in ipairs(settlements) do settle(S, given) end
   flush(S)
   local reply = { -1 }
   local left, is_open = room, S.now >= opens and is_taking(S)
@@ -176,7 +175,7 @@ local function turn(keys, argv)
     redis.call('ZREM', P .. 'idle', worker)
   end
   if is_open then wake_idle(S, math.max(1, freed)) end
-  if #reply > 1 or settlements > 0 then -- a turn that did nothing may be done again
+  if #reply > 1 or #settlements > 0 then -- a turn that did nothing may be done again
     redis.call('HSET', reply_key, 'request', request, 'reply', cmsgpack.pack(reply))
     redis.call('PEXPIRE', reply_key, S.lease_ms)
   end
