@@ -39,8 +39,9 @@ bench: $(STAMP) ## Measure beside the peers (BENCH=slots ARGS="--quick --json")
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench
 	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
-chaos: $(STAMP) ## Fault runs: workers killed, frozen and stopped, Valkey flushed
-	$(BIN)/pytest tests/acceptance/test_main_job.py $(ARGS)
+chaos: $(STAMP) ## Fault runs in their long form: workers killed, frozen and stopped, Valkey flushed, any order of calls
+	$(BIN)/pytest --long tests/property tests/acceptance/test_kills.py tests/acceptance/test_main_job.py \
+	  tests/acceptance/test_play_while_fetching.py $(ARGS)
 
 format: $(STAMP) ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .

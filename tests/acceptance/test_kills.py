@@ -1,10 +1,18 @@
 """Workers that vanish at any moment, thousands of times: no slot is ever leaked and no job lost."""
 
+import asyncio
+import contextlib
+import multiprocessing
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from multiprocessing.process import BaseProcess
+from time import monotonic
 
 import pytest
 
+from callspool.domain.job import Settlement, Verdict
+from callspool.scheduler.consumer import ValkeyConsumer
 from tests.fixtures.raw import End, Grant, Raw, Request
 
 TENANTS = [f"t{n}" for n in range(100)]
@@ -140,3 +148,86 @@ def test_ten_thousand_simulated_kills_leak_no_slot_and_lose_no_job(raw: Raw) -> 
     raw.submit(*((f"n{n}", POOLS[n % 2], TENANTS[n % 100], "bulk", 0) for n in range(600)))
     _, grants = raw.turn(Request("after", "after", 600))
     assert len(grants) == 2 * LIMIT
+
+
+PROCESS_LEASE = timedelta(seconds=1)
+PROCESSES = 6
+
+
+def _work(url: str, name: str) -> None:
+    """What a worker process does, without the downloads: turns, heartbeats, jobs of some milliseconds."""
+    asyncio.run(_turns(url, name))
+
+
+async def _turns(url: str, name: str) -> None:
+    consumer = ValkeyConsumer(url, worker_id=name, lease=PROCESS_LEASE)
+    consumer.watch(lambda job_id, why: None)
+    settled: list[Settlement] = []
+    while True:
+        turn = await consumer.turn(settled, 4)
+        settled = []
+        for lease in turn.leases:
+            await asyncio.sleep(random.uniform(0.001, 0.01))
+            verdict = Verdict.DEFER if random.random() < 0.1 else Verdict.DONE
+            settled.append(Settlement(lease.job.id, lease.token, verdict))
+        if not settled:
+            await consumer.wait(timedelta(milliseconds=max(1, turn.next_due_ms or 200)))
+
+
+class Fleet:
+    """Worker processes; one that is killed is replaced."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        # Forked: a process then costs milliseconds. Nothing of this one's is open or running in it.
+        self._make = multiprocessing.get_context("fork")
+        self._started = 0
+        self._workers: list[BaseProcess] = []
+
+    def start(self) -> None:
+        """Start another worker."""
+        self._started += 1
+        worker = self._make.Process(target=_work, args=(self._url, f"process-{self._started}"), daemon=True)
+        worker.start()
+        self._workers.append(worker)
+
+    def kill(self, chosen: random.Random) -> None:
+        """Kill one with signal 9, wherever it is, and start another."""
+        worker = self._workers.pop(chosen.randrange(len(self._workers)))
+        worker.kill()
+        worker.join()
+        self.start()
+
+    def close(self) -> None:
+        """Kill all."""
+        for worker in self._workers:
+            worker.kill()
+            worker.join()
+
+
+@pytest.mark.rule("S7", "F4", "F5", "I1", "I5")
+@pytest.mark.timeout(600)
+def test_killed_worker_processes_leak_no_slot_and_lose_no_job(raw: Raw, valkey: str, is_long: bool) -> None:
+    kills, chosen, submitted = 200 if is_long else 40, random.Random(5), 0
+    with contextlib.closing(Fleet(valkey)) as fleet:
+        for _ in range(PROCESSES):
+            fleet.start()
+        for _ in range(kills):
+            jobs = [(f"k{submitted + n}", chosen.choice(POOLS), chosen.choice(TENANTS), "bulk", 0) for n in range(30)]
+            submitted += len(jobs)
+            raw.submit(*jobs)
+            until(lambda: raw.client.zcard(raw.key("leases")) > 0)
+            assert max(held(raw)[: len(TENANTS)]) <= SLOTS
+            fleet.kill(chosen)
+        until(lambda: raw.lasting_keys() <= AT_REST)
+    assert sum(held(raw)) == 0
+    raw.submit(*((f"n{n}", POOLS[n % 2], TENANTS[n % 100], "bulk", 0) for n in range(600)))
+    _, grants = raw.turn(Request("after", "after", 600))
+    assert len(grants) == 2 * LIMIT
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition that processes bring about."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not come about"
