@@ -431,7 +431,22 @@ class Vault(Protocol):
     """Where finished recordings are kept. Raises `VaultUnavailable`."""
 
     async def put(self, key: str, source: Path) -> None:
-        """Store the file under *key*: durable and whole when this returns, invisible before. Same key, same file."""
+        """Store the file under *key*: durable and whole when this returns, invisible before.
+
+        Again with the same content is fine; other content under a key that is there is refused.
+        """
+        ...
+
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        """Store something small under *key*, with the promises of `put`."""
+        ...
+
+    async def read_all(self, key: str) -> bytes:
+        """Return the whole of something small, or raise `NotFound`."""
+        ...
+
+    def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
+        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
         ...
 
     async def open(self, key: str) -> VaultFile:

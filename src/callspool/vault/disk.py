@@ -8,16 +8,20 @@ after. Where source and vault share a filesystem nothing is copied.
 import asyncio
 import contextlib
 import errno
+import filecmp
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from callspool.domain.errors import NotFound, VaultUnavailable
-from callspool.vault.keys import check_key
+from callspool.domain.ids import TenantId
+from callspool.vault.keys import check_key, is_key
 
 LEFTOVER_AGE: Final = timedelta(hours=1)
 """A temporary file older than this is nobody's any more."""
@@ -86,6 +90,26 @@ class DiskVault:
         target = self._path(key)
         await _in_thread(lambda: self._put(target, source))
 
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        """Store something small under *key*, with the promises of `put`."""
+        target = self._path(key)
+        await _in_thread(lambda: self._put_bytes(target, data))
+
+    async def read_all(self, key: str) -> bytes:
+        """Return the whole of something small, or raise `NotFound`."""
+        file = await self.open(key)
+        try:
+            return await file.read(0, file.size)
+        finally:
+            await file.close()
+
+    async def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
+        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
+        for folder in await _in_thread(lambda: list(self._folder.glob(f"{tenant_id or '*'}/*"))):
+            for name in await _in_thread(partial(_names, folder)):
+                if is_key(key := f"{folder.parent.name}/{folder.name}/{name}"):
+                    yield key
+
     async def open(self, key: str) -> DiskFile:
         """Open for reading, or raise `NotFound`."""
         target = f"{self._root}/{check_key(key)}"  # a Path would cost as much as the opening
@@ -118,22 +142,31 @@ class DiskVault:
         try:
             os.link(source, target, follow_symlinks=False)
         except FileExistsError:
-            pass
+            _check_same(target, source)
         except OSError as error:
             if error.errno not in _CANNOT_LINK:
                 raise
             self._copy(target, source)
         _fsync(target.parent)
 
+    def _put_bytes(self, target: Path, data: bytes) -> None:
+        _make_folders(target.parent, self._folder)
+        self._write(target, io.BytesIO(data))
+        _fsync(target.parent)
+
     def _copy(self, target: Path, source: Path) -> None:
+        with source.open("rb") as original:
+            self._write(target, original)
+
+    def _write(self, target: Path, original: BinaryIO) -> None:
         descriptor, name = tempfile.mkstemp(dir=self._temporary)
         temporary = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as copy, source.open("rb") as original:
+            with os.fdopen(descriptor, "wb") as copy:
                 shutil.copyfileobj(original, copy, 1024 * 1024)
                 copy.flush()
                 os.fsync(copy.fileno())
-            temporary.replace(target)
+            _name(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -183,6 +216,36 @@ def _read_and_close(descriptor: int, offset: int, length: int) -> bytes:
         return _read_all(descriptor, offset, length)
     finally:
         os.close(descriptor)
+
+
+def _name(temporary: Path, target: Path) -> None:
+    """Let the finished file appear under its name, unless there is one."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        _check_same(target, temporary)
+    except OSError as error:
+        if error.errno not in _CANNOT_LINK:
+            raise
+        # A filesystem without links. Two who look at once bear the same attempt, so the same content.
+        if target.exists():
+            _check_same(target, temporary)
+        else:
+            temporary.replace(target)
+
+
+def _check_same(target: Path, other: Path) -> None:
+    if not filecmp.cmp(target, other, shallow=False):
+        raise VaultUnavailable(
+            f"The vault has something else under {target}. It is not replaced: find out who wrote it."
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # deleted meanwhile, or not ours
 
 
 def _make_folders(folder: Path, root: Path) -> None:

@@ -7,8 +7,12 @@ from callspool.domain.errors import InvalidInput
 from callspool.domain.ids import RecordingId, TenantId, is_name, is_recording_id
 
 EXTENSIONS: Final = frozenset({"wav", "mp3"})
+RENDITIONS: Final = frozenset({"peaks", "opus", "m4a"})
+"""What is derived from a recording and kept beside it."""
 
-_KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[0-9a-f]{6}/rec_[0-9a-f]{32}-[1-9][0-9]{0,17}\.(?:wav|mp3)")
+_KEY: Final = re.compile(
+    r"[a-z0-9][a-z0-9-]{0,62}/[0-9a-f]{6}/rec_[0-9a-f]{32}-[1-9][0-9]{0,17}\.(?:wav|mp3)(?:\.(?:peaks|opus|m4a))?"
+)
 _AGE_DIGITS: Final = slice(len("rec_"), len("rec_") + 6)
 
 
@@ -22,8 +26,20 @@ def vault_key(tenant_id: TenantId, recording_id: RecordingId, attempt: int, exte
     return f"{tenant_id}/{recording_id[_AGE_DIGITS]}/{recording_id}-{attempt}.{extension}"
 
 
+def rendition_key(key: str, kind: str) -> str:
+    """Return the key of what is derived from the recording under *key*: the same with *kind* behind it."""
+    if kind not in RENDITIONS or not is_key(f"{key}.{kind}"):
+        raise InvalidInput("key", f"A rendition's key is a recording's key and one of {', '.join(sorted(RENDITIONS))}.")
+    return f"{key}.{kind}"
+
+
+def is_key(text: str) -> bool:
+    """Say whether `vault_key` or `rendition_key` could have made it."""
+    return _KEY.fullmatch(text) is not None
+
+
 def check_key(key: str) -> str:
-    """Return *key* if `vault_key` could have made it, or raise `InvalidInput`."""
-    if _KEY.fullmatch(key) is None:
+    """Return *key* if it is one, or raise `InvalidInput`."""
+    if not is_key(key):
         raise InvalidInput("key", "This is not a vault key.")
     return key

@@ -8,21 +8,24 @@ remove (a lifecycle rule for incomplete multipart uploads: docs/runbook.md).
 
 import asyncio
 import contextlib
+import io
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from callspool.domain.errors import NotFound, VaultUnavailable
-from callspool.vault.keys import check_key
+from callspool.domain.ids import TenantId
+from callspool.vault.keys import check_key, is_key
 
 if TYPE_CHECKING:
+    from obstore import Attributes
     from obstore.store import S3Config  # the stubs have it, the library does not
 
 PART_BYTES: Final = 8 << 20
@@ -30,6 +33,7 @@ _PARTS_AT_ONCE: Final = 2
 """With the size of a part the most memory that an upload takes."""
 _READ_BYTES: Final = 1 << 20
 _PING: Final = "ping"
+_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "m4a": "audio/mp4"}
 
 
 class S3File:
@@ -91,20 +95,62 @@ class S3Vault:
         path = check_key(key)
         size = await asyncio.to_thread(lambda: source.stat().st_size)
         async with _translated():
-            if await self._has(path, size):
-                return
             if size <= PART_BYTES:
-                data = await asyncio.to_thread(source.read_bytes)
-                try:
-                    await obstore.put_async(self._store, path, data, mode="create", use_multipart=False)
-                except AlreadyExistsError:
-                    await self._has(path, size)
+                await self._create(path, await asyncio.to_thread(source.read_bytes))
+            elif await self._has(path, size):  # a large one has no conditional put: it is looked up before
+                with source.open("rb") as file:
+                    await self._check_same(path, file)
             else:
                 await self._upload(path, source)
                 await self._has(path, size)
 
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        """Store something small under *key*, with the promises of `put`."""
+        path = check_key(key)
+        async with _translated():
+            await self._create(path, data)
+
+    async def read_all(self, key: str) -> bytes:
+        """Return the whole of something small, or raise `NotFound`."""
+        path = check_key(key)
+        async with _translated():
+            try:
+                got = await obstore.get_async(self._store, path)
+                return bytes(await got.bytes_async())
+            except FileNotFoundError:
+                raise NotFound("The vault has no such file.") from None
+
+    async def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
+        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
+        async with _translated():
+            async for found in obstore.list(self._store, prefix=tenant_id):
+                for one in found:
+                    if is_key(one["path"]):
+                        yield one["path"]
+
+    async def _create(self, path: str, data: bytes) -> None:
+        attributes: Attributes = {"Content-Type": _type_of(path)}
+        try:
+            await obstore.put_async(self._store, path, data, mode="create", use_multipart=False, attributes=attributes)
+        except AlreadyExistsError:
+            await self._has(path, len(data))
+            await self._check_same(path, io.BytesIO(data))
+
+    async def _check_same(self, path: str, wanted: BinaryIO) -> None:
+        offset = 0
+        while data := await asyncio.to_thread(wanted.read, _READ_BYTES):
+            end = offset + len(data)
+            if bytes(await obstore.get_range_async(self._store, path, start=offset, end=end)) != data:
+                raise VaultUnavailable(
+                    f"The vault has other bytes under {path}. It is not replaced: find out who wrote it."
+                )
+            offset = end
+
     async def _upload(self, path: str, source: Path) -> None:
-        writer = obstore.open_writer_async(self._store, path, buffer_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        attributes: Attributes = {"Content-Type": _type_of(path)}
+        writer = obstore.open_writer_async(
+            self._store, path, buffer_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE, attributes=attributes
+        )
         # On an error, a cancellation among them, it is left without being closed, which aborts the upload.
         async with writer:
             with source.open("rb") as file:
@@ -154,6 +200,11 @@ class S3Vault:
         """Return an address under which it can be read without credentials, for that long."""
         async with _translated():
             return await obstore.sign_async(self._store, "GET", check_key(key), expires_in=lifetime)
+
+
+def _type_of(path: str) -> str:
+    """Return what a player is told that is sent to the storage itself."""
+    return _TYPES.get(path.rpartition(".")[2], "application/octet-stream")
 
 
 @asynccontextmanager
