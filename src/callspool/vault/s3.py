@@ -55,7 +55,10 @@ class S3File:
         if offset >= end:
             return b""
         async with _translated():
-            return bytes(await obstore.get_range_async(self._store, self._path, start=offset, end=end))
+            data = bytes(await obstore.get_range_async(self._store, self._path, start=offset, end=end))
+        if len(data) != end - offset:
+            raise VaultUnavailable(f"The object {self._path} is not as long as it was: something replaced it.")
+        return data
 
     async def close(self) -> None:
         """Nothing is held."""
