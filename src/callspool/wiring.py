@@ -60,6 +60,7 @@ class Parts:
     producer: ValkeyProducer
     bulletin: ValkeyBulletin
     vault: Vault
+    prober: SubprocessProber
     providers: Mapping[str, Provider]
 
 
@@ -141,6 +142,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             stack.push_async_callback(shard.close)
         twilio = Twilio(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
         stack.push_async_callback(twilio.close)
+        prober = SubprocessProber()  # starts nothing before it is asked
+        stack.push_async_callback(prober.close)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -150,6 +153,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             producer=ValkeyProducer(*shards, dedup_window=settings.dedup_window),
             bulletin=ValkeyBulletin(shards[0]),
             vault=open_vault(settings),
+            prober=prober,
             providers={"twilio": twilio},
         )
 
@@ -162,6 +166,7 @@ def make_app(parts: Parts, metrics: Metrics) -> FastAPI:
         producer=parts.producer,
         bulletin=parts.bulletin,
         vault=parts.vault,
+        prober=parts.prober,
         providers=parts.providers,
         clock=parts.clock,
         secret_key=parts.secret_key,
@@ -179,8 +184,6 @@ async def open_worker(parts: Parts, worker_id: str, observe: Callable[[Outcome],
     """Return a worker; what it holds is let go at the end."""
     settings = parts.settings
     async with AsyncExitStack() as stack:
-        prober = SubprocessProber()
-        stack.push_async_callback(prober.close)
         taps = Taps()
         server = TapServer(
             taps,
@@ -206,7 +209,7 @@ async def open_worker(parts: Parts, worker_id: str, observe: Callable[[Outcome],
             bulletin=parts.bulletin,
             provider_of=parts.providers,
             vault=parts.vault,
-            prober=prober,
+            prober=parts.prober,
             clock=parts.clock,
             settings=settings,
             spool=settings.spool,

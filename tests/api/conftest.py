@@ -20,6 +20,7 @@ from twilio.request_validator import RequestValidator
 from callspool.api.app import create_app
 from callspool.api.live import Live
 from callspool.api.services import Services
+from callspool.audio.probe import SubprocessProber
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
@@ -256,6 +257,7 @@ async def running(
     folder: Path, clock: SettableClock, store: Store, functions: Functions, *, play_wait: float = 0.2, **settings: Any
 ) -> AsyncIterator[Api]:
     """Serve the API on a free port until the block ends."""
+    prober = SubprocessProber()
     services = Services(
         settings=Settings.read(
             {}, data=folder, play_wait=play_wait, public_url="https://calls.example/prefix", **settings
@@ -264,6 +266,7 @@ async def running(
         producer=ValkeyProducer(functions),
         bulletin=ValkeyBulletin(functions),
         vault=DiskVault(folder / "vault"),
+        prober=prober,
         providers={"twilio": Twilio()},
         clock=clock,
         secret_key=SECRET,
@@ -279,6 +282,7 @@ async def running(
             yield Api(url, services, clock, client, keys, folder, app.state.live)
         server.should_exit = True
         await serving
+    await prober.close()
 
 
 async def started(server: uvicorn.Server, serving: "asyncio.Task[None]") -> bool:

@@ -27,6 +27,7 @@ CASES = [
     Case("GET", "/api/recordings?tenant=acme", 200),
     Case("GET", "/api/recordings/{id}", 200),
     Case("GET", "/api/recordings/{id}/why", 200),
+    Case("GET", "/api/recordings/{id}/waveform", 503),  # the canary is no audio
     Case("POST", "/api/recordings/{id}/fetch", 200),
     Case("POST", "/api/recordings/{id}/cancel", 409),
     Case("POST", "/api/recordings/{id}/retry", 409),

@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import gzip
 import hashlib
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -26,6 +28,7 @@ from callspool.fetch.worker import Worker
 from callspool.providers.twilio import Twilio
 from callspool.settings import Settings
 from callspool.vault.disk import DiskVault
+from callspool.vault.keys import rendition_key
 from tests.fixtures import made
 from tests.fixtures.memory import MemoryConsumer, MemoryStore, RealTime, Rings
 from tests.fixtures.wire import Answer, Asked, Reply, Wire, serve
@@ -95,7 +98,8 @@ class Rig:
         await self.twilio.close()
 
     def vault_files(self) -> list[Path]:
-        return [path for path in (self.folder / "vault").rglob("*") if path.is_file()]
+        """Return the audio, without what is kept beside it."""
+        return [path for path in (self.folder / "vault").rglob("*") if path.is_file() and path.suffix != ".peaks"]
 
     def spool_files(self) -> list[Path]:
         return list(self.spool.rglob("*.part"))
@@ -483,3 +487,13 @@ async def test_a_good_download_tells_how_long_the_first_byte_took_and_how_long_a
     (settled,), (outcome,) = rig.consumer.settled, rig.outcomes
     assert (settled.signal, settled.latency_ms > 0) == (Signal.OK, True)
     assert outcome.seconds > 0
+
+
+async def test_the_waveform_is_kept_beside_the_audio(start: Start) -> None:
+    rig = await start()
+    row = rig.add(announced_duration_s=2.0)
+    await rig.until_settled()
+    kept = rig.row(row).kept
+    assert kept is not None
+    waveform = json.loads(gzip.decompress(await rig.vault.read_all(rendition_key(kept.vault_key, "peaks"))))
+    assert waveform["length"] == 100

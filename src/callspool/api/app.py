@@ -18,7 +18,7 @@ import callspool
 from callspool.api import problems
 from callspool.api.live import Live
 from callspool.api.quick import Quick, QuickWay
-from callspool.api.routes import audio, events, operations, recordings, tenants, web, webhooks, why
+from callspool.api.routes import audio, events, operations, recordings, tenants, waveform, web, webhooks, why
 from callspool.api.services import Services
 from callspool.telemetry import Metrics
 
@@ -28,7 +28,7 @@ PAGE_POLICY: Final = (
 )
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-_ROUTERS = (webhooks, recordings, why, audio, events, tenants, operations, web)
+_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, operations, web)
 
 
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
@@ -49,6 +49,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
     app.state.services = services
     app.state.live = live
+    app.state.making = {}
     app.state.quick = Quick(services)
     app.state.metrics = metrics or Metrics()
     app.state.web = web_folder or Path(callspool.__file__).parent / "web_dist"

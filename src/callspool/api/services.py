@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store, Vault
+from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Store, Vault
 from callspool.settings import Settings
 
 
@@ -20,6 +20,7 @@ class Services:
     producer: Producer
     bulletin: Bulletin
     vault: Vault
+    prober: Prober
     providers: Mapping[str, Provider]
     clock: Clock
     secret_key: bytes = field(repr=False)

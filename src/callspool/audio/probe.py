@@ -6,6 +6,7 @@ one that fails, or has done its share, is replaced.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -19,6 +20,7 @@ from callspool.domain.ports import Probe
 from callspool.domain.reasons import Reason
 
 FILES_A_CHILD: Final = 500
+_LONGEST_ANSWER: Final = 1 << 20
 
 
 class _Child:
@@ -100,6 +102,7 @@ class SubprocessProber:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
+                limit=_LONGEST_ANSWER,
                 env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 start_new_session=True,  # a Ctrl-C is for the worker, which drains
             )
@@ -114,4 +117,5 @@ def _read(answer: bytes) -> Probe:
     found = json.loads(answer)
     if "reason" in found:
         raise FetchFailed(Reason(found["reason"]), found["detail"])
+    found["waveform"] = base64.b64decode(found["waveform"])
     return Probe(**found)

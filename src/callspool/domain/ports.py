@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -479,6 +479,8 @@ class Probe:
     channels: int
     sample_rate: int
     duration_s: float
+    waveform: bytes = field(default=b"", repr=False, compare=False)
+    """Peaks and silences for a player (audiowaveform's JSON, compressed), made in the same pass."""
 
 
 class Prober(Protocol):

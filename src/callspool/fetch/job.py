@@ -29,7 +29,7 @@ from callspool.fetch.spool import Spool, SpoolFile
 from callspool.fetch.tap import Tap, Taps
 from callspool.fetch.verify import verify
 from callspool.settings import Settings
-from callspool.vault.keys import vault_key
+from callspool.vault.keys import rendition_key, vault_key
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FIRST_WAIT: Final = 0.1
@@ -176,6 +176,7 @@ class Work:
                 verified=verified,
             )
             await self._put(kept.vault_key, file.path)
+            await self._put_waveform(kept.vault_key, probe.waveform)
         finally:
             file.remove()
         return kept
@@ -189,6 +190,13 @@ class Work:
             if put.exception() is None:
                 await self._discard(key)
             raise
+
+    async def _put_waveform(self, key: str, waveform: bytes) -> None:
+        """Keep it beside the audio. Without it the recording is as good: it is made again when someone asks."""
+        try:
+            await self._tools.vault.put_bytes(rendition_key(key, "peaks"), waveform)
+        except VaultUnavailable as error:
+            self._log.warning("waveform.not_kept", error=str(error))
 
     async def _keep(self, recording: Recording, kept: Kept, tap: Tap) -> Settlement:
         tools = self._tools
@@ -215,6 +223,7 @@ class Work:
 
     async def _discard(self, key: str) -> None:
         try:
+            await self._tools.vault.delete(rendition_key(key, "peaks"))
             await self._tools.vault.delete(key)
         except VaultUnavailable:
             self._log.warning("vault.orphan_left", key=key)

@@ -33,7 +33,7 @@ async def create_playback(id: str, services: ServicesOf, caller: Caller) -> Play
     return Playback(url=url, expires_at=expires_at)
 
 
-async def _authorised(
+async def authorised(
     id: str,  # noqa: A002
     request: Request,
     services: ServicesOf,
@@ -82,7 +82,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/{id}/audio", operation_id="getAudio", response_class=Response, responses=_RESPONSES)
 @router.head("/{id}/audio", operation_id="headAudio", response_class=Response, responses=_RESPONSES)
 async def get_audio(
-    request: Request, services: ServicesOf, recording: Annotated[Recording, Depends(_authorised)]
+    request: Request, services: ServicesOf, recording: Annotated[Recording, Depends(authorised)]
 ) -> Response:
     """Return the recording's bytes, with ranges (RFC 9110).
 
