@@ -7,6 +7,7 @@ W1b: the same with log-normal services and tenants by Zipf's law.
 W2: 5,000 jobs without work over 1,000 tenants.
 W3: the worker is killed while it runs 8 jobs; another is there.
 Hand-off: 4 tenants keep their slots busy while seats are free.
+Refill: how fast the reconciler fills an empty Valkey.
 Growth: what an operation and a queued job cost as tenants and jobs become many.
 """
 
@@ -18,6 +19,7 @@ from benchmarks.drains import Measure, Measured, drain
 from benchmarks.experiment import Bar, Experiment, best_peer
 from benchmarks.growth import GROWTH
 from benchmarks.recovery import W3
+from benchmarks.refill import REFILL
 from benchmarks.result import OURS, Figure
 from benchmarks.run import Laboratory, Observation
 from benchmarks.workload import Workload, workload
@@ -259,6 +261,6 @@ _HAND_OFF: Final = drain(
 
 EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     *(_W1, _W1_64, _W2, _HAND_OFF, W3, GROWTH),
-    *(_W2_SINGLY, _W2_LIMITED, _W1B, _W2_WIDE),
+    *(REFILL, _W2_SINGLY, _W2_LIMITED, _W1B, _W2_WIDE),
 )
 """What matters most first: a quick run may end before the last."""
