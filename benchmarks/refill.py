@@ -20,6 +20,7 @@ from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.ports import Notice, ProviderStatus
 from callspool.domain.tenant import Account, Tenant
 from callspool.settings import Settings
+from callspool.telemetry import configure_logging
 from callspool.wiring import Parts, make_reconciler, open_parts
 
 _NAME: Final = "refill.jobs"
@@ -49,6 +50,7 @@ async def _fill(parts: Parts, jobs: int) -> None:
 
 async def _refill(folder: Path, url: str, jobs: int) -> float:
     settings = Settings.read({}, data=folder, valkey_url=url, log_level="error")
+    configure_logging(level=settings.log_level, form="json")  # what is printed here are figures
     async with open_parts(settings) as parts:
         await _fill(parts, jobs)
         reconciler = make_reconciler(parts)
