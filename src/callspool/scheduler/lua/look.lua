@@ -1,16 +1,10 @@
--- place, locate, load, why: read only.
+-- locate, load, why: read only.
 --
--- place    ARGV id; Reply 'waiting' | 'running' | 'deferred' | 'unknown'
 -- locate   ARGV id; Reply the address of the worker that runs it, '' where none does or none is known
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
 -- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
 --          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, now_ms;
 --          of an unknown job only its place
-local function place(keys, argv)
-  return redis.call('HGET', job_key(keys[1], argv[1]), 'place') or 'unknown'
-end
-redis.register_function { function_name = 'NAME_place', callback = place, flags = { 'no-writes' } }
-
 local function locate(keys, argv)
   local j = redis.call('HMGET', job_key(keys[1], argv[1]), 'place', 'worker')
   return j[1] == 'running' and redis.call('GET', keys[1] .. 'address:' .. j[2]) or ''
