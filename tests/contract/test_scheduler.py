@@ -319,6 +319,31 @@ async def test_cancel_works_wherever_the_job_is(bench: Bench) -> None:
     assert (await bench.producer.load(["acme"]))[0].running == 0
 
 
+@pytest.mark.rule("S1", "F19")
+async def test_retry_after_a_cancellation_is_not_lost(bench: Bench) -> None:
+    await bench.limits("acme")
+    await bench.submit("acme", "j0")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    await bench.producer.cancel("j0")
+    await bench.submit("acme", "j0")  # the person changed their mind before the worker had stopped
+    assert ids((await worker.turn([done(lease)], 1)).leases) == ["j0"]
+
+
+@pytest.mark.rule("I6")
+async def test_bulk_does_not_starve_while_clicks_come_in_another_account(bench: Bench) -> None:
+    await bench.limits("acme", slots=100)
+    await bench.producer.set_pool("other", limit=100, paused=False)
+    await bench.submit("acme", "bulk")
+    await bench.submit("acme", *(f"i{n}" for n in range(20)), lane=Lane.INTERACTIVE)
+    for n in range(20):
+        await bench.producer.submit(Job(f"o{n}", "other", "acme", Lane.INTERACTIVE))
+    worker, granted = bench.worker(), []
+    while "bulk" not in granted:
+        granted += ids((await worker.turn([], 1)).leases)
+        assert len(granted) <= 12
+
+
 async def test_turn_repeated_after_a_lost_reply_has_its_effect_once(bench: Bench) -> None:
     await bench.limits("acme", slots=3)
     await bench.submit("acme", "j0", "j1")

@@ -210,13 +210,14 @@ class Model:
         if new or not job.order:
             self._order += 1
             job.order = self._order
-        job.place, job.token, job.again, job.expired, job.due = "waiting", "", False, False, False
+        job.place, job.token = "waiting", ""
+        job.again, job.cancelled, job.expired, job.due = False, False, False, False
 
     def _tick(self) -> None:
         # Expired leases come first; each job keeps the place in the line that it had.
         for name, job in sorted(self.jobs.items()):
             if job.place == "running" and job.expired:
-                if job.cancelled:
+                if job.cancelled and not job.again:
                     del self.jobs[name]
                 else:
                     self._wait(job)
@@ -230,7 +231,7 @@ class Model:
             return  # a late worker changes nothing
         if end.pause_ms:
             self.pool(job.pool).resting = True
-        if job.cancelled or (end.verdict == "done" and not job.again):
+        if not job.again and (job.cancelled or end.verdict == "done"):
             del self.jobs[end.job]
         elif end.verdict == "done" or job.again or end.delay_ms == 0:
             self._wait(job, new=end.verdict == "done")
@@ -259,7 +260,7 @@ class Model:
                 f"{name} is {job.lane}, after {tenant.streak} interactive ones"
             )
             tenant.streak = 0 if is_bulks_turn else tenant.streak + 1
-        elif tenant.streak >= BULK_FLOOR - 1:
+        elif bulk and tenant.streak >= BULK_FLOOR - 1:
             tenant.streak = 0
 
     def _check_bypass(self, served: Job, others: set[tuple[str, str]]) -> None:

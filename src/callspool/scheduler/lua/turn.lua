@@ -18,7 +18,8 @@ local function settle(S, given)
   if signal ~= 'none' then delay = heed(S, p, signal, latency, tonumber(j[6]), pause, delay) end
   if pause > 0 and signal ~= 'refused' then pause_pool(S, p, pause, signal) end
   release(S, id, j[2], j[3])
-  if j[4] or (verdict == 'done' and not j[5]) then
+  -- A submit that came after the cancellation has the last word.
+  if not j[5] and (j[4] or verdict == 'done') then
     S.ended[#S.ended + 1] = key
   elseif verdict == 'done' or j[5] or delay == 0 then
     if verdict == 'done' then redis.call('HDEL', key, 'seq') end -- a new round waits in line again
@@ -32,9 +33,9 @@ end
 local function take(S, t, line)
   if t.streak >= BULK_FLOOR - 1 then
     local id = redis.call('ZRANGE', line, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
-    t.streak = 0
-    redis.call('HDEL', S.P .. 'tenant:' .. t.name, 'streak')
-    if id then
+    if id then -- only then: the turn of bulk that waits in another pool has yet to come
+      t.streak = 0
+      redis.call('HDEL', S.P .. 'tenant:' .. t.name, 'streak')
       redis.call('ZREM', line, id)
       return id, 'bulk'
     end

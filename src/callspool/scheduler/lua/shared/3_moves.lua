@@ -28,7 +28,7 @@ local function enqueue_again(S, id)
   local j = redis.call('HMGET', key, 'pool', 'tenant', 'lane', 'seq')
   local seq = tonumber(j[4]) or next_seq(S)
   redis.call('HSET', key, 'place', 'waiting', 'seq', seq)
-  redis.call('HDEL', key, 'token', 'worker', 'again')
+  redis.call('HDEL', key, 'token', 'worker', 'again', 'cancel')
   enqueue(S, id, j[1], j[2], j[3], seq)
 end
 
@@ -93,9 +93,9 @@ local function tick(S)
   end
   local expired = due('leases')
   for _, id in ipairs(expired) do
-    local j = redis.call('HMGET', job_key(P, id), 'pool', 'tenant', 'cancel')
+    local j = redis.call('HMGET', job_key(P, id), 'pool', 'tenant', 'cancel', 'again')
     if j[1] then release(S, id, j[1], j[2]) else S.released[#S.released + 1] = id end
-    if not j[1] or j[3] then S.ended[#S.ended + 1] = job_key(P, id) else enqueue_again(S, id) end
+    if not j[1] or (j[3] and not j[4]) then S.ended[#S.ended + 1] = job_key(P, id) else enqueue_again(S, id) end
   end
   local returned = due('due')
   for _, id in ipairs(returned) do
