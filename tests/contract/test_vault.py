@@ -76,6 +76,13 @@ async def test_a_file_outlives_its_source(vault: Vault, source: Callable[[bytes]
     assert await read_whole(vault, KEY) == b"spoken"
 
 
+async def test_a_source_that_is_gone_is_unavailable_and_leaves_nothing(vault: Vault, tmp_path: Path) -> None:
+    with pytest.raises(VaultUnavailable):
+        await vault.put(KEY, tmp_path / "gone")
+    with pytest.raises(NotFound):
+        await vault.open(KEY)
+
+
 async def test_ranges_are_read_and_end_at_the_end(vault: Vault, source: Callable[[bytes], Path]) -> None:
     data = bytes(range(256)) * 2000
     await vault.put(KEY, source(data))

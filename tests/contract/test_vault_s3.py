@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import re
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,6 +22,7 @@ from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
 KEY = vault_key(TenantId("acme"), RecordingId("rec_" + "0193a4b5c6d77e8f90a1b2c3d4e5f607"), 1, "wav")
 LARGE = 20_000_000
+SPOT = b"spot"
 
 
 def vault_at(url: str, prefix: str, **given: object) -> S3Vault:
@@ -27,13 +30,24 @@ def vault_at(url: str, prefix: str, **given: object) -> S3Vault:
     return S3Vault(BUCKET, prefix=prefix, endpoint=url, **{**keys, **given})  # type: ignore[arg-type]
 
 
+def unfinished(server: S3Server, prefix: str) -> list[str]:
+    """Return the keys of uploads that neither ended nor were given up."""
+    with urllib.request.urlopen(f"{server.url}/{BUCKET}?uploads", timeout=10) as answer:
+        keys = re.findall("<Key>(.*?)</Key>", answer.read().decode())
+    return [key for key in keys if key.startswith(prefix)]
+
+
 class Wire:
-    """A proxy before the server. *cut_after*: bytes to the server after which both sides are broken off."""
+    """A proxy before the server. *cut_after*: bytes to the server after which both sides are broken off.
+
+    *spoils*: what is `SPOT` in the file arrives as something else of the same length.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.cut_after: int | None = None
         self.is_silent = False
+        self.spoils = False
         self.url = ""
         self.passed = 0
 
@@ -46,7 +60,7 @@ class Wire:
                     self.passed += len(data)
                     if self.cut_after is not None and self.passed > self.cut_after:
                         break
-                    up_writer.write(data)
+                    up_writer.write(data.replace(SPOT, SPOT[::-1]) if self.spoils else data)
                     await up_writer.drain()
             finally:
                 back.cancel()
@@ -108,8 +122,29 @@ async def test_upload_that_is_cancelled_leaves_nothing_to_read(
         putting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await putting
+        while await asyncio.to_thread(unfinished, s3_server, s3_prefix):  # until the test's own deadline
+            await asyncio.sleep(0.05)
     with pytest.raises(NotFound):
         await vault_at(s3_server.url, s3_prefix).open(KEY)
+
+
+@pytest.mark.rule("I3")
+@pytest.mark.parametrize("size", [1000, LARGE])
+async def test_bytes_that_change_on_their_way_are_refused_by_the_storage(
+    s3_server: S3Server, s3_prefix: str, tmp_path: Path, size: int
+) -> None:
+    path = tmp_path / "source"
+    path.write_bytes((b"a" * (size // 2) + SPOT).ljust(size, b"b"))
+    async with wire(s3_server) as between:
+        vault = vault_at(between.url, s3_prefix)
+        between.spoils = True
+        with pytest.raises(VaultUnavailable):
+            await vault.put(KEY, path)
+        with pytest.raises(NotFound):
+            await vault_at(s3_server.url, s3_prefix).open(KEY)
+        between.spoils = False
+        await vault.put(KEY, path)
+    assert await vault_at(s3_server.url, s3_prefix).read_all(KEY) == path.read_bytes()
 
 
 async def test_answer_that_comes_too_late_is_unavailable_and_the_put_can_be_repeated(

@@ -2,8 +2,9 @@
 
 An object is there whole or not at all, and what is there under a key is never replaced: a key holds the attempt, so two
 contents under one key would be a defect, and the second is refused. Each upload carries a SHA-256 that the storage
-checks. A failed or cancelled upload is given up; what a killed worker leaves of a large one is the bucket's to
-remove (a lifecycle rule for incomplete multipart uploads: docs/runbook.md).
+checks. A failed or cancelled upload is given up while the storage can be reached. What else a large one leaves (its
+worker was killed, its connection stayed away) the library cannot list: it is the bucket's to remove (a lifecycle rule
+for incomplete multipart uploads: docs/runbook.md).
 """
 
 import asyncio
@@ -96,7 +97,7 @@ class S3Vault:
     async def put(self, key: str, source: Path) -> None:
         """Store the file under *key*: durable and whole when this returns, invisible before. Same key, same file."""
         path = check_key(key)
-        size = await asyncio.to_thread(lambda: source.stat().st_size)
+        size = await asyncio.to_thread(_size_of, source)
         async with _translated():
             if size <= PART_BYTES:
                 await self._create(path, await asyncio.to_thread(source.read_bytes))
@@ -105,7 +106,8 @@ class S3Vault:
                     await self._check_same(path, file)
             else:
                 await self._upload(path, source)
-                await self._has(path, size)
+                if not await self._has(path, size):
+                    raise VaultUnavailable(f"The object storage took {path} and does not have it. It is put again.")
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Store something small under *key*, with the promises of `put`."""
@@ -203,6 +205,13 @@ class S3Vault:
         """Return an address under which it can be read without credentials, for that long."""
         async with _translated():
             return await obstore.sign_async(self._store, "GET", check_key(key), expires_in=lifetime)
+
+
+def _size_of(source: Path) -> int:
+    try:
+        return source.stat().st_size
+    except OSError as error:
+        raise VaultUnavailable(f"The file to keep cannot be read: {error.strerror} ({source}).") from error
 
 
 def _type_of(path: str) -> str:
