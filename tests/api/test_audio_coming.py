@@ -217,6 +217,29 @@ async def test_a_link_to_what_is_on_its_way_plays_it_and_nothing_else(hands: Han
     assert (await api.post(f"/api/recordings/{failed.id}/playback")).json()["code"] == "needs_retry"
 
 
+@pytest.mark.rule("F21", "F25")
+async def test_a_click_on_what_is_on_its_way_gives_a_link_that_plays_it_while_it_grows(hands: Hands) -> None:
+    api, recording = hands.api, await hands.api.record()
+    while_it_waits = (await api.post(f"/api/recordings/{recording.id}/fetch")).json()
+    assert (while_it_waits["state"], while_it_waits["growing"]) == ("queued", True)
+    async with hands.fetching(recording) as (claimed, file, tap):
+        clicked = (await api.post(f"/api/recordings/{recording.id}/fetch")).json()
+        assert (clicked["state"], clicked["growing"]) == ("fetching", True)
+        await file.append(WAV)
+        async with api.client.stream("GET", clicked["audio_url"], headers={"range": "bytes=0-"}) as response:
+            assert (response.status_code, response.headers["accept-ranges"]) == (200, "none")
+            assert "content-length" not in response.headers
+            heard = Play(response)
+            await heard.until(len(WAV) - HELD_BACK)
+            await file.finish()
+            await api.keep(claimed, WAV)
+            tap.keep()
+            assert await heard.rest() == WAV
+    for earlier in (while_it_waits, clicked):
+        whole = await api.client.get(earlier["audio_url"], headers={"range": "bytes=0-1"})
+        assert (whole.status_code, whole.headers["accept-ranges"], whole.content) == (206, "bytes", WAV[:2])
+
+
 async def test_without_chunks_only_the_whole_is_sent(hands: Hands) -> None:
     """HTTP/1.0 ends a body by closing the connection: there a break could not be told from the end."""
     recording = await hands.api.record()

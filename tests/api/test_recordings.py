@@ -111,8 +111,16 @@ async def test_a_repeated_request_is_answered_with_the_state_and_never_as_ready(
 
     for _ in range(3):
         answer = await api.post(f"/api/recordings/{recording.id}/fetch")
-        assert (answer.status_code, answer.json()["state"]) == (202, "fetching")
-        assert answer.json()["audio_url"] is None
+        assert (answer.status_code, answer.json()["state"], answer.json()["growing"]) == (202, "fetching", True)
+
+
+async def test_what_the_provider_has_not_completed_comes_without_a_link(api: Api) -> None:
+    recording = await api.announced()
+
+    answer = await api.post(f"/api/recordings/{recording.id}/fetch")
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "announced")
+    assert (answer.json()["audio_url"], answer.json()["growing"], answer.json()["expires_at"]) == (None, False, None)
 
 
 async def test_what_is_ready_comes_with_a_link_that_plays(api: Api) -> None:
@@ -120,7 +128,7 @@ async def test_what_is_ready_comes_with_a_link_that_plays(api: Api) -> None:
 
     answer = await api.post(f"/api/recordings/{recording.id}/fetch")
 
-    assert (answer.status_code, answer.json()["state"]) == (200, "ready")
+    assert (answer.status_code, answer.json()["state"], answer.json()["growing"]) == (200, "ready", False)
     heard = await api.client.get(answer.json()["audio_url"])
     assert (heard.status_code, len(heard.content)) == (200, recording.kept.size)
 

@@ -182,7 +182,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
             recording = await there.change(recording, State.CANCELLED)
             return JSONResponse(recording.model_dump(mode="json"))
         answer = {"id": id, "state": recording.state, "version": recording.version}
-        return JSONResponse({**answer, "place": None, "audio_url": None, "expires_at": None}, status_code=202)
+        return JSONResponse(
+            {**answer, "place": None, "audio_url": None, "growing": False, "expires_at": None}, status_code=202
+        )
 
     @app.get("/api/tenants")
     async def tenants() -> JSONResponse:

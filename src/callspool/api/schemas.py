@@ -138,7 +138,13 @@ class FetchAnswer(BaseModel):
     state: State
     version: int
     place: Place | None = Field(description="Where its job is. Null: none is needed, or the scheduler is away.")
-    audio_url: str | None = Field(description="When ready: plays without a key, until `expires_at`.")
+    audio_url: str | None = Field(
+        description="Plays without a key, until `expires_at`. Null: no sound can come yet, or the link is known."
+    )
+    growing: bool = Field(
+        description="True: what `audio_url` plays is not whole yet. It is sent from its start, as it comes, without "
+        "a length and without ranges, and its end counts only once the state is `ready`; then the same link has ranges."
+    )
     expires_at: datetime | None
 
 

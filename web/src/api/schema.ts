@@ -358,9 +358,14 @@ export interface components {
             place: components["schemas"]["Place"] | null;
             /**
              * Audio Url
-             * @description When ready: plays without a key, until `expires_at`.
+             * @description Plays without a key, until `expires_at`. Null: no sound can come yet, or the link is known.
              */
             audio_url: string | null;
+            /**
+             * Growing
+             * @description True: what `audio_url` plays is not whole yet. It is sent from its start, as it comes, without a length and without ranges, and its end counts only once the state is `ready`; then the same link has ranges.
+             */
+            growing: boolean;
             /** Expires At */
             expires_at: string | null;
         };

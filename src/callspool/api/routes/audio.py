@@ -66,8 +66,13 @@ async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recor
     return recording
 
 
-_COMING: Final = {**SAFETY, "content-disposition": "inline", "x-accel-buffering": "no"}
-"""The last one lets nginx pass on what comes as it comes."""
+_COMING: Final = {
+    **SAFETY,
+    "accept-ranges": "none",
+    "content-disposition": "inline",
+    "x-accel-buffering": "no",
+}
+"""``accept-ranges`` tells a player that it grows; the last one lets nginx pass on what comes as it comes."""
 _AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "All of it; of one that is being fetched, as it comes", "content": _AUDIO},
@@ -123,7 +128,13 @@ async def _wait(request: Request, services: Services, recording: Recording) -> W
 
 def _later(recording: Recording) -> Response:
     body = FetchAnswer(
-        id=recording.id, state=recording.state, version=recording.version, place=None, audio_url=None, expires_at=None
+        id=recording.id,
+        state=recording.state,
+        version=recording.version,
+        place=None,
+        audio_url=None,  # who asks has one; a new one for each answer would outlive the one that a key gave
+        growing=False,
+        expires_at=None,
     )
     headers = {"retry-after": str(RETRY_AFTER_S), "cache-control": "no-store"}
     return JSONResponse(body.model_dump(mode="json"), status_code=202, headers=headers)

@@ -80,8 +80,7 @@ async def fetch_recording(id: str, response: Response, services: ServicesOf, cal
     place: Place | None = None
     match recording.state:
         case State.READY:
-            url, expires_at = link(services, recording)
-            return _answer(recording, None, url=url, expires_at=expires_at)
+            return _answer(services, recording, None)
         case State.QUEUED:
             place = await promote(services, recording)
         case State.FETCHING:
@@ -91,7 +90,7 @@ async def fetch_recording(id: str, response: Response, services: ServicesOf, cal
         case State.FAILED | State.CANCELLED | State.ABSENT | State.PURGED:
             raise refusal(recording)
     response.status_code = 202
-    return _answer(recording, place)
+    return _answer(services, recording, place)
 
 
 @router.post("/{id}/cancel", operation_id="cancelRecording", responses=responses(404, 409))
@@ -113,7 +112,7 @@ async def retry_recording(id: str, services: ServicesOf, caller: Caller) -> Fetc
     recording = await services.store.retry(caller.tenant_id, recording_id(id), actor=caller.actor)
     place = await promote(services, recording)
     await services.bulletin.ring()
-    return _answer(recording, place)
+    return _answer(services, recording, place)
 
 
 def refusal(recording: Recording) -> Refusal:
@@ -142,14 +141,15 @@ async def promote(services: Services, recording: Recording) -> Place | None:
         return None
 
 
-def _answer(
-    recording: Recording, place: Place | None, *, url: str | None = None, expires_at: AwareDatetime | None = None
-) -> FetchAnswer:
+def _answer(services: Services, recording: Recording, place: Place | None) -> FetchAnswer:
+    # Nothing of an announced one can come before the provider says that it is complete: a link would only be waited on.
+    url, expires_at = (None, None) if recording.state is State.ANNOUNCED else link(services, recording)
     return FetchAnswer(
         id=recording.id,
         state=recording.state,
         version=recording.version,
         place=place,
         audio_url=url,
+        growing=url is not None and recording.state is not State.READY,
         expires_at=expires_at,
     )
