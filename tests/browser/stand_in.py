@@ -57,6 +57,7 @@ class StandIn:
             "version": 1,
             "attempt": 1,
             "tries": 0,
+            "unverified": [],
             "created_at": at,
             "updated_at": at,
         }

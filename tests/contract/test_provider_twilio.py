@@ -239,6 +239,16 @@ async def test_a_recording_with_one_channel_is_not_asked_for_two(twilio: Twilio)
     assert [asked.target.rpartition("/")[2] for asked in wire.asked] == [f"{RE}.wav"]
 
 
+@pytest.mark.parametrize(("announced", "asked_for"), [(2, 2), (None, 2), (1, None)])
+async def test_what_was_asked_for_is_told_so_that_it_can_be_compared(
+    twilio: Twilio, announced: int | None, asked_for: int | None
+) -> None:
+    async with serve(lambda asked, reply: reply.whole("200 OK", b"audio")) as wire:
+        account, recording = made.account(base_url=wire.url), made.recording(announced_channels=announced)
+        async with twilio.open(account, recording) as media:
+            assert media.channels == asked_for
+
+
 async def test_where_two_channels_are_refused_one_is_taken(twilio: Twilio) -> None:
     async def answer(asked: Asked, reply: Reply) -> None:
         if "RequestedChannels" in asked.target:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,13 @@ from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId, RecordingId, TenantId, is_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded, Store
 from callspool.domain.reasons import Budget, Reason
-from callspool.domain.recording import Event, Kept, Recording, State
+from callspool.domain.recording import Event, Kept, Recording, State, Unverified
 from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock
 from tests.fixtures.made import CA, NOW, RE, account
 
 UNKNOWN = RecordingId("rec_" + "0" * 32)
 KEPT = Kept("acme/rec/1.wav", "ab" * 32, 48_044, "audio/wav", 1, 8000, 3.0, verified=True)
+UNVERIFIED = replace(KEPT, verified=False, unverified=(Unverified.DURATION, Unverified.CHANNELS))
 
 
 def notice(status: ProviderStatus = ProviderStatus.COMPLETED, **changes: Any) -> Notice:
@@ -343,14 +345,15 @@ async def test_worker_changes_nothing_once_it_has_reported(store: Store, write: 
 
 
 @pytest.mark.rule("S2")
-async def test_kept_recording_says_what_the_vault_holds(store: Store, clock: SetClock) -> None:
+@pytest.mark.parametrize("kept", [KEPT, UNVERIFIED], ids=["verified", "unverified"])
+async def test_kept_recording_says_what_the_vault_holds(store: Store, clock: SetClock, kept: Kept) -> None:
     row = await fetching(store)
     clock.pass_by(timedelta(seconds=9))
 
-    ready = await store.keep(row.id, row.attempt, KEPT, actor="worker:1")
+    ready = await store.keep(row.id, row.attempt, kept, actor="worker:1")
 
     assert ready is not None
-    assert (ready.state, ready.kept, ready.reason) == (State.READY, KEPT, None)
+    assert (ready.state, ready.kept, ready.reason) == (State.READY, kept, None)
     assert ready.ready_at == ready.updated_at == clock.now()
     assert ready.created_at == row.created_at
     assert await store.get(ACME, row.id) == ready

@@ -22,7 +22,7 @@ from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.job import Signal, Stop, Verdict
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Event, Recording, State
+from callspool.domain.recording import Event, Recording, State, Unverified
 from callspool.fetch.outcome import Outcome
 from callspool.fetch.worker import Worker
 from callspool.providers.twilio import Twilio
@@ -243,6 +243,29 @@ async def test_an_error_page_with_status_200_is_never_kept(start: Start) -> None
     await rig.until_state(row, State.FAILED)
     assert rig.row(row).reason is Reason.NOT_AUDIO
     assert rig.vault_files() == []
+
+
+@pytest.mark.rule("I3")
+async def test_a_dual_recording_that_comes_in_one_channel_is_never_kept(start: Start) -> None:
+    rig = await start()
+    row = rig.add(announced_duration_s=2.0, announced_channels=2)
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason is Reason.WRONG_CHANNELS
+    assert rig.vault_files() == []
+
+
+@pytest.mark.rule("I3")
+async def test_a_dual_recording_whose_channels_are_refused_is_kept_in_one_and_marked(start: Start) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        refused = "RequestedChannels" in asked.target
+        await reply.whole("400 Bad Request" if refused else "200 OK", b'{"code": 16113}' if refused else AUDIO)
+
+    rig = await start(answer)
+    row = rig.add(announced_duration_s=2.0, announced_channels=2)
+    await rig.until_settled()
+    kept = rig.row(row).kept
+    assert kept is not None
+    assert (kept.channels, kept.verified, kept.unverified) == (1, False, (Unverified.CHANNELS,))
 
 
 @pytest.mark.rule("I3", "F26")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from callspool.domain.job import Place
 from callspool.domain.reasons import POLICIES, Reason
-from callspool.domain.recording import Event, HistoryEntry, Recording, State
+from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
 
 
 class RecordingView(BaseModel):
@@ -32,7 +32,11 @@ class RecordingView(BaseModel):
     content_type: str | None
     size: int | None = Field(description="Bytes; set when ready.")
     sha256: str | None
-    verified: bool | None = Field(description="False: the provider gave no duration to compare with.")
+    verified: bool | None = Field(description="False: something could not be compared; `unverified` says what.")
+    unverified: list[Unverified] = Field(
+        description="What the provider did not announce, or contradicts itself about, so that the audio could not be "
+        "compared with it. Empty before it is ready."
+    )
     source: str | None
     started_at: datetime | None
     created_at: datetime
@@ -68,6 +72,7 @@ def _fields(recording: Recording) -> dict[str, Any]:
         "size": kept.size if kept else None,
         "sha256": kept.sha256 if kept else None,
         "verified": kept.verified if kept else None,
+        "unverified": list(kept.unverified) if kept else [],
         "source": recording.source,
         "started_at": recording.started_at,
         "created_at": recording.created_at,

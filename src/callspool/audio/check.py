@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from callspool.audio import wav
+from callspool.audio import mp3, wav
 from callspool.audio.waveform import Waveform
 
 Answer = dict[str, object]
@@ -100,19 +100,25 @@ def _check_wav(file: BinaryIO, size: int) -> Answer:
 def _check_mp3(file: BinaryIO) -> Answer:
     import av
 
-    frames, drawn = 0, None
+    frames, packets, drawn = 0, 0, None
+    declared = mp3.declared_frames(file.read(mp3.HEAD_BYTES))
+    file.seek(0)
     try:
         # From our own open file: FFmpeg itself opens nothing.
         with av.open(file, mode="r", format="mp3") as container:
             stream = container.streams.audio[0]
             channels, rate = stream.channels, stream.rate
             gathered = _Gathered(Waveform(rate, channels))
-            for frame in container.decode(stream):
-                frames += frame.samples
-                gathered.add(frame)
+            for packet in container.demux(stream):
+                packets += packet.size > 0  # each is a frame of the file; the last, empty one lets the decoder end
+                for frame in packet.decode():
+                    frames += frame.samples
+                    gathered.add(frame)
             drawn = gathered.finish()
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise Rejected("undecodable", f"MP3: {error}"[:200]) from None
+    if declared is not None and packets < declared:
+        raise Rejected("truncated", f"{packets} of {declared} frames")
     return _answer("audio/mpeg", "mp3", channels, rate, frames, drawn)
 
 

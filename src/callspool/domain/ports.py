@@ -388,6 +388,11 @@ class Media(Protocol):
         """A strong entity tag, or None: without one a broken download starts again."""
         ...
 
+    @property
+    def channels(self) -> int | None:
+        """How many channels the form has that was asked for; None: as many as the provider likes."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
         ...

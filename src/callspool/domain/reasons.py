@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NO_PRIVATE_KEY = "no_private_key"
     UNDECRYPTABLE = "undecryptable"
     WRONG_DURATION = "wrong_duration"
+    WRONG_CHANNELS = "wrong_channels"
     REDIRECT_REFUSED = "redirect_refused"
     WORKER_LOST = "worker_lost"
     SPOOL_FULL = "spool_full"
@@ -145,6 +146,11 @@ POLICIES: Final[Mapping[Reason, Policy]] = {
     ),
     Reason.WRONG_DURATION: Policy(
         Budget.TRIES, "The audio's duration is not the one that the provider announced. Retry later."
+    ),
+    Reason.WRONG_CHANNELS: Policy(
+        Budget.TRIES,
+        "The provider was asked for a channel for each side of the call and sent another number. Retry later; to take "
+        "the mix instead, set the account's form with 'callspool accounts set NAME --media-format wav', then retry.",
     ),
     Reason.REDIRECT_REFUSED: Policy(
         Budget.TRIES,

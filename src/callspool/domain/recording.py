@@ -96,6 +96,15 @@ class Encryption:
     iv: bytes
 
 
+class Unverified(StrEnum):
+    """What of a kept recording there was nothing to compare with."""
+
+    DURATION = "duration"
+    """The provider announced none."""
+    CHANNELS = "channels"
+    """The provider did not say how many there are, or contradicts itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What the vault holds of a recording and how it was proven."""
@@ -112,7 +121,8 @@ class Kept:
     duration_s: float
     """As decoded."""
     verified: bool
-    """False where something could not be known, e.g. the provider gave no duration to compare with."""
+    """False where something could not be known: ``unverified`` says what."""
+    unverified: tuple[Unverified, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class Downloaded:
     sha256: str
     first_byte_ms: int
     """From the request to the answer's head."""
+    channels: int | None = None
+    """How many the form that came was asked to have; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def download(
             await work.run()
     except TimeoutError:
         raise FetchFailed(Reason.DEADLINE, f"{file.size} bytes in {limits.deadline.total_seconds():g} s") from None
-    return Downloaded(file.size, await file.finish(), work.first_byte_ms)
+    return Downloaded(file.size, await file.finish(), work.first_byte_ms, work.channels)
 
 
 class _Download:
@@ -90,6 +92,7 @@ class _Download:
         self._etag: str | None = None
         self._length: int | None = None
         self.first_byte_ms = 0
+        self.channels: int | None = None
 
     async def run(self) -> None:
         breaks = 0
@@ -112,7 +115,7 @@ class _Download:
                 await self._restart()
             if media.offset != self._received:
                 raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
-            self._etag, self._length = media.etag, media.length
+            self._etag, self._length, self.channels = media.etag, media.length, media.channels
             if self._length is not None and self._length > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
             await self._fill(media)

@@ -164,7 +164,7 @@ class Work:
                 self._received = file.size
             self._first_byte_ms = got.first_byte_ms
             probe = await tools.prober.probe(file.path)
-            verified = verify(recording, probe)
+            unverified = verify(recording, probe, media_format=account.media_format, asked_channels=got.channels)
             kept = Kept(
                 vault_key=vault_key(recording.tenant_id, recording.id, recording.attempt, probe.extension),
                 sha256=got.sha256,
@@ -173,7 +173,8 @@ class Work:
                 channels=probe.channels,
                 sample_rate=probe.sample_rate,
                 duration_s=probe.duration_s,
-                verified=verified,
+                verified=not unverified,
+                unverified=unverified,
             )
             await self._put(kept.vault_key, file.path)
             await self._put_waveform(kept.vault_key, probe.waveform)

@@ -1,22 +1,47 @@
-"""Compare what a file proved to be with what the provider announced."""
+"""Compare what a file proved to be with what the provider announced and was asked for."""
 
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ports import Probe
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Recording
+from callspool.domain.recording import Recording, Unverified
+from callspool.domain.tenant import MediaFormat
 
 LEAST_TOLERANCE_S: Final = 2.0
 """Providers round to whole seconds, and a call's first and last moments are counted differently."""
 TOLERANCE: Final = 0.02
 
 
-def verify(recording: Recording, probe: Probe) -> bool:
-    """Return True if the duration is as announced, False if none was. Raises `FetchFailed` (wrong_duration)."""
+def verify(
+    recording: Recording, probe: Probe, *, media_format: MediaFormat, asked_channels: int | None
+) -> tuple[Unverified, ...]:
+    """Return what could not be compared. Raises `FetchFailed` (wrong_duration, wrong_channels).
+
+    *asked_channels* is what the form had that came; None where it was the provider's to choose.
+    """
+    checks = (_duration(recording, probe), _channels(recording, probe, media_format, asked_channels))
+    return tuple(unknown for unknown in checks if unknown is not None)
+
+
+def _duration(recording: Recording, probe: Probe) -> Unverified | None:
     announced = recording.announced_duration_s
     if announced is None:
-        return False
+        return Unverified.DURATION
     if abs(probe.duration_s - announced) > max(LEAST_TOLERANCE_S, announced * TOLERANCE):
         raise FetchFailed(Reason.WRONG_DURATION, f"{probe.duration_s:.1f} s, announced were {announced:g} s")
-    return True
+    return None
+
+
+def _channels(
+    recording: Recording, probe: Probe, media_format: MediaFormat, asked_channels: int | None
+) -> Unverified | None:
+    if asked_channels is not None:
+        if probe.channels != asked_channels:
+            raise FetchFailed(Reason.WRONG_CHANNELS, f"{probe.channels}, asked for were {asked_channels}")
+        return None
+    if media_format is not MediaFormat.DUAL_WAV:
+        return None  # the account takes the mix, whatever the call had
+    # The form with two channels was refused, or not asked for where one was announced: that is all there is. Whether
+    # it is all that there ought to be is known only where the provider's announcement agrees.
+    return None if probe.channels == recording.announced_channels else Unverified.CHANNELS

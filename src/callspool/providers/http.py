@@ -59,6 +59,8 @@ class HttpMedia:
         self._offset = offset
         self._length = length
         self._etag = etag
+        self.channels: int | None = None
+        """How many were asked for; the provider's module knows."""
 
     @property
     def length(self) -> int | None:

@@ -19,6 +19,8 @@ from callspool.providers.twilio_form import SID, read_callback
 MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
 
+_DUAL: Final = "?RequestedChannels=2"
+
 
 class Twilio:
     """One for each process: it keeps the connections."""
@@ -53,6 +55,7 @@ class Twilio:
             try:
                 async with self._downloads.open(url, credentials, offset=offset, etag=etag) as media:
                     opened = True
+                    media.channels = 2 if url.endswith(_DUAL) else None
                     yield media
                     return
             except Refused as refused:
@@ -80,7 +83,7 @@ def _media_urls(account: Account, recording: Recording) -> list[str]:
         return [f"{media}.mp3"]
     forms = [f"{media}.wav", f"{media}.mp3"]
     if account.media_format is MediaFormat.DUAL_WAV and recording.announced_channels in (None, 2):
-        forms.insert(0, f"{media}.wav?RequestedChannels=2")
+        forms.insert(0, f"{media}.wav{_DUAL}")
     return forms
 
 

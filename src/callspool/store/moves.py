@@ -97,6 +97,7 @@ def keep(connection: Connection, step: Step, recording_id: RecordingId, attempt:
         "sample_rate": kept.sample_rate,
         "duration_s": kept.duration_s,
         "verified": kept.verified,
+        "unverified": " ".join(kept.unverified),
     }
     return _moved(_move(connection, step, Event.KEEP, statements.KEEP, ours))
 

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Encryption, Event, HistoryEntry, Kept, Recording, State
+from callspool.domain.recording import Encryption, Event, HistoryEntry, Kept, Recording, State, Unverified
 from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Tenant
 from callspool.store.envelope import Envelope
 
@@ -53,7 +53,14 @@ def _kept(row: Row[Any]) -> Kept:
         sample_rate=row.sample_rate,
         duration_s=row.duration_s,
         verified=row.verified,
+        unverified=_unverified(row),
     )
+
+
+def _unverified(row: Row[Any]) -> tuple[Unverified, ...]:
+    if row.unverified is None:  # kept when nothing but the duration was compared
+        return () if row.verified else (Unverified.DURATION,)
+    return tuple(Unverified(word) for word in row.unverified.split())
 
 
 def encryption_text(encryption: Encryption | None) -> str | None:

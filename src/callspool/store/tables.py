@@ -134,6 +134,8 @@ recordings = Table(
     Column("sample_rate", Integer),
     Column("duration_s", Double),
     Column("verified", Boolean),
+    # Words of domain.recording.Unverified, with spaces between.
+    Column("unverified", Text),
     # JSON: what decrypts it, wrapped for the account's private key.
     Column("encryption", Text),
     UniqueConstraint("account_id", "provider_recording_id"),

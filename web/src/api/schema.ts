@@ -495,7 +495,7 @@ export interface components {
          * @description Why a recording is not (yet) in the vault.
          * @enum {string}
          */
-        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "no_private_key" | "undecryptable" | "wrong_duration" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "internal";
+        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "no_private_key" | "undecryptable" | "wrong_duration" | "wrong_channels" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "internal";
         /**
          * RecordingDetail
          * @description A recording with all that happened to it.
@@ -558,9 +558,14 @@ export interface components {
             sha256: string | null;
             /**
              * Verified
-             * @description False: the provider gave no duration to compare with.
+             * @description False: something could not be compared; `unverified` says what.
              */
             verified: boolean | null;
+            /**
+             * Unverified
+             * @description What the provider did not announce, or contradicts itself about, so that the audio could not be compared with it. Empty before it is ready.
+             */
+            unverified: components["schemas"]["Unverified"][];
             /** Source */
             source: string | null;
             /** Started At */
@@ -663,9 +668,14 @@ export interface components {
             sha256: string | null;
             /**
              * Verified
-             * @description False: the provider gave no duration to compare with.
+             * @description False: something could not be compared; `unverified` says what.
              */
             verified: boolean | null;
+            /**
+             * Unverified
+             * @description What the provider did not announce, or contradicts itself about, so that the audio could not be compared with it. Empty before it is ready.
+             */
+            unverified: components["schemas"]["Unverified"][];
             /** Source */
             source: string | null;
             /** Started At */
@@ -735,6 +745,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * Unverified
+         * @description What of a kept recording there was nothing to compare with.
+         * @enum {string}
+         */
+        Unverified: "duration" | "channels";
         /**
          * Waiting
          * @description Why a recording is not there yet.
