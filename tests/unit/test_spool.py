@@ -5,6 +5,8 @@ import hashlib
 import os
 import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,18 +64,56 @@ async def test_a_removed_file_and_a_closed_spool_leave_nothing(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
-async def test_a_write_that_is_cancelled_has_ended_when_the_cancellation_shows(tmp_path: Path) -> None:
-    """Else its thread would write on into whatever file gets the same descriptor next."""
-    spool = Spool(tmp_path, "w1")
-    for attempt in range(1, 11):
-        file = spool.open(RECORDING, attempt)
-        task = asyncio.create_task(file.append(b"x" * 4_000_000))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert file.path.stat().st_size == 4_000_000
+async def test_a_write_under_way_does_not_reach_the_file_that_comes_next(tmp_path: Path) -> None:
+    """A file that is removed may be written yet: its descriptor's number must not be another's meanwhile."""
+    busy = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        asyncio.get_running_loop().set_default_executor(thread)
+        thread.submit(busy.wait, 30)
+        spool = Spool(tmp_path, "w1")
+        file = spool.open(RECORDING, 1)
+        await file.append(b"x" * WRITE_BYTES)
         file.remove()
+        following = spool.open(RECORDING, 2)
+        busy.set()
+        await following.append(b"new")
+        digest = await following.finish()
+    assert following.path.read_bytes() == b"new"
+    assert digest == hashlib.sha256(b"new").hexdigest()
+    spool.close()
+
+
+async def test_what_came_can_be_read_wherever_it_is(tmp_path: Path) -> None:
+    """On the disk, on its way there, and in memory."""
+    spool = Spool(tmp_path, "w1")
+    file = spool.open(RECORDING, 1)
+    reader = file.reader()
+    pieces = [bytes([65 + n]) * size for n, size in enumerate([WRITE_BYTES, 10, WRITE_BYTES, 3, 5])]
+    came = b""
+    for piece in pieces:
+        await file.append(memoryview(piece))
+        came += piece
+        heard = b""
+        while more := file.peek(reader, len(heard), 100_000):
+            heard += more
+        assert heard == came
+    os.close(reader)
+    file.remove()
+    spool.close()
+
+
+@pytest.mark.rule("F26")
+async def test_a_write_that_fails_is_told_by_the_next_call_and_every_one_after_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w1")
+    file = spool.open(RECORDING, 1)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file._open())
+    os.close(full)
+    await file.append(b"x" * WRITE_BYTES)
+    for call in (file.flush, file.finish, file.restart):
+        with pytest.raises(OSError, match="space"):
+            await call()
+    file.remove()
     spool.close()
 
 

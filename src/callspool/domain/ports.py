@@ -393,8 +393,8 @@ class Media(Protocol):
         """How many channels the form has that was asked for; None: as many as the provider likes."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
+    def chunks(self) -> AsyncIterator[bytes | memoryview]:
+        """Yield the body, in pieces that never change. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
         ...
 
 

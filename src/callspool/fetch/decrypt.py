@@ -31,9 +31,9 @@ class Decryptor:
         self._decryptor = Cipher(AES(key), GCM(iv)).decryptor()
         self._tail = b""
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, piece: bytes | memoryview) -> bytes:
         """Return what is decrypted by now. Not proven before `finish`."""
-        data = self._tail + data
+        data = self._tail + piece
         self._tail = data[-TAG_BYTES:]
         return self._decryptor.update(data[:-TAG_BYTES])
 

@@ -11,29 +11,39 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec
 
 from callspool.domain.ids import RecordingId
 
-WRITE_BYTES: Final = 256 * 1024
-"""Bytes are gathered to this size before a thread hashes and writes them."""
+WRITE_BYTES: Final = 512 * 1024
+"""Bytes are gathered to this size before a thread writes them: the way there and back costs more than to hash them."""
+
+Piece = bytes | memoryview
+P = ParamSpec("P")
 
 _LOCK: Final = ".lock"
 _GATE: Final = ".gate"
 
 
 class SpoolFile:
-    """One growing file. Not for two tasks at once; what came so far can be read beside them."""
+    """One growing file. Not for two tasks at once; what came so far can be read beside them.
+
+    What came is hashed at once. While a thread writes it, the next bytes come.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
-        self._pending = bytearray()
-        self._flying = b""
+        self._pending: list[Piece] = []
+        self._pending_size = 0
+        self._flying: list[Piece] = []
         """What a thread writes at the moment, from ``_written`` on."""
+        self._flying_size = 0
+        self._flight: asyncio.Future[None] | None = None
         self._written = 0
         self.generation = 0
         """Goes up when all bytes are thrown away."""
@@ -43,28 +53,29 @@ class SpoolFile:
     @property
     def size(self) -> int:
         """Bytes that came so far."""
-        return self._written + len(self._flying) + len(self._pending)
+        return self._written + self._flying_size + self._pending_size
 
-    async def append(self, data: bytes) -> None:
-        """Add *data*. Raises `OSError`, e.g. where the disk is full."""
-        self._pending += data
+    async def append(self, data: Piece) -> None:
+        """Add *data*, which nobody may change any more. Raises `OSError`, of this or an earlier call."""
+        self._hash.update(data)
+        self._pending.append(data)
+        self._pending_size += len(data)
         if self.watch is not None:
             self.watch()
-        if len(self._pending) >= WRITE_BYTES:
-            await self.flush()
+        if self._pending_size >= WRITE_BYTES:
+            await self._begin()
 
     async def flush(self) -> None:
-        """Hash and write what is pending, off the event loop."""
-        if self._pending:
-            self._flying, self._pending = bytes(self._pending), bytearray()
-            await _settled(asyncio.to_thread(self._write, self._flying))
-            self._written, self._flying = self._written + len(self._flying), b""
+        """Write what is pending, off the event loop."""
+        await self._begin()
+        await self._land()
 
     async def restart(self) -> None:
         """Forget all bytes: the download begins again."""
-        self._pending.clear()
+        await self._land()
+        self._pending, self._pending_size = [], 0
         self._hash = hashlib.sha256()
-        self._written, self._flying = 0, b""
+        self._written = 0
         self.generation += 1
         os.ftruncate(self._open(), 0)
         if self.watch is not None:
@@ -73,14 +84,24 @@ class SpoolFile:
     async def finish(self) -> str:
         """Make it durable; return the SHA-256 in hex."""
         await self.flush()
-        await _settled(asyncio.to_thread(os.fsync, self._open()))
+        self._flight = _in_thread(os.fsync, self._open())
+        await self._land()
         return self._hash.hexdigest()
 
     def remove(self) -> None:
         """Close and delete it; again is fine."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+
+        def close(flight: "asyncio.Future[None] | None" = None) -> None:
+            if flight is not None:
+                flight.exception()  # looked at: nobody else will
+            if descriptor is not None:
+                os.close(descriptor)
+
+        if self._flight is None:
+            close()
+        else:  # its thread would write on into whatever file gets the same number next
+            self._flight.add_done_callback(close)
         self.path.unlink(missing_ok=True)
 
     def reader(self) -> int:
@@ -92,23 +113,32 @@ class SpoolFile:
         if offset < self._written:
             return os.pread(reader, min(most, self._written - offset), offset)
         offset -= self._written
-        if offset < len(self._flying):
-            return self._flying[offset : offset + most]
-        offset -= len(self._flying)
-        return bytes(memoryview(self._pending)[offset : offset + most])
+        for piece in (*self._flying, *self._pending):
+            if offset < len(piece):
+                return bytes(piece[offset : offset + most])
+            offset -= len(piece)
+        return b""
+
+    async def _begin(self) -> None:
+        """Let a thread take what is pending, once the last one is done."""
+        await self._land()
+        if self._pending:
+            self._flying, self._flying_size = self._pending, self._pending_size
+            self._pending, self._pending_size = [], 0
+            self._flight = _in_thread(_write, self._open(), self._flying, self._written)
+
+    async def _land(self) -> None:
+        """Wait for the thread. Raises its error, and again at each later call: bytes are missing then."""
+        if self._flight is not None:
+            await asyncio.shield(self._flight)
+            self._flight = None
+            self._written += self._flying_size
+            self._flying, self._flying_size = [], 0
 
     def _open(self) -> int:
         if self._descriptor is None:
             raise ValueError("this spool file was removed")
         return self._descriptor
-
-    def _write(self, data: bytes) -> None:
-        self._hash.update(data)
-        view, at = memoryview(data), self._written
-        while view:
-            count = os.pwrite(self._open(), view, at)
-            at += count
-            view = view[count:]
 
 
 class Spool:
@@ -170,15 +200,17 @@ def _sweep(folder: Path) -> None:
             os.close(descriptor)
 
 
-async def _settled(work: Coroutine[object, object, None]) -> None:
-    """Await *work* in a thread to its end, even if we are cancelled: then no thread holds the descriptor."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # looked at: nobody else will
-        raise
+def _write(descriptor: int, pieces: Sequence[Piece], at: int) -> None:
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            count = os.pwrite(descriptor, view, at)
+            at += count
+            view = view[count:]
+
+
+def _in_thread(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
 
 
 def _safe(worker_id: str) -> str:

@@ -77,7 +77,7 @@ class HttpMedia:
         """The strong entity tag, if there is one."""
         return self._etag
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncIterator[memoryview]:
         """Yield the body as it comes. Raises `FetchFailed`: stalled, interrupted or truncated."""
         reader = self._response.body_reader
         while True:
@@ -88,7 +88,7 @@ class HttpMedia:
             _heed_cancellation()
             if chunk is None:
                 return
-            yield bytes(chunk)
+            yield memoryview(chunk)  # a copy of it would cost more than its hash
 
 
 class Downloads:
