@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -18,6 +19,7 @@ from callspool.domain.recording import Encryption
 from callspool.domain.tenant import MediaFormat
 from callspool.providers.twilio import Twilio
 from tests.fixtures import made
+from tests.fixtures.certificate import self_signed
 from tests.fixtures.made import AC, CA, RE
 from tests.fixtures.wire import Asked, Reply, Wire, serve
 
@@ -334,6 +336,22 @@ async def test_a_provider_that_is_not_there_is_unreachable(twilio: Twilio) -> No
     async with serve(lambda asked, reply: reply.whole("200 OK")) as wire:
         pass
     assert (await failure(twilio, wire)).reason is Reason.UNREACHABLE
+
+
+async def test_a_name_that_leads_nowhere_is_unreachable(twilio: Twilio) -> None:
+    with pytest.raises(FetchFailed) as failed:
+        async with twilio.open(made.account(base_url="https://api.callspool.invalid"), made.recording()):
+            pass
+    assert failed.value.reason is Reason.UNREACHABLE
+
+
+@pytest.mark.rule("I3")
+async def test_a_certificate_that_nobody_vouches_for_is_unreachable_and_gets_no_credentials(
+    twilio: Twilio, tmp_path: Path
+) -> None:
+    async with serve(lambda asked, reply: reply.whole("200 OK", b"audio"), tls=self_signed(tmp_path)) as wire:
+        assert (await failure(twilio, wire)).reason is Reason.UNREACHABLE
+    assert wire.asked == []
 
 
 async def test_an_answer_that_is_not_http_is_the_providers_error(twilio: Twilio) -> None:

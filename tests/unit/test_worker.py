@@ -22,13 +22,13 @@ from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.job import Signal, Stop, Verdict
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Event, Recording, State, Unverified
+from callspool.domain.recording import Event, Kept, Recording, State, Unverified
 from callspool.fetch.outcome import Outcome
 from callspool.fetch.worker import Worker
 from callspool.providers.twilio import Twilio
 from callspool.settings import Settings
 from callspool.vault.disk import DiskVault
-from callspool.vault.keys import rendition_key
+from callspool.vault.keys import rendition_key, vault_key
 from tests.fixtures import made
 from tests.fixtures.memory import MemoryConsumer, MemoryStore, RealTime, Rings
 from tests.fixtures.wire import Answer, Asked, Reply, Wire, serve
@@ -280,6 +280,23 @@ async def test_half_a_recording_politely_closed_is_never_kept(start: Start) -> N
     assert rig.vault_files() == []
 
 
+@pytest.mark.rule("I3")
+@pytest.mark.parametrize("framing", ["too-short-a-length", "too-long-a-length", "chunks-without-an-end"])
+async def test_a_body_whose_framing_lies_is_never_kept(start: Start, framing: str) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if framing == "chunks-without-an-end":
+            await reply.send("200 OK", {"Transfer-Encoding": "chunked"}, b"%x\r\n%b\r\n" % (len(AUDIO), AUDIO))
+        else:
+            length = len(AUDIO) + (1000 if framing == "too-long-a-length" else -1000)
+            await reply.send("200 OK", {"Content-Length": str(length)}, AUDIO)
+
+    rig = await start(answer)
+    row = rig.add(announced_duration_s=2.0)
+    await rig.until_state(row, State.FAILED)
+    assert rig.row(row).reason in (Reason.TRUNCATED, Reason.INTERRUPTED)
+    assert rig.vault_files() == []
+
+
 def holding(release: asyncio.Event) -> Answer:
     """Answer with the beginning of a recording, and with the rest when told."""
 
@@ -317,6 +334,73 @@ async def test_a_stale_attempt_changes_nothing_and_leaves_no_file(start: Start) 
     await rig.until_settled()
     assert (rig.row(row).state, rig.row(row).attempt) == (State.FETCHING, 2)
     assert rig.vault_files() == []
+
+
+class Gate:
+    """Holds the first call of a method, before or after its work, until it is opened; later calls pass."""
+
+    def __init__(self, method: Callable[..., Any], *, after: bool = False) -> None:
+        self._method = method
+        self._after = after
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *args: Any, **given: Any) -> Any:
+        is_first = not self.reached.is_set()
+        if not is_first:
+            return await self._method(*args, **given)
+        self.reached.set()
+        if self._after:
+            result = await self._method(*args, **given)
+            await self.opened.wait()
+            return result
+        await self.opened.wait()
+        return await self._method(*args, **given)
+
+
+POINTS = {
+    "before-the-proof": ("prober", "probe", False),
+    "before-the-vault": ("vault", "put", False),
+    "after-the-vault": ("vault", "put", True),
+    "before-the-waveform": ("vault", "put_bytes", False),
+    "before-the-commit": ("store", "keep", False),
+    "after-the-commit-that-was-not-heard": ("store", "keep", True),
+}
+
+
+@pytest.mark.rule("I3", "I4", "S10")
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_worker_that_wakes_late_at_any_point_changes_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """Frozen there past its lease; meanwhile another has fetched the recording under the next attempt."""
+    rig = await start()
+    row = rig.add(announced_duration_s=2.0)
+    part, method, after = POINTS[point]
+    target = rig.worker._prober if part == "prober" else getattr(rig, part)
+    gate = Gate(getattr(target, method), after=after)
+    monkeypatch.setattr(target, method, gate)
+    async with asyncio.timeout(20):
+        await gate.reached.wait()
+    if after and part == "store":
+        await rig.until(lambda: rig.row(row).state is State.READY)  # its commit stands: nobody fetches it again
+        winner = rig.row(row)
+    else:
+        newer = vault_key(row.tenant_id, row.id, 2, "wav")
+        (tmp_path / "theirs").write_bytes(AUDIO)
+        await rig.vault.put(newer, tmp_path / "theirs")
+        await DiskVault.put_bytes(rig.vault, rendition_key(newer, "peaks"), b"theirs")
+        kept = Kept(newer, hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), "audio/wav", 1, 8000, 2.0, verified=True)
+        winner = rig.store.rows[row.id] = replace(rig.row(row), state=State.READY, attempt=2, kept=kept)
+    gate.opened.set()
+    await rig.until_settled()
+    assert rig.row(row) == winner
+    assert winner.kept is not None
+    assert [path.name for path in rig.vault_files()] == [winner.kept.vault_key.rpartition("/")[2]]
+    peaks = await rig.vault.read_all(rendition_key(winner.kept.vault_key, "peaks"))
+    assert (peaks == b"theirs") is (winner.attempt == 2)
+    assert [path.name for path in (tmp_path / "vault").rglob("*.peaks")] == [
+        f"{winner.kept.vault_key.rpartition('/')[2]}.peaks"
+    ]
 
 
 async def test_a_cancelled_job_ends_and_is_settled(start: Start) -> None:
