@@ -398,6 +398,27 @@ class Media(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One recording as its provider lists it."""
+
+    notice: Notice
+    """What a webhook would have said, for the account's default tenant."""
+    created_at: datetime
+    """By the provider's clock: the windows of lists are of this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a provider's list."""
+
+    entries: tuple[Listed, ...]
+    next_cursor: str | None
+    """None: this was the last page."""
+    unread: tuple[str, ...] = ()
+    """Ids of entries that are in the list and whose form we do not understand."""
+
+
 class Provider(Protocol):
     """What is special about one provider: its signatures, addresses and errors."""
 
@@ -409,6 +430,20 @@ class Provider(Protocol):
         self, account: Account, recording: Recording, *, offset: int = 0, etag: str | None = None
     ) -> AbstractAsyncContextManager[Media]:
         """Start the download. Raises `FetchFailed` with the reason, classified once, here."""
+        ...
+
+    async def list(
+        self, account: Account, since: datetime, until: datetime, *, cursor: str | None = None, limit: int = 1000
+    ) -> Listing:
+        """Return a page of at most *limit* recordings that were made from *since* to before *until*, in any order.
+
+        What is deleted there is not listed. *cursor*: of the page before, with the same window. One that the provider
+        no longer takes, as any answer that is no page, raises `FetchFailed`: then the window is begun again.
+        """
+        ...
+
+    async def look_up(self, account: Account, provider_recording_id: str) -> Listed | None:
+        """Return one recording, or None where the provider has none of this id (any more). Raises `FetchFailed`."""
         ...
 
 

@@ -1,20 +1,22 @@
 """Twilio: its callbacks, its media addresses, its errors. The `Provider` port."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Media, Notice, WebhookRequest
+from callspool.domain.ports import Listed, Listing, Media, Notice, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account, MediaFormat
+from callspool.providers.documents import read_object
 from callspool.providers.http import Credentials, Downloads, Refused
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import SID, read_callback
+from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_entry, read_page
 
 MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
@@ -67,24 +69,63 @@ class Twilio:
         except Refused as refused:
             raise _explained(refused) from None
 
+    async def list(
+        self, account: Account, since: datetime, until: datetime, *, cursor: str | None = None, limit: int = 1000
+    ) -> Listing:
+        """Return a page of the recordings made in a window. Raises `FetchFailed`."""
+        query = first_query(since, until, limit) if cursor is None else checked_cursor(cursor)
+        document = await self._read(account, f"{_recordings_url(account)}.json?{query}")
+        return read_page(account, document, since, until)
+
+    async def look_up(self, account: Account, provider_recording_id: str) -> Listed | None:
+        """Return one recording, or None. Raises `FetchFailed`."""
+        try:
+            document = await self._read(account, f"{_recording_url(account, provider_recording_id)}.json")
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        if document.get("status") == DELETED:
+            return None
+        listed = read_entry(account, document)
+        if listed is None:
+            raise FetchFailed(Reason.PROVIDER_ERROR, "the answer is no recording")
+        return listed
+
+    async def _read(self, account: Account, url: str) -> dict[str, object]:
+        try:
+            return await read_object(self._downloads, url, _credentials(account))
+        except Refused as refused:
+            raise _explained(refused) from None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._downloads.close()
 
 
-def _media_urls(account: Account, recording: Recording) -> list[str]:
+def _media_urls(account: Account, recording: Recording) -> Sequence[str]:
     """Build the addresses from checked ids; what a webhook called RecordingUrl is never used."""
-    for prefix, sid in (("AC", account.account_sid), ("RE", recording.provider_recording_id)):
-        if SID[prefix].fullmatch(sid) is None:
-            raise FetchFailed(Reason.INTERNAL, f"an id is not {prefix} and 32 lower-case hex digits")
-    base = account.base_url.rstrip("/")
-    media = f"{base}/2010-04-01/Accounts/{account.account_sid}/Recordings/{recording.provider_recording_id}"
+    media = _recording_url(account, recording.provider_recording_id)
     if account.media_format is MediaFormat.MP3:
         return [f"{media}.mp3"]
     forms = [f"{media}.wav", f"{media}.mp3"]
     if account.media_format is MediaFormat.DUAL_WAV and recording.announced_channels in (None, 2):
         forms.insert(0, f"{media}.wav{_DUAL}")
     return forms
+
+
+def _recording_url(account: Account, provider_recording_id: str) -> str:
+    return f"{_recordings_url(account)}/{_checked('RE', provider_recording_id)}"
+
+
+def _recordings_url(account: Account) -> str:
+    return f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{_checked('AC', account.account_sid)}/Recordings"
+
+
+def _checked(prefix: str, sid: str) -> str:
+    if SID[prefix].fullmatch(sid) is None:
+        raise FetchFailed(Reason.INTERNAL, f"an id is not {prefix} and 32 lower-case hex digits")
+    return sid
 
 
 def _credentials(account: Account) -> Credentials:

@@ -28,7 +28,7 @@ SIGNATURE_HEADER: Final = "x-twilio-signature"
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 200
-_STATUSES: Final[Mapping[str, ProviderStatus]] = {
+STATUSES: Final[Mapping[str, ProviderStatus]] = {
     "in-progress": ProviderStatus.IN_PROGRESS,
     "paused": ProviderStatus.IN_PROGRESS,
     "stopped": ProviderStatus.IN_PROGRESS,
@@ -37,9 +37,9 @@ _STATUSES: Final[Mapping[str, ProviderStatus]] = {
     "absent": ProviderStatus.ABSENT,
 }
 _DURATION: Final = re.compile(r"[0-9]{1,7}")
-_CHANNELS: Final = re.compile(r"[1-9]")
-_SOURCE: Final = re.compile(r"[A-Za-z]{1,40}")
-_ERROR_CODE: Final = re.compile(r"[1-9][0-9]{0,7}")
+CHANNELS: Final = re.compile(r"[1-9]")
+SOURCE: Final = re.compile(r"[A-Za-z]{1,40}")
+ERROR_CODE: Final = re.compile(r"[1-9][0-9]{0,7}")
 
 
 class _Form(dict[str, list[str]]):
@@ -68,11 +68,11 @@ def read_callback(account: Account, tenant_id: TenantId, request: WebhookRequest
         provider_recording_id=_sid(fields, "RecordingSid", "RE"),
         call_id=_sid(fields, "CallSid", "CA") if fields.get("CallSid") else None,
         status=_status(fields),
-        duration_s=_duration(fields.get("RecordingDuration", "")),
-        channels=int(text) if _CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
-        source=text if _SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
-        started_at=_date(fields.get("RecordingStartTime", "")),
-        error=explain(text) if _ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
+        duration_s=read_duration(fields.get("RecordingDuration", "")),
+        channels=int(text) if CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
+        source=text if SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
+        started_at=read_date(fields.get("RecordingStartTime", "")),
+        error=explain(text) if ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
         encryption=_encryption(fields.get("EncryptionDetails", "")),
     )
 
@@ -114,22 +114,29 @@ def _sid(fields: Mapping[str, str], name: str, prefix: str) -> str:
 
 
 def _status(fields: Mapping[str, str]) -> ProviderStatus:
-    status = _STATUSES.get(fields.get("RecordingStatus", ""))
+    status = STATUSES.get(fields.get("RecordingStatus", ""))
     if status is None:
-        raise InvalidInput("RecordingStatus", f"RecordingStatus must be one of {', '.join(_STATUSES)}.")
+        raise InvalidInput("RecordingStatus", f"RecordingStatus must be one of {', '.join(STATUSES)}.")
     return status
 
 
-def _duration(text: str) -> float | None:
+def read_duration(text: str) -> float | None:
+    """Return seconds, or None for what is no number of them."""
     return float(text) if _DURATION.fullmatch(text) else None  # "-1" while it is not known
 
 
 def _encryption(text: str) -> Encryption | None:
-    """Read EncryptionDetails, by the callback's names or those of the API. Raises `InvalidInput`."""
     if not text:
         return None
     try:
-        given = json.loads(text)
+        return read_encryption(json.loads(text))
+    except ValueError as error:
+        raise InvalidInput("EncryptionDetails", f"EncryptionDetails cannot be read: {str(error)[:100]}.") from None
+
+
+def read_encryption(given: object) -> Encryption:
+    """Return what decrypts a recording, by the callback's names or those of the API. Raises `InvalidInput`."""
+    try:
         if not isinstance(given, dict):
             raise ValueError("it is not an object")
         read = {
@@ -149,7 +156,8 @@ def _encryption(text: str) -> Encryption | None:
     return Encryption(sid, wrapped, iv)
 
 
-def _date(text: str) -> datetime | None:
+def read_date(text: str) -> datetime | None:
+    """Return a date as mail headers write them, in UTC, or None."""
     try:
         date = email.utils.parsedate_to_datetime(text)
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
