@@ -170,6 +170,7 @@ class Page:
 
     recordings: tuple[Recording, ...]
     next_cursor: str | None
+    """None: this was the last. A page that comes short, or empty, may have a next one: see `Store.list`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,8 @@ class RecordingFilter:
     provider_recording_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+    search: str | None = None
+    """An id, whole: of the call, of the recording at the provider, or our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,18 @@ class StateCount:
     count: int
     oldest: datetime | None
     """When the oldest of them came to be in this state."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """A tenant's failed recordings of one reason."""
+
+    tenant_id: TenantId
+    reason: Reason
+    count: int
+    oldest: datetime
+    newest: datetime
+    """When the first and the last of them failed."""
 
 
 class Store(Protocol):
@@ -285,7 +300,11 @@ class Store(Protocol):
         ...
 
     async def list(self, wanted: RecordingFilter, *, cursor: str | None, limit: int) -> Page:
-        """Return one page by keyset, newest first. A malformed cursor raises `InvalidInput`."""
+        """Return one page by keyset, newest first. A malformed cursor raises `InvalidInput`.
+
+        The work for one page is bounded, however many recordings there are. Where no index answers a combination
+        of filters a page may therefore come short and still have a next one.
+        """
         ...
 
     async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
@@ -301,7 +320,11 @@ class Store(Protocol):
         ...
 
     async def count(self, tenant_id: TenantId | None) -> Sequence[StateCount]:
-        """Return how many recordings are in which state."""
+        """Return how many recordings are in which state. The work does not grow with their number."""
+        ...
+
+    async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
+        """Return the failed recordings by reason and tenant. The work does not grow with their number."""
         ...
 
     async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.ports import Clock, Notice, Page, Recorded, RecordingFilter, StateCount
+from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import moves, reads, registry
+from callspool.store import counts, lists, moves, reads, registry
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope
 
@@ -100,7 +100,7 @@ class SqlStore:
         return await self._database.read(lambda c: reads.get(c, tenant_id, recording_id))
 
     async def list(self, wanted: RecordingFilter, *, cursor: str | None, limit: int) -> Page:
-        return await self._database.read(lambda c: reads.page(c, wanted, cursor, limit))
+        return await self._database.read(lambda c: lists.page(c, wanted, cursor, limit))
 
     async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
         return await self._database.read(lambda c: reads.history(c, tenant_id, recording_id))
@@ -112,7 +112,10 @@ class SqlStore:
         return await self._database.read(reads.last_seq)
 
     async def count(self, tenant_id: TenantId | None) -> Sequence[StateCount]:
-        return await self._database.read(lambda c: reads.count(c, tenant_id))
+        return await self._database.read(lambda c: counts.count(c, tenant_id))
+
+    async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
+        return await self._database.read(lambda c: counts.failures(c, tenant_id))
 
     async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:
         return await self._database.read(lambda c: reads.unfinished(c, after, limit))

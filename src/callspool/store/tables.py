@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 NAMING = {
@@ -57,6 +58,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 Id = Text().with_variant(Text(collation="C"), "postgresql")
 # SQLite gives out ascending numbers only for a column that is exactly INTEGER.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+_FAILED = text("state = 'failed'")
+_WITH_REASON = text("reason IS NOT NULL")
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -145,6 +149,27 @@ recordings = Table(
     Index("recordings_provider_recording_id_ix", "provider_recording_id"),
     Index("recordings_account_id_ix", "account_id", "id"),
     Index("recordings_state_id_ix", "state", "id"),
+    Index("recordings_tenant_state_since_ix", "tenant_id", "state", "updated_at"),
+    Index(
+        "recordings_failed_since_ix",
+        *("tenant_id", "reason", "updated_at"),
+        sqlite_where=_FAILED,
+        postgresql_where=_FAILED,
+    ),
+    Index("recordings_failed_id_ix", "tenant_id", "reason", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+    Index("recordings_reason_id_ix", "reason", "id", sqlite_where=_WITH_REASON, postgresql_where=_WITH_REASON),
+)
+
+# How many recordings are where: kept by triggers of the database, in the transaction of each move.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("tenant_id", Id, primary_key=True),
+    Column("account_id", Id, primary_key=True),
+    Column("state", Text, primary_key=True),
+    # Where failed; else empty.
+    Column("reason", Text, primary_key=True),
+    Column("n", BigInteger, nullable=False),
 )
 
 events = Table(
