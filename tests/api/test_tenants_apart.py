@@ -34,7 +34,11 @@ CASES = [
     Case("POST", "/api/recordings/{id}/playback", 200),
     Case("GET", "/api/recordings/{id}/audio", 200),
     Case("HEAD", "/api/recordings/{id}/audio", 200),
+    Case("GET", "/api/recordings?q={id}", 200, foreign=200),
     Case("GET", "/api/tenants", 200, foreign=200),
+    Case("GET", "/api/overview", 200, foreign=200),
+    Case("GET", "/api/failures", 200, foreign=200),
+    Case("GET", "/api/failures?tenant=acme", 200),
 ]
 ELSEWHERE = {
     ("GET", "/api/events"),  # test_events.py

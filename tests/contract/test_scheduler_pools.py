@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from callspool.domain.job import Job, Lease, Signal
+from callspool.domain.job import Circuit, Job, Lease, Signal
 from tests.fixtures.bench import Bench, deferred, done, ids, next_leases
 
 
@@ -54,6 +54,39 @@ async def test_limit_in_force_grows_back_by_one_for_each_limits_worth_of_good_jo
         if max(seen) == 16:
             break
     assert seen == set(range(before, 17))  # each step on the way, and never above what was set
+
+
+async def test_figures_of_a_pool_say_what_keeps_its_jobs_back(bench: Bench) -> None:
+    async def figures() -> tuple[object, ...]:
+        (load,) = await bench.producer.pool_loads(["main"], ["acme", "nobody"])
+        return load.limit, load.set_limit, load.running, load.waiting, load.paused, load.circuit
+
+    worker = bench.worker()
+    leases = (await worker.turn([], 6)).leases
+    assert await figures() == (16, 16, 6, 394, False, Circuit.CLOSED)
+    await worker.turn([deferred(leases[0], 60_000, 60_000, signal=Signal.REFUSED)], 0)
+    (load,) = await bench.producer.pool_loads(["main"], ["acme"])
+    assert (load.circuit, load.cause, load.retries, load.limit) == (Circuit.OPEN, "refused", 20, 1)
+    assert 0 < load.paused_until_ms - load.now_ms <= 60_000
+    await resume(bench)
+    assert await figures() == (16, 16, 5, 394, False, Circuit.CLOSED)
+    (lease,) = (await worker.turn([], 1)).leases
+    await worker.turn([deferred(lease, 60_000, signal=Signal.THROTTLED)], 0)
+    assert await figures() == (8, 16, 5, 393, False, Circuit.CLOSED)
+    await bench.producer.set_pool("main", limit=16, paused=True)
+    assert (await figures())[-2:] == (True, Circuit.CLOSED)
+
+
+async def test_figures_of_pools_come_from_their_shards_in_the_order_asked(valkey: str) -> None:
+    bench = Bench(valkey, shards=3)
+    names = [f"pool-{n}" for n in range(6)]
+    for number, name in enumerate(names):
+        await bench.producer.set_pool(name, limit=number + 1, paused=False)
+    loads = await bench.producer.pool_loads([*names, "unknown"], ["acme"])
+    await bench.close()
+    assert [(load.pool, load.set_limit) for load in loads] == [(name, n + 1) for n, name in enumerate(names)] + [
+        ("unknown", 0)
+    ]
 
 
 async def test_slow_answers_shrink_the_limit(bench: Bench) -> None:

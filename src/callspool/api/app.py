@@ -18,7 +18,19 @@ import callspool
 from callspool.api import problems
 from callspool.api.live import Live
 from callspool.api.quick import Quick, QuickWay
-from callspool.api.routes import audio, events, operations, recordings, tenants, waveform, web, webhooks, why
+from callspool.api.routes import (
+    audio,
+    events,
+    failures,
+    operations,
+    overview,
+    recordings,
+    tenants,
+    waveform,
+    web,
+    webhooks,
+    why,
+)
 from callspool.api.services import Services
 from callspool.telemetry import Metrics
 
@@ -28,7 +40,7 @@ PAGE_POLICY: Final = (
 )
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, operations, web)
+_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, overview, failures, operations, web)
 
 
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:

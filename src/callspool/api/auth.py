@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
 from callspool.api.services import ServicesOf
+from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, is_key
 from callspool.domain.ports import Store
@@ -33,6 +34,14 @@ class Principal:
     def may_see(self, tenant_id: TenantId) -> bool:
         """Say whether things of *tenant_id* exist for this principal."""
         return self.tenant_id is None or self.tenant_id == tenant_id
+
+    def scope(self, tenant: str | None) -> TenantId | None:
+        """Return whose things are meant by a *tenant* parameter; None: every tenant's. Raises `NotFound`."""
+        if tenant is None:
+            return self.tenant_id
+        if not self.may_see(TenantId(tenant)):
+            raise NotFound(tenant)
+        return TenantId(tenant)
 
 
 async def find(store: Store, authorization: str | None) -> Principal | None:

@@ -117,6 +117,45 @@ class TenantLoad:
     oldest_wait_ms: int
 
 
+class Circuit(StrEnum):
+    """Whether a pool's jobs are let through."""
+
+    CLOSED = "closed"
+    """They are."""
+    OPEN = "open"
+    """None is, for a while: too many failed, or the credentials were refused."""
+    PROBING = "probing"
+    """One tries alone; how it ends decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLoad:
+    """A pool's scheduler figures. Times are the server's, in ms since 1970."""
+
+    pool: str
+    limit: int
+    """In force now."""
+    set_limit: int
+    paused: bool
+    """By a person."""
+    paused_until_ms: int
+    """By a provider's answer; in the past: not any more."""
+    cause: str
+    probing: bool
+    running: int
+    waiting: int
+    retries: float
+    """What is left of its retry budget."""
+    now_ms: int
+
+    @property
+    def circuit(self) -> Circuit:
+        """Say whether its jobs are let through."""
+        if not self.probing:
+            return Circuit.CLOSED
+        return Circuit.OPEN if self.now_ms < self.paused_until_ms else Circuit.PROBING
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """Where a job is, and all that decides when it runs. Times are the server's, in ms since 1970."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.job import Job, Place, Settlement, Stop, Submitted, TenantLoad, Turn, Why
+from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
@@ -78,6 +78,10 @@ class Producer(Protocol):
 
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
         """Return the figures of the given tenants."""
+        ...
+
+    async def pool_loads(self, pools: Sequence[str], tenants: Sequence[str]) -> Sequence[PoolLoad]:
+        """Return the figures of the given accounts; what waits is counted of the given tenants."""
         ...
 
     async def ping(self) -> timedelta:

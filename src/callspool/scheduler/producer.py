@@ -6,7 +6,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Final
 
-from callspool.domain.job import Job, Place, Submitted, TenantLoad, Why
+from callspool.domain.job import Job, Place, PoolLoad, Submitted, TenantLoad, Why
 from callspool.scheduler.connection import Functions, shard_of, unavailable
 
 _BATCH: Final = 500  # jobs in one call: a few milliseconds of the server's time
@@ -127,6 +127,21 @@ class ValkeyProducer:
             for at, tenant in zip(range(0, 5 * len(tenants), 5), tenants, strict=True)
         )
 
+    async def pool_loads(self, pools: Sequence[str], tenants: Sequence[str]) -> Sequence[PoolLoad]:
+        """Return the accounts' figures, each from its own shard, in the order asked."""
+        of_shard: dict[Functions, list[str]] = {}
+        for pool in pools:
+            of_shard.setdefault(self._of(pool), []).append(pool)
+        replies = await asyncio.gather(
+            *(shard.call("pool_loads", len(its), *its, *tenants) for shard, its in of_shard.items())
+        )
+        found = {
+            pool: _pool_load(pool, reply[10 * at : 10 * at + 10])
+            for its, reply in zip(of_shard.values(), replies, strict=True)
+            for at, pool in enumerate(its)
+        }
+        return tuple(found[pool] for pool in pools)
+
     async def ping(self) -> timedelta:
         """Return the round-trip time."""
         before = monotonic()
@@ -139,6 +154,23 @@ class ValkeyProducer:
 def _load(tenant: str, figures: Sequence[Sequence[int]]) -> TenantLoad:
     slots, running, waiting, deferred, oldest = zip(*figures, strict=True)
     return TenantLoad(tenant, max(slots), sum(running), sum(waiting), sum(deferred), max(oldest))
+
+
+def _pool_load(pool: str, figures: Sequence[int | bytes]) -> PoolLoad:
+    limit, set_limit, paused, until, cause, probing, running, waiting, retries, now = figures
+    return PoolLoad(
+        pool=pool,
+        limit=int(limit),
+        set_limit=int(set_limit),
+        paused=int(paused) == 1,
+        paused_until_ms=int(until),
+        cause=bytes(cause).decode(),
+        probing=int(probing) == 1,
+        running=int(running),
+        waiting=int(waiting),
+        retries=float(retries),
+        now_ms=int(now),
+    )
 
 
 def _why(reply: list[bytes | int]) -> Why:

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * List Recordings
-         * @description List recordings, newest first.
+         * @description List recordings, newest first. Only `next_cursor` says whether there is more: a page may come short, or empty.
          */
         get: operations["listRecordings"];
         put?: never;
@@ -274,6 +274,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description Say what is happening: of all for the operator, of itself for a tenant. The work is bounded: ask at will.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Failures
+         * @description Count what failed, by reason. Counted as it happens, so it is asked at will.
+         */
+        get: operations["listFailures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -339,11 +379,100 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountNow
+         * @description What an account's downloads do, and what keeps them back.
+         */
+        AccountNow: {
+            /** Id */
+            id: string;
+            /** Provider */
+            provider: string;
+            /**
+             * Limit
+             * @description Most downloads at once, as it was set.
+             */
+            limit: number;
+            /**
+             * Current Limit
+             * @description In force now: lower after the provider's answers.
+             */
+            current_limit: number | null;
+            /**
+             * Paused
+             * @description By a person.
+             */
+            paused: boolean;
+            /**
+             * Paused Until
+             * @description After an answer of the provider. Null: it is not.
+             */
+            paused_until: string | null;
+            /**
+             * Paused Because
+             * @description The answer: `throttled`, `failed`, `refused` or `none`.
+             */
+            paused_because: string | null;
+            /** Running */
+            running: number | null;
+            /** Waiting */
+            waiting: number | null;
+            circuit: components["schemas"]["Circuit"] | null;
+            /**
+             * Retry Budget
+             * @description How many retries of failed downloads are left, of 20.
+             */
+            retry_budget: number | null;
+        };
+        /**
+         * Circuit
+         * @description Whether a pool's jobs are let through.
+         * @enum {string}
+         */
+        Circuit: "closed" | "open" | "probing";
+        /**
          * Event
          * @description What happens to a recording. Each is one row in its history.
          * @enum {string}
          */
         Event: "announce" | "enqueue" | "vanish" | "claim" | "expire" | "defer" | "hand_back" | "keep" | "give_up" | "cancel" | "retry" | "purge";
+        /**
+         * Failures
+         * @description The failed recordings by reason, the most frequent first.
+         */
+        Failures: {
+            /** Failures */
+            failures: components["schemas"]["FailuresOfReason"][];
+        };
+        /**
+         * FailuresOfReason
+         * @description How many recordings failed for one reason.
+         */
+        FailuresOfReason: {
+            reason: components["schemas"]["Reason"];
+            /**
+             * Sentence
+             * @description What a person can do about it.
+             */
+            sentence: string;
+            /**
+             * Retryable
+             * @description False: the provider has deleted them, so a retry cannot bring them.
+             */
+            retryable: boolean;
+            /** Count */
+            count: number;
+            /**
+             * Oldest
+             * Format: date-time
+             * @description When the first of them failed.
+             */
+            oldest: string;
+            /**
+             * Newest
+             * Format: date-time
+             */
+            newest: string;
+        };
         /**
          * FetchAnswer
          * @description Where a recording stands that someone wants to hear.
@@ -421,6 +550,24 @@ export interface components {
             at: string;
             /** @description As it is now: it may be newer than the event. */
             recording: components["schemas"]["RecordingView"];
+        };
+        /**
+         * Overview
+         * @description What is happening at this moment.
+         */
+        Overview: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Tenants */
+            tenants: components["schemas"]["TenantNow"][];
+            /**
+             * Accounts
+             * @description For the operator; null for a tenant.
+             */
+            accounts: components["schemas"]["AccountNow"][] | null;
         };
         /**
          * Place
@@ -708,6 +855,40 @@ export interface components {
             tenants: components["schemas"]["TenantView"][];
         };
         /**
+         * TenantNow
+         * @description What a tenant's slots do, and where its recordings stand.
+         */
+        TenantNow: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Slots */
+            slots: number;
+            /** Weight */
+            weight: number;
+            /** Paused */
+            paused: boolean;
+            /**
+             * Running
+             * @description Slots in use.
+             */
+            running: number | null;
+            /** Waiting */
+            waiting: number | null;
+            /** Deferred */
+            deferred: number | null;
+            /**
+             * Oldest Waiting At
+             * @description When the job that waits longest came. Null: none waits.
+             */
+            oldest_waiting_at: string | null;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+        };
+        /**
          * TenantView
          * @description A tenant, what its slots do, and where its recordings stand.
          */
@@ -943,6 +1124,8 @@ export interface operations {
                 provider_recording_id?: string | null;
                 created_from?: string | null;
                 created_before?: string | null;
+                /** @description A whole id: of the call, the recording at the provider, or ours. */
+                q?: string | null;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -1856,6 +2039,103 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFailures: {
+        parameters: {
+            query?: {
+                /** @description For the operator's key. */
+                tenant?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failures"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -12,8 +12,8 @@ from callspool.api.links import link, recording_id
 from callspool.api.problems import Refusal, responses
 from callspool.api.schemas import FetchAnswer, HistoryView, RecordingDetail, RecordingPage, RecordingView
 from callspool.api.services import Services, ServicesOf
-from callspool.domain.errors import NotFound, SchedulerUnavailable
-from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.ids import AccountId
 from callspool.domain.job import Job, Lane, Place
 from callspool.domain.ports import RecordingFilter
 from callspool.domain.reasons import POLICIES, Reason
@@ -36,15 +36,17 @@ async def list_recordings(
     provider_recording_id: str | None = None,
     created_from: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
+    q: Annotated[
+        str | None,
+        Query(max_length=200, description="A whole id: of the call, the recording at the provider, or ours."),
+    ] = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RecordingPage:
-    """List recordings, newest first."""
-    if tenant is not None and not caller.may_see(TenantId(tenant)):
-        raise NotFound(tenant)
+    """List recordings, newest first. Only `next_cursor` says whether there is more: a page may come short, or empty."""
     page = await services.store.list(
         RecordingFilter(
-            tenant_id=caller.tenant_id or (TenantId(tenant) if tenant is not None else None),
+            tenant_id=caller.scope(tenant),
             account_id=AccountId(account) if account is not None else None,
             states=frozenset(state) if state else None,
             reason=reason,
@@ -52,6 +54,7 @@ async def list_recordings(
             provider_recording_id=provider_recording_id,
             created_from=created_from,
             created_before=created_before,
+            search=q.strip() if q is not None else None,
         ),
         cursor=cursor,
         limit=limit,

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 
-from callspool.api.auth import Caller
+from callspool.api.auth import Caller, Principal
 from callspool.api.problems import responses
 from callspool.api.schemas import TenantList, TenantView
 from callspool.api.services import ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import TenantLoad
-from callspool.domain.ports import Producer, StateCount
+from callspool.domain.ports import Producer, StateCount, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 
@@ -21,10 +21,15 @@ router = APIRouter(prefix="/api", tags=["tenants"])
 async def list_tenants(services: ServicesOf, caller: Caller) -> TenantList:
     """List the tenants that this key may see."""
     store = services.store
-    tenants = [await store.tenant(caller.tenant_id)] if caller.tenant_id else list(await store.tenants())
+    tenants = await tenants_of(store, caller)
     counts = await store.count(caller.tenant_id)
     loads = await loads_of(services.producer, tenants)
     return TenantList(tenants=[_view(tenant, counts, loads.get(tenant.id)) for tenant in tenants])
+
+
+async def tenants_of(store: Store, caller: Principal) -> Sequence[Tenant]:
+    """Return the tenants that exist for *caller*."""
+    return [await store.tenant(caller.tenant_id)] if caller.tenant_id else await store.tenants()
 
 
 async def loads_of(producer: Producer, tenants: Sequence[Tenant]) -> Mapping[str, TenantLoad]:

@@ -1,7 +1,9 @@
--- locate, load, why: read only.
+-- locate, load, pool_loads, why: read only.
 --
 -- locate   ARGV id; Reply the address of the worker that runs it, '' where none does or none is known
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
+-- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
+--          cause, probing, running, waiting (of these tenants), retries left, now_ms
 -- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
 --          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, now_ms;
 --          of an unknown job only its place
@@ -45,6 +47,29 @@ local function load(keys, argv)
   return reply
 end
 redis.register_function { function_name = 'NAME_load', callback = load, flags = { 'no-writes' } }
+
+local function pool_loads(keys, argv)
+  local P, n, reply, waiting = keys[1], tonumber(argv[1]), {}, {}
+  local S = { P = P, now = now_ms(), tenants = {}, pools = {} }
+  for at = n + 2, #argv do
+    for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. argv[at])) do
+      waiting[pool] = (waiting[pool] or 0) + redis.call('ZCARD', line_key(P, pool, argv[at]))
+    end
+  end
+  for at = 2, n + 1 do
+    local p = pool_of(S, argv[at])
+    local c = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'retries')
+    p.closed = false
+    for _, figure in ipairs({
+      capacity(p), p.limit, c[1] or '0', tonumber(c[2] or '0'), c[3] or '', p.probing and 1 or 0, p.held,
+      waiting[p.name] or 0, c[4] or tostring(MOST_RETRIES), S.now,
+    }) do
+      reply[#reply + 1] = figure
+    end
+  end
+  return reply
+end
+redis.register_function { function_name = 'NAME_pool_loads', callback = pool_loads, flags = { 'no-writes' } }
 
 local function why(keys, argv)
   local P, id, now = keys[1], argv[1], now_ms()

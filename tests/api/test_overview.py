@@ -1,0 +1,91 @@
+"""What the dashboard is drawn from: what happens now, what failed, and what a search finds."""
+
+from datetime import timedelta
+
+import pytest
+
+from callspool.domain.job import Job
+from callspool.domain.reasons import POLICIES, Reason
+from callspool.domain.tenant import Tenant
+from tests.api.conftest import Api
+
+
+async def test_the_operator_sees_every_tenant_and_account(api: Api) -> None:
+    ready, queued = await api.ready(), await api.record()
+    await api.failed("bravo")
+    await api.services.producer.submit(Job(queued.id, "main", "acme"))
+
+    now = (await api.get("/api/overview", "operator")).json()
+
+    acme, bravo = now["tenants"]
+    assert (acme["id"], acme["slots"], acme["weight"], acme["paused"]) == ("acme", 3, 1.0, False)
+    assert (acme["running"], acme["waiting"], acme["deferred"]) == (0, 1, 0)
+    assert acme["oldest_waiting_at"] <= now["at"]
+    assert acme["states"] == {"queued": 1, ready.state: 1}
+    assert (bravo["states"], bravo["oldest_waiting_at"]) == ({"failed": 1}, None)
+    main, second = now["accounts"]
+    assert (main["id"], main["provider"], main["limit"], main["current_limit"]) == ("main", "twilio", 20, 20)
+    assert (main["running"], main["waiting"], second["waiting"]) == (0, 1, 0)
+    assert (main["circuit"], main["paused"], main["paused_until"], main["paused_because"]) == (
+        *("closed", False),
+        *(None, None),
+    )
+    assert main["retry_budget"] == 20
+
+
+@pytest.mark.rule("I9")
+async def test_a_tenant_sees_itself_and_no_account(api: Api) -> None:
+    await api.record("bravo")
+    await api.failed("bravo")
+
+    now = (await api.get("/api/overview")).json()
+
+    assert [tenant["id"] for tenant in now["tenants"]] == ["acme"]
+    assert now["tenants"][0]["states"] == {}
+    assert now["accounts"] is None
+
+
+async def test_without_the_scheduler_its_figures_are_not_known(api_without_valkey: Api) -> None:
+    await api_without_valkey.record()
+
+    now = (await api_without_valkey.get("/api/overview", "operator")).json()
+
+    assert now["tenants"][0]["states"] == {"queued": 1}
+    assert {now["tenants"][0][name] for name in ("running", "waiting", "deferred", "oldest_waiting_at")} == {None}
+    assert {now["accounts"][0][name] for name in ("current_limit", "running", "circuit", "retry_budget")} == {None}
+
+
+async def test_failures_are_grouped_by_reason(api: Api) -> None:
+    api.clock.ahead = timedelta(minutes=-10)
+    first = await api.failed(reason=Reason.TRUNCATED)
+    api.clock.ahead = timedelta()
+    last = await api.failed("bravo", reason=Reason.TRUNCATED)
+    await api.failed(reason=Reason.GONE)
+    await api.deferred()  # it has a reason too, but has not failed
+
+    truncated, gone = (await api.get("/api/failures", "operator")).json()["failures"]
+
+    assert (truncated["reason"], truncated["count"], truncated["retryable"]) == ("truncated", 2, True)
+    assert truncated["sentence"] == POLICIES[Reason.TRUNCATED].sentence
+    assert truncated["oldest"] == first.updated_at.isoformat().replace("+00:00", "Z")
+    assert truncated["newest"] == last.updated_at.isoformat().replace("+00:00", "Z")
+    assert (gone["reason"], gone["count"], gone["retryable"]) == ("gone", 1, False)
+    of_bravo = (await api.get("/api/failures?tenant=bravo", "operator")).json()["failures"]
+    assert [(one["reason"], one["count"]) for one in of_bravo] == [("truncated", 1)]
+    assert (await api.get("/api/failures", "bravo")).json()["failures"] == of_bravo
+
+
+async def test_a_search_finds_a_recording_by_any_of_its_ids(api: Api) -> None:
+    await api.services.store.add_tenant(Tenant("third", "Third"))
+    wanted = await api.record(call_id="CA" + "7" * 32)
+    await api.record()
+
+    async def found(query: str, who: str = "acme", **more: str) -> list[str]:
+        answer = await api.get("/api/recordings", who, params={"q": query, **more})
+        return [row["id"] for row in answer.json()["recordings"]]
+
+    for text in (wanted.id, wanted.call_id, wanted.provider_recording_id):
+        assert await found(text) == await found(text, "operator") == [wanted.id]
+        assert await found(f"  {text} ") == [wanted.id]
+        assert await found(text, "bravo") == await found(text, "operator", tenant="bravo") == []
+        assert await found(text, state="ready") == await found(text[:-1]) == []
