@@ -7,8 +7,8 @@ them, keeps them too.
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade(op: Operations) -> None:
