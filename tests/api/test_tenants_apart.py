@@ -39,6 +39,7 @@ CASES = [
     Case("GET", "/api/overview", 200, foreign=200),
     Case("GET", "/api/failures", 200, foreign=200),
     Case("GET", "/api/failures?tenant=acme", 200),
+    Case("GET", "/api/session", 200, foreign=200),
 ]
 ELSEWHERE = {
     ("GET", "/api/events"),  # test_events.py

@@ -20,6 +20,7 @@ from callspool.api.routes import web
 from callspool.api.schemas import RecordingView, TenantView, sentence
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
+from tests.browser import dashboard
 
 KEY = "cs_the-key-of-this-test"
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -33,6 +34,7 @@ class StandIn:
     """The file that every recording plays."""
     url: str = ""
     recordings: dict[str, RecordingView] = field(default_factory=dict)
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tenants: list[TenantView] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Every request, e.g. ``POST /api/recordings/…/retry``."""
@@ -41,6 +43,7 @@ class StandIn:
     links_given: int = 0
     void_links: int = 0
     """Links up to this number are refused as expired."""
+    operations: dashboard.Operations = field(default_factory=dashboard.Operations)
     _events: list[str] = field(default_factory=list)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -109,6 +112,16 @@ def _told(changes: dict[str, Any]) -> dict[str, Any]:
     return {**changes, "sentence": sentence(reason)} if reason else changes
 
 
+def _fits(recording: RecordingView, wanted: dict[str, str | None]) -> bool:
+    given = {
+        "tenant": recording.tenant_id,
+        "account": recording.account_id,
+        "reason": recording.reason,
+        "q": wanted["q"] if wanted["q"] in (recording.id, recording.call_id, recording.provider_recording_id) else "",
+    }
+    return all(value is None or given[name] == value for name, value in wanted.items())
+
+
 def tenant(name: str, **changes: Any) -> TenantView:
     """Return a tenant with three slots that rests."""
     given: dict[str, Any] = {
@@ -137,8 +150,12 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     @app.middleware("http")
     async def note(request: Request, proceed: Any) -> Response:
         there.asked.append(f"{request.method} {request.url.path}?{request.url.query}")
-        needs_key = request.url.path.startswith("/api/") and not request.url.path.endswith("/audio")
-        if needs_key and request.headers.get("authorization") != f"Bearer {KEY}":
+        path = request.url.path
+        needs_key = path.startswith("/api/") and not path.endswith("/audio") and path != "/api/session"
+        if path == "/api/session" and request.method == "GET":
+            needs_key = True
+        has_key = request.headers.get("authorization") == f"Bearer {KEY}"
+        if needs_key and not (has_key or there.operations.signed_in):
             return problem("unauthenticated")
         answer: Response = await proceed(request)
         return answer
@@ -146,7 +163,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     @app.get("/api/recordings")
     async def listed(request: Request, limit: int, cursor: str = "~") -> JSONResponse:
         states = request.query_params.getlist("state")
+        wanted = {name: request.query_params.get(name) for name in ("tenant", "account", "reason", "q")}
         newest = sorted(there.recordings.values(), key=lambda recording: recording.id, reverse=True)
+        newest = [one for one in newest if _fits(one, wanted)]
         fit = [one for one in newest if one.id < cursor and (not states or one.state in states)]
         return JSONResponse(
             {
@@ -157,7 +176,16 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
 
     @app.get("/api/recordings/{id}")
     async def one(id: str) -> JSONResponse:  # noqa: A002
-        return JSONResponse(there.recordings[id].model_dump(mode="json"))
+        if id not in there.recordings:
+            return problem("not_found")
+        return JSONResponse(
+            {**there.recordings[id].model_dump(mode="json"), "detail": None, "history": there.history.get(id, [])}
+        )
+
+    @app.get("/api/recordings/{id}/why")
+    async def why(id: str) -> JSONResponse:  # noqa: A002
+        answer = {"id": id, "state": there.recordings[id].state, "place": "waiting", "ahead": 2}
+        return JSONResponse({**answer, "sentence": "All slots of its tenant are in use; 2 recordings are before it."})
 
     @app.post("/api/recordings/{id}/playback")
     async def playback(id: str) -> JSONResponse:  # noqa: A002
@@ -198,5 +226,6 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         last = request.headers.get("last-event-id")
         return StreamingResponse(there.stream(int(last) if last else None), media_type="text/event-stream")
 
+    app.include_router(dashboard.router(there.operations))
     app.include_router(web.router)
     return app

@@ -1,3 +1,3 @@
 /** Loads the page. */
 
-import "./pages/recordings-page.js";
+import "./pages/app.js";

@@ -25,6 +25,7 @@ from callspool.api.routes import (
     operations,
     overview,
     recordings,
+    session,
     tenants,
     waveform,
     web,
@@ -40,7 +41,7 @@ PAGE_POLICY: Final = (
 )
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, overview, failures, operations, web)
+_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, overview, failures, session, operations, web)
 
 
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
@@ -116,7 +117,7 @@ class SafeHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_page = scope["path"] == "/" or scope["path"].startswith("/assets/")
+        is_page = scope["path"] in web.PAGES or scope["path"].startswith(("/assets/", "/recordings/"))
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,7 +1,7 @@
 """The shapes of JSON that the API answers with. The web UI's types are made from them, through OpenAPI."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -203,6 +203,15 @@ class TenantList(BaseModel):
     """The tenants that a key may see."""
 
     tenants: list[TenantView]
+
+
+class SessionView(BaseModel):
+    """Who asks."""
+
+    kind: Literal["key", "session"]
+    name: str
+    tenant_id: str | None = Field(description="Null: an operator, who sees every tenant.")
+    csrf: str | None = Field(description="For the header `X-CSRF-Token`, where a cookie says who asks.")
 
 
 class Readiness(BaseModel):

@@ -10,17 +10,42 @@ import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
 export type State = Schemas["State"];
-export type Recording = Schemas["RecordingView"];
+/** Known once the provider was asked for the call. */
+interface CallDetails {
+  from_number?: string | null;
+  to_number?: string | null;
+  direction?: string | null;
+}
+
+export type Recording = Schemas["RecordingView"] & CallDetails;
+export type RecordingDetail = Schemas["RecordingDetail"] & CallDetails;
+export type Waiting = Schemas["Waiting"];
 export type RecordingPage = Schemas["RecordingPage"];
 export type FetchAnswer = Schemas["FetchAnswer"];
 export type Playback = Schemas["Playback"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Tenant = Schemas["TenantView"];
 
-export interface RecordingQuery {
+/** What a list is narrowed to, by the names that the API has for it. */
+export interface RecordingFilter {
+  tenant?: string;
+  account?: string;
+  reason?: string;
+  /** A call, a recording or a phone number. */
+  q?: string;
+  created_from?: string;
+  created_before?: string;
+}
+
+export interface RecordingQuery extends RecordingFilter {
   states?: readonly State[];
   cursor?: string | null;
   limit?: number;
+}
+
+export interface Asking {
+  signal?: AbortSignal | undefined;
+  body?: unknown;
 }
 
 /** What the server really sends under a playback link. */
@@ -32,43 +57,51 @@ const OPEN_MS = 6_000;
 const SILENCE_MS = 45_000;
 
 export class Client {
+  /** Without a key the browser's cookie says who asks, and *csrf* that it is this page that does. */
   constructor(
-    private readonly key: string,
+    private readonly key: string | null,
     private readonly runtime: Runtime,
     private readonly base: string = "",
+    private readonly csrf: string | null = null,
   ) {}
 
   recordings(query: RecordingQuery, signal?: AbortSignal): Promise<RecordingPage> {
-    const params = new URLSearchParams({ limit: String(query.limit ?? 50) });
-    for (const state of query.states ?? []) params.append("state", state);
-    if (query.cursor) params.set("cursor", query.cursor);
-    return this.#json<RecordingPage>("GET", `/api/recordings?${params}`, signal);
+    const { states = [], limit = 50, ...rest } = query;
+    const params = new URLSearchParams({ limit: String(limit) });
+    for (const state of states) params.append("state", state);
+    for (const [name, value] of Object.entries(rest)) if (value) params.set(name, value);
+    return this.json<RecordingPage>("GET", `/api/recordings?${params}`, { signal });
   }
 
-  recording(id: string, signal?: AbortSignal): Promise<Recording> {
-    return this.#json<Recording>("GET", `/api/recordings/${encodeURIComponent(id)}`, signal);
+  recording(id: string, signal?: AbortSignal): Promise<RecordingDetail> {
+    return this.json<RecordingDetail>("GET", `/api/recordings/${encodeURIComponent(id)}`, { signal });
+  }
+
+  /** Says what decides when it comes. */
+  why(id: string, signal?: AbortSignal): Promise<Waiting> {
+    return this.json<Waiting>("GET", `/api/recordings/${encodeURIComponent(id)}/why`, { signal });
   }
 
   async tenants(signal?: AbortSignal): Promise<Tenant[]> {
-    return (await this.#json<Schemas["TenantList"]>("GET", "/api/tenants", signal)).tenants;
+    return (await this.json<Schemas["TenantList"]>("GET", "/api/tenants", { signal })).tenants;
   }
 
   /** Asks to hear a recording soon: its job goes before the archive's. */
   hasten(id: string): Promise<FetchAnswer> {
-    return this.#json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/fetch`);
+    return this.json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/fetch`);
   }
 
   retry(id: string): Promise<FetchAnswer> {
-    return this.#json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/retry`);
+    return this.json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/retry`);
   }
 
   cancel(id: string): Promise<Recording> {
-    return this.#json<Recording>("POST", `/api/recordings/${encodeURIComponent(id)}/cancel`);
+    return this.json<Recording>("POST", `/api/recordings/${encodeURIComponent(id)}/cancel`);
   }
 
   /** Returns a link that an `<audio>` element can play without a key, for a short time. */
   async playback(id: string): Promise<Playback> {
-    const playback = await this.#json<Playback>("POST", `/api/recordings/${encodeURIComponent(id)}/playback`);
+    const playback = await this.json<Playback>("POST", `/api/recordings/${encodeURIComponent(id)}/playback`);
     return { ...playback, url: this.base + playback.url };
   }
 
@@ -92,7 +125,7 @@ export class Client {
   async events(after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Frame, void>> {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.key}`, Accept: "text/event-stream" };
+    const headers = this.#headers("text/event-stream");
     if (after !== null) headers["Last-Event-ID"] = after;
     const opening = this.runtime.fetch(`${this.base}/api/events`, { headers, signal: either, cache: "no-store" });
     const response = await this.#within(OPEN_MS, opening, stop);
@@ -121,14 +154,26 @@ export class Client {
     }
   }
 
-  async #json<T>(method: "GET" | "POST", path: string, signal?: AbortSignal): Promise<T> {
-    const headers = { Authorization: `Bearer ${this.key}`, Accept: "application/json" };
-    const response = await this.#send(this.base + path, { method, headers, cache: "no-store" }, signal);
+  /** Asks for JSON; an answer without a body is undefined. */
+  async json<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, asking: Asking = {}): Promise<T> {
+    const headers = this.#headers("application/json");
+    const init: RequestInit = { method, headers, cache: "no-store" };
+    if (asking.body !== undefined) {
+      headers["Content-Type"] = "application/json";
+      init.body = JSON.stringify(asking.body);
+    }
+    if (method !== "GET" && this.csrf !== null) headers["X-CSRF-Token"] = this.csrf;
+    const response = await this.#send(this.base + path, init, asking.signal);
     if (!response.ok) throw await Problem.of(response, this.runtime.now());
+    if (response.status === 204) return undefined as T;
     if (!(response.headers.get("content-type") ?? "").startsWith("application/json")) {
       throw new Problem("unexpected", "The server did not send what was asked for. Reload the page.", response.status);
     }
     return (await response.json()) as T;
+  }
+
+  #headers(accept: string): Record<string, string> {
+    return this.key === null ? { Accept: accept } : { Authorization: `Bearer ${this.key}`, Accept: accept };
   }
 
   async #send(url: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {

@@ -314,6 +314,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Say whose key this is and what it may see.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -839,6 +859,29 @@ export interface components {
             updated_at: string;
             /** Ready At */
             ready_at: string | null;
+        };
+        /**
+         * SessionView
+         * @description Who asks.
+         */
+        SessionView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "key" | "session";
+            /** Name */
+            name: string;
+            /**
+             * Tenant Id
+             * @description Null: an operator, who sees every tenant.
+             */
+            tenant_id: string | null;
+            /**
+             * Csrf
+             * @description For the header `X-CSRF-Token`, where a cookie says who asks.
+             */
+            csrf: string | null;
         };
         /**
          * State
@@ -2136,6 +2179,44 @@ export interface operations {
             };
             /** @description Validation Error */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

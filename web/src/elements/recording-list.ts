@@ -6,9 +6,10 @@ import { LitElement, css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Recording } from "../api/client.js";
+import { Localized, t } from "../i18n/words.js";
 import "./state-badge.js";
 import { theme } from "./theme.js";
-import { STATE_WORDS, dayAndTime, duration, explain, moment } from "./words.js";
+import { dayAndTime, duration, moment, reasonSentence, timeOfDay } from "./words.js";
 
 @customElement("callspool-recording-list")
 export class RecordingList extends LitElement {
@@ -40,7 +41,7 @@ export class RecordingList extends LitElement {
         padding: 10px 18px;
         border: 0;
         background: none;
-        text-align: left;
+        text-align: start;
         cursor: pointer;
       }
       .row:hover {
@@ -69,7 +70,7 @@ export class RecordingList extends LitElement {
       }
       .length {
         font-variant-numeric: tabular-nums;
-        text-align: right;
+        text-align: end;
       }
       .why {
         grid-column: 2 / -1;
@@ -126,7 +127,12 @@ export class RecordingList extends LitElement {
   @property() selected: string | null = null;
   @property({ type: Boolean }) hasMore = false;
   @property({ type: Boolean }) loading = false;
-  @property() emptyText = "No recordings.";
+  @property() emptyText = "";
+
+  constructor() {
+    super();
+    new Localized(this);
+  }
 
   #open(id: string) {
     this.dispatchEvent(new CustomEvent<string>("recording-open", { detail: id }));
@@ -138,17 +144,17 @@ export class RecordingList extends LitElement {
 
   protected override render() {
     if (this.recordings.length === 0) {
-      return html`<p class="empty" role="status">${this.loading ? "Loading…" : this.emptyText}</p>`;
+      return html`<p class="empty" role="status">${this.loading ? t("loading") : this.emptyText}</p>`;
     }
     return html`
-      <ul aria-label="Recordings">
+      <ul aria-label=${t("page.recordings")}>
         ${repeat(this.recordings, (recording) => recording.id, (recording) => this.#row(recording))}
       </ul>
       ${
         this.hasMore
           ? html`<div class="more">
               <button class="button" ?disabled=${this.loading} @click=${this.#more}>
-                ${this.loading ? "Loading…" : "Load more"}
+                ${t(this.loading ? "loading" : "more")}
               </button>
             </div>`
           : nothing
@@ -160,28 +166,39 @@ export class RecordingList extends LitElement {
     const at = moment(recording);
     const tenant = this.names.get(recording.tenant_id) ?? recording.tenant_id;
     const seconds = recording.duration_s ?? recording.announced_duration_s;
-    const hasReason = recording.state === "failed" || (recording.state === "queued" && recording.sentence !== null);
-    const why = hasReason ? explain(recording) : "";
-    const label = `${STATE_WORDS[recording.state]}: ${dayAndTime(at)}, ${tenant}${why ? `. ${why}` : ""}`;
+    const why = reasonOf(recording);
     return html`
       <li>
         <button
           class="row"
           data-id=${recording.id}
-          aria-label=${label}
           aria-current=${recording.id === this.selected ? "true" : "false"}
           @click=${() => this.#open(recording.id)}
         >
           <callspool-state-badge state=${recording.state}></callspool-state-badge>
           <time class="when" datetime=${at}>${dayAndTime(at)}</time>
-          <span class="tenant">${tenant}</span>
-          <span class="call" title=${recording.call_id ?? ""}>${recording.call_id ?? ""}</span>
+          <span class="tenant"><bdi>${tenant}</bdi></span>
+          <span class="call" dir="ltr" title=${recording.call_id ?? ""}>${callOf(recording)}</span>
           <span class="length">${seconds === null ? "" : duration(seconds)}</span>
           ${why ? html`<span class="why">${why}</span>` : nothing}
         </button>
       </li>
     `;
   }
+}
+
+/** Why it failed, or what its next try waits for. */
+function reasonOf(recording: Recording): string {
+  const { state, reason, sentence, not_before } = recording;
+  if (sentence === null || (state !== "failed" && state !== "queued")) return "";
+  const why = reasonSentence(reason, sentence);
+  return state === "queued" && not_before ? `${why} ${t("recordings.next", { time: timeOfDay(not_before) })}` : why;
+}
+
+/** Who spoke with whom, where that is known; else the provider's name of the call. */
+function callOf(recording: Recording): string {
+  const { from_number, to_number, call_id } = recording;
+  return from_number && to_number ? `${from_number} → ${to_number}` : (call_id ?? "");
 }
 
 declare global {

@@ -1,9 +1,10 @@
 /**
- * Asks for an API key. What is typed goes to the page as an event, and nowhere else.
+ * Asks who is there: a name and a password, or an API key. What is typed goes to the page as an event, and nowhere else.
  */
 
 import { LitElement, css, html, nothing } from "lit";
-import { customElement, property, query } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { Localized, t } from "../i18n/words.js";
 import { theme } from "./theme.js";
 
 @customElement("callspool-sign-in")
@@ -46,9 +47,12 @@ export class SignIn extends LitElement {
         border: 1px solid var(--_control);
         border-radius: var(--_radius);
         background: var(--_ground);
-        font-family: var(--_mono);
         font-size: 16px;
         font-weight: 400;
+      }
+      input[name="key"] {
+        direction: ltr;
+        font-family: var(--_mono);
       }
       .refused {
         padding: 12px 14px;
@@ -56,45 +60,65 @@ export class SignIn extends LitElement {
         background: var(--_bad-soft);
         color: var(--_ink);
       }
-      code {
-        font-family: var(--_mono);
-        font-size: 0.92em;
-        white-space: nowrap;
-      }
     `,
   ];
 
-  /** Why the last key was not taken. */
+  /** Why the last try was refused. */
   @property() refusal: string | null = null;
 
-  @query("input") private field!: HTMLInputElement;
+  @state() private byName = false;
+  @query("form") private form!: HTMLFormElement;
+  @query("input") private first!: HTMLInputElement;
+
+  constructor() {
+    super();
+    new Localized(this);
+  }
 
   #submit(event: SubmitEvent) {
     event.preventDefault();
-    const key = this.field.value.trim();
-    if (key === "") {
-      this.field.focus();
+    const given = new FormData(this.form);
+    const text = (name: string) => String(given.get(name) ?? "").trim();
+    const detail = this.byName ? { name: text("name"), password: String(given.get("password") ?? "") } : { key: text("key") };
+    if ("key" in detail && detail.key === "") {
+      this.first.focus();
       return;
     }
-    this.field.value = "";
-    this.dispatchEvent(new CustomEvent<string>("key-given", { detail: key }));
+    this.form.reset();
+    this.dispatchEvent(new CustomEvent("sign-in", { detail }));
   }
 
   protected override render() {
     return html`
       <form @submit=${this.#submit}>
-        <h1>Open your recordings</h1>
-        <p>
-          Paste an API key. <code>callspool up</code> prints the first one; <code>callspool keys add</code> makes more.
-        </p>
+        <h1>${t("sign.title")}</h1>
         ${this.refusal ? html`<p class="refused" role="alert">${this.refusal}</p>` : nothing}
-        <label>
-          API key
-          <input type="password" name="key" placeholder="cs_…" autocomplete="off" spellcheck="false" autofocus />
-        </label>
-        <button class="button primary">Open</button>
-        <p>The key stays in this tab and is forgotten when you close it.</p>
+        ${this.byName ? this.#person() : this.#key()}
+        <button class="button primary">${t("sign.in")}</button>
+        <button type="button" class="button quiet" @click=${() => (this.byName = !this.byName)}>
+          ${t(this.byName ? "sign.withKey" : "sign.withName")}
+        </button>
       </form>
+    `;
+  }
+
+  #person() {
+    return html`
+      <label>${t("sign.name")}<input name="name" autocomplete="username" required autofocus /></label>
+      <label>
+        ${t("sign.password")}<input type="password" name="password" autocomplete="current-password" required />
+      </label>
+    `;
+  }
+
+  #key() {
+    return html`
+      <p>${t("sign.about")}</p>
+      <label>
+        ${t("sign.key")}
+        <input type="password" name="key" placeholder="cs_…" autocomplete="off" spellcheck="false" autofocus />
+      </label>
+      <p>${t("sign.forgotten")}</p>
     `;
   }
 }

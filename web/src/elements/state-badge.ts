@@ -5,8 +5,8 @@
 import { LitElement, css, html } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { State } from "../api/client.js";
+import { Localized, t } from "../i18n/words.js";
 import { theme } from "./theme.js";
-import { STATE_WORDS } from "./words.js";
 
 @customElement("callspool-state-badge")
 export class StateBadge extends LitElement {
@@ -67,8 +67,13 @@ export class StateBadge extends LitElement {
 
   @property({ reflect: true }) state: State = "announced";
 
+  constructor() {
+    super();
+    new Localized(this);
+  }
+
   protected override render() {
-    return html`<i aria-hidden="true"></i>${STATE_WORDS[this.state]}`;
+    return html`<i aria-hidden="true"></i>${t(`state.${this.state}`)}`;
   }
 }
 

@@ -6,7 +6,9 @@ import { LitElement, css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Tenant } from "../api/client.js";
+import { Localized, t } from "../i18n/words.js";
 import { theme } from "./theme.js";
+import { count } from "./words.js";
 
 const MOST_SHOWN = 12;
 const MOST_DOTS = 10;
@@ -85,6 +87,11 @@ export class TenantStrip extends LitElement {
 
   @property({ attribute: false }) tenants: readonly Tenant[] = [];
 
+  constructor() {
+    super();
+    new Localized(this);
+  }
+
   protected override render() {
     const byName = [...this.tenants].sort((a, b) => a.name.localeCompare(b.name));
     // Where not all fit, those with work; else everybody keeps their place.
@@ -92,10 +99,10 @@ export class TenantStrip extends LitElement {
     const fitting = byName.length > MOST_SHOWN ? byName.sort((a, b) => isBusy(b) - isBusy(a)) : byName;
     const shown = fitting.slice(0, MOST_SHOWN);
     return html`
-      <ul aria-label="Tenants" tabindex="0">
+      <ul aria-label=${t("now.tenants")} tabindex="0">
         ${repeat(shown, (tenant) => tenant.id, (tenant) => this.#tenant(tenant))}
       </ul>
-      ${fitting.length > shown.length ? html`<p class="rest">and ${fitting.length - shown.length} more</p>` : nothing}
+      ${fitting.length > shown.length ? html`<p class="rest">${t("strip.rest", { n: fitting.length - shown.length })}</p>` : nothing}
     `;
   }
 
@@ -104,7 +111,7 @@ export class TenantStrip extends LitElement {
     const dots = Array.from({ length: Math.min(tenant.slots, MOST_DOTS) });
     return html`
       <li>
-        <span class="name" title=${tenant.id}>${tenant.name}</span>
+        <span class="name" title=${tenant.id}><bdi>${tenant.name}</bdi></span>
         <span class="dots" aria-hidden="true">
           ${dots.map((_, index) => html`<i class=${index < used ? "used" : ""}></i>`)}
         </span>
@@ -114,9 +121,10 @@ export class TenantStrip extends LitElement {
   }
 
   #figures(tenant: Tenant): [string, string] {
-    if (tenant.running === null) return ["The scheduler", "does not answer"];
-    const waiting = tenant.waiting ? `${tenant.waiting.toLocaleString()} waiting` : "none waiting";
-    return [`${tenant.running} of ${tenant.slots} slots used`, tenant.paused ? `paused, ${waiting}` : waiting];
+    if (tenant.running === null) return [t("strip.away"), "–"];
+    const waiting = tenant.waiting ? t("strip.waiting", { n: tenant.waiting }) : t("strip.noneWaiting");
+    const used = t("strip.used", { running: count(tenant.running), slots: count(tenant.slots) });
+    return [used, tenant.paused ? `${t("paused")}, ${waiting}` : waiting];
   }
 }
 

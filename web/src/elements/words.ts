@@ -3,6 +3,7 @@
  */
 
 import type { Recording, State } from "../api/client.js";
+import { isKey, language, locale, t } from "../i18n/words.js";
 
 export const STATE_WORDS: Readonly<Record<State, string>> = {
   announced: "Announced",
@@ -59,19 +60,60 @@ export function spokenDuration(seconds: number): string {
   return said.join(" ") || "0 seconds";
 }
 
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-
 /** Returns a date and a time in the reader's own zone and language. */
 export function dayAndTime(iso: string): string {
-  return DAY.format(new Date(iso));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
 
 export function timeOfDay(iso: string): string {
-  return TIME.format(new Date(iso));
+  return new Intl.DateTimeFormat(locale(), { timeStyle: "medium" }).format(new Date(iso));
 }
 
 /** When the call was, as far as is known. */
 export function moment(recording: Pick<Recording, "started_at" | "created_at">): string {
   return recording.started_at ?? recording.created_at;
+}
+
+/** Returns the reason's sentence in the reader's language, or else as the server said it. */
+export function reasonSentence(reason: string | null, sentence: string | null): string {
+  const key = `reason.${reason ?? ""}`;
+  return isKey(key) && language() !== "en" ? t(key) : (sentence ?? reason ?? "");
+}
+
+/** A figure, or a dash where it is not known. */
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : value.toLocaleString(locale());
+}
+
+const UNITS: readonly (readonly [number, string])[] = [
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+];
+
+/** Returns a span of time in its largest unit: `3 min`, `2 hr`. */
+export function span(seconds: number): string {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size) ?? [1, "second"];
+  const value = seconds / size;
+  return new Intl.NumberFormat(locale(), {
+    style: "unit",
+    unit,
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 && unit !== "second" ? 1 : value < 1 ? 2 : 0,
+  }).format(value);
+}
+
+/** Returns how long ago something was at the moment *at*. */
+export function ago(iso: string, at: string): string {
+  return span(Math.max(0, (Date.parse(at) - Date.parse(iso)) / 1000));
+}
+
+export function bytes(size: number): string {
+  const [value, unit] = size < 1e6 ? [size / 1e3, "kilobyte"] : [size / 1e6, "megabyte"];
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
+}
+
+/** The date that many days ago, as a date field wants it. */
+export function daysAgo(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
 }

@@ -1,80 +1,13 @@
-/** How the page looks around its elements. */
+/** How the pages look around their elements: headings, fields, tables, cards. */
 
 import { css } from "lit";
 
 export const pageStyle = css`
   :host {
+    flex: 1;
     display: flex;
     flex-direction: column;
-    min-height: 100vh;
-    min-height: 100dvh;
-    background: var(--_ground);
-  }
-
-  header {
-    display: flex;
-    align-items: center;
-    gap: 8px 20px;
-    width: 100%;
-    max-width: 1080px;
-    min-height: 64px;
-    margin: 0 auto;
-    padding: 8px 24px;
-  }
-
-  .brand {
-    display: inline-flex;
-    align-items: center;
-    gap: 10px;
-    min-height: 44px;
-    margin-right: auto;
-    border-radius: 8px;
-    color: inherit;
-    font-size: 17px;
-    font-weight: 700;
-    letter-spacing: -0.01em;
-    text-decoration: none;
-  }
-
-  .brand svg {
-    width: 28px;
-    height: 28px;
-  }
-
-  .brand rect {
-    fill: var(--_accent);
-  }
-
-  .brand path {
-    fill: none;
-    stroke: var(--_on-accent);
-    stroke-width: 2.5;
-    stroke-linecap: round;
-  }
-
-  .connection {
-    display: inline-flex;
-    align-items: center;
-    gap: 8px;
-    color: var(--_muted);
-    font-size: 13px;
-  }
-
-  .connection i {
-    flex: none;
-    width: 8px;
-    height: 8px;
-    border-radius: 50%;
-    background: var(--_wait);
-  }
-
-  .connection[data-state="live"] i {
-    background: var(--_good);
-  }
-
-  .connection[data-state="waiting"] i,
-  .connection[data-state="refused"] i {
-    background: var(--_bad);
+    min-width: 0;
   }
 
   main {
@@ -84,7 +17,7 @@ export const pageStyle = css`
     align-content: start;
     gap: 20px;
     width: 100%;
-    max-width: 1080px;
+    max-width: 1180px;
     margin: 0 auto;
     padding: 8px 24px 48px;
   }
@@ -105,7 +38,7 @@ export const pageStyle = css`
     line-height: 1.2;
   }
 
-  .filters {
+  .choices {
     display: flex;
     gap: 4px;
     max-width: 100%;
@@ -115,7 +48,7 @@ export const pageStyle = css`
     scrollbar-width: none;
   }
 
-  .filters button {
+  .choices button {
     flex: none;
     min-height: 44px;
     padding: 0 14px;
@@ -127,23 +60,413 @@ export const pageStyle = css`
     cursor: pointer;
   }
 
-  .filters button:hover {
+  .choices button:hover {
     background: var(--_raised);
     color: var(--_ink);
   }
 
-  .filters button[aria-pressed="true"] {
+  .choices button[aria-pressed="true"] {
     border-color: var(--_line);
     background: var(--_surface);
     color: var(--_ink);
   }
 
-  .filters small {
-    margin-left: 4px;
+  .choices small {
+    margin-inline-start: 4px;
     color: var(--_muted);
     font-size: 12px;
     font-weight: 500;
     font-variant-numeric: tabular-nums;
+  }
+
+  h2 {
+    margin: 12px 0 0;
+    font-size: 16px;
+    line-height: 1.3;
+  }
+
+  p {
+    margin: 0;
+  }
+
+  a {
+    color: var(--_accent);
+    text-underline-offset: 3px;
+  }
+
+  a.button {
+    color: inherit;
+    text-decoration: none;
+  }
+
+  small {
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 400;
+  }
+
+  code {
+    font-family: var(--_mono);
+    font-size: 0.9em;
+    overflow-wrap: anywhere;
+  }
+
+  .lead {
+    max-width: 68ch;
+    color: var(--_muted);
+  }
+
+  .button.small {
+    min-height: 44px;
+    padding: 0 14px;
+    border-color: var(--_line);
+    font-size: 14px;
+  }
+
+  .fields {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: end;
+    gap: 12px;
+  }
+
+  .fields label {
+    display: grid;
+    gap: 4px;
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 600;
+  }
+
+  .fields .wide {
+    flex: 1 1 260px;
+  }
+
+  .fields .check,
+  .inline {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+    min-height: 44px;
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 600;
+  }
+
+  .check input {
+    width: 20px;
+    height: 20px;
+    accent-color: var(--_accent);
+  }
+
+  input:not([type="checkbox"]),
+  select {
+    width: 100%;
+    min-height: 44px;
+    padding: 0 12px;
+    border: 1px solid var(--_control);
+    border-radius: var(--_radius);
+    background: var(--_surface);
+    color: var(--_ink);
+    font: inherit;
+    font-size: 15px;
+    font-weight: 400;
+  }
+
+  .inline select {
+    width: auto;
+  }
+
+  .chip {
+    display: inline-flex;
+    align-items: center;
+    min-height: 44px;
+    padding: 0 14px;
+    border-radius: var(--_radius);
+    background: var(--_accent-soft);
+  }
+
+  .figures {
+    display: grid;
+    grid-template-columns: repeat(auto-fit, minmax(min(200px, 45%), 1fr));
+    gap: 12px;
+    margin: 0;
+  }
+
+  .figures div {
+    padding: 14px 18px;
+    border: 1px solid var(--_line);
+    border-radius: var(--_radius);
+    background: var(--_surface);
+  }
+
+  .figures dt {
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 600;
+  }
+
+  .figures dd {
+    margin: 2px 0 0;
+    font-size: 26px;
+    font-weight: 650;
+    font-variant-numeric: tabular-nums;
+    letter-spacing: -0.02em;
+    line-height: 1.3;
+  }
+
+  .figures dd > * {
+    font-size: 13px;
+    font-weight: 400;
+    letter-spacing: 0;
+  }
+
+  .pair {
+    display: grid;
+    grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr));
+    gap: 20px;
+    align-items: start;
+  }
+
+  .pair > * {
+    min-width: 0;
+  }
+
+  .table {
+    position: relative;
+    overflow-x: auto;
+    border: 1px solid var(--_line);
+    border-radius: var(--_radius);
+    background: var(--_surface);
+  }
+
+  table {
+    width: 100%;
+    border-collapse: collapse;
+    white-space: nowrap;
+  }
+
+  th,
+  td {
+    height: 48px;
+    padding: 2px 16px;
+    font-weight: 400;
+    font-variant-numeric: tabular-nums;
+    text-align: start;
+  }
+
+  thead th {
+    height: 40px;
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 600;
+  }
+
+  tbody tr {
+    border-top: 1px solid var(--_line);
+  }
+
+  tbody th {
+    font-weight: 600;
+  }
+
+  .number,
+  .end {
+    text-align: end;
+  }
+
+  .detail {
+    max-width: 44ch;
+    overflow-wrap: anywhere;
+    white-space: normal;
+    color: var(--_muted);
+    font-size: 13px;
+  }
+
+  .past {
+    color: var(--_muted);
+  }
+
+  .mark {
+    padding: 2px 8px;
+    border-radius: 6px;
+    background: var(--_accent-soft);
+    color: var(--_ink);
+  }
+
+  [data-circuit="open"],
+  [data-circuit="probing"] {
+    color: var(--_bad);
+    font-weight: 600;
+  }
+
+  .dots {
+    display: inline-flex;
+    gap: 3px;
+    margin-inline-end: 8px;
+    vertical-align: middle;
+  }
+
+  .dots i {
+    width: 12px;
+    height: 6px;
+    border-radius: 3px;
+    background: var(--_line);
+  }
+
+  .dots i.used {
+    background: var(--_accent);
+  }
+
+  .cards {
+    display: grid;
+    gap: 10px;
+    margin: 0;
+    padding: 0;
+    list-style: none;
+  }
+
+  .cards li {
+    display: grid;
+    grid-template-columns: minmax(0, 1fr) auto auto;
+    gap: 8px 20px;
+    align-items: center;
+    padding: 14px 18px;
+    border: 1px solid var(--_line);
+    border-radius: var(--_radius);
+    background: var(--_surface);
+  }
+
+  .cards .what {
+    display: grid;
+    gap: 4px;
+  }
+
+  .cards strong {
+    font-weight: 600;
+  }
+
+  .cards .acts {
+    display: flex;
+    align-items: center;
+    justify-content: end;
+    gap: 8px;
+    min-width: 160px;
+  }
+
+  .big {
+    font-size: 22px;
+    font-weight: 650;
+    font-variant-numeric: tabular-nums;
+  }
+
+  .ask {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 10px 16px;
+    padding: 12px 18px;
+    border-radius: var(--_radius);
+    background: var(--_accent-soft);
+  }
+
+  .ask p {
+    flex: 1 1 240px;
+  }
+
+  .secret {
+    padding: 8px 12px;
+    border-radius: 8px;
+    background: var(--_surface);
+    user-select: all;
+  }
+
+  progress {
+    width: 100%;
+    height: 8px;
+    border: 0;
+    border-radius: 4px;
+    background: var(--_line);
+    overflow: hidden;
+    accent-color: var(--_accent);
+  }
+
+  progress::-webkit-progress-bar {
+    background: var(--_line);
+  }
+
+  progress::-webkit-progress-value {
+    background: var(--_accent);
+  }
+
+  .empty {
+    padding: 56px 24px;
+    border: 1px dashed var(--_control);
+    border-radius: var(--_radius);
+    color: var(--_muted);
+    text-align: center;
+  }
+
+  .more {
+    justify-self: center;
+  }
+
+  .listen {
+    padding: 8px 18px 14px;
+    border: 1px solid var(--_line);
+    border-radius: var(--_radius);
+    background: var(--_surface);
+  }
+
+  .facts {
+    display: grid;
+    grid-template-columns: max-content minmax(0, 1fr);
+    gap: 8px 20px;
+    margin: 12px 0 0;
+  }
+
+  .facts dt {
+    color: var(--_muted);
+  }
+
+  .facts dd {
+    margin: 0;
+    overflow-wrap: anywhere;
+    font-variant-numeric: tabular-nums;
+  }
+
+  .history {
+    display: grid;
+    margin: 12px 0 0;
+    padding: 0;
+    list-style: none;
+  }
+
+  .history li {
+    display: grid;
+    grid-template-columns: 84px minmax(0, 1fr);
+    gap: 16px;
+    padding-block: 8px;
+    border-top: 1px solid var(--_line);
+  }
+
+  .history li:first-child {
+    border-top: 0;
+  }
+
+  .history time {
+    color: var(--_muted);
+    font-size: 13px;
+    font-variant-numeric: tabular-nums;
+    line-height: 22px;
+  }
+
+  .history li[data-state="failed"] strong {
+    color: var(--_bad);
+  }
+
+  .history li[data-state="ready"] strong {
+    color: var(--_good);
   }
 
   .problem {
@@ -162,7 +485,7 @@ export const pageStyle = css`
   }
 
   .inside {
-    max-width: 1080px;
+    max-width: 1180px;
     margin: 0 auto;
     padding: 8px 24px calc(14px + env(safe-area-inset-bottom));
   }
@@ -183,7 +506,8 @@ export const pageStyle = css`
     place-items: center;
     width: 44px;
     height: 44px;
-    margin: 0 -12px 0 auto;
+    margin-block: 0;
+    margin-inline: auto -12px;
     padding: 0;
     border: 0;
     border-radius: 50%;
@@ -207,15 +531,20 @@ export const pageStyle = css`
   }
 
   @media (max-width: 720px) {
-    header,
     main,
     .inside {
-      padding-left: 16px;
-      padding-right: 16px;
+      padding-inline: 16px;
     }
-    .connection {
-      max-width: 40vw;
-      line-height: 1.25;
+    .fields label,
+    .fields .wide {
+      flex: 1 1 44%;
+    }
+    .cards li {
+      grid-template-columns: 1fr auto;
+    }
+    .cards .acts {
+      grid-column: 1 / -1;
+      justify-content: start;
     }
   }
 `;

@@ -1,128 +1,99 @@
 /**
- * The page: puts elements and client together. It alone knows both.
+ * The list of recordings under filters that stand in the address, and the player for the one that is open.
  */
 
-import { LitElement, html, nothing } from "lit";
-import { customElement, query, state } from "lit/decorators.js";
-import { Client, type State } from "../api/client.js";
+import { html, nothing } from "lit";
+import { customElement, query } from "lit/decorators.js";
+import type { RecordingFilter, State, Tenant } from "../api/client.js";
 import { browserRuntime } from "../api/runtime.js";
 import type { Player } from "../elements/player.js";
 import "../elements/player.js";
 import "../elements/recording-list.js";
-import "../elements/sign-in.js";
 import "../elements/tenant-strip.js";
 import { theme } from "../elements/theme.js";
-import { STATE_WORDS, dayAndTime, moment } from "../elements/words.js";
+import { count, dayAndTime, moment } from "../elements/words.js";
+import { t } from "../i18n/words.js";
+import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
 import { Playback } from "./playback.js";
 import { Recordings } from "./recordings.js";
-import { forgetKey, keepKey, storedKey, takeKeyFromAddress } from "./session.js";
+import { type Route, go, href, recordingHref } from "./router.js";
 
-const FILTERS: readonly (State | null)[] = [null, "ready", "fetching", "queued", "failed", "cancelled"];
-
-const CONNECTION_WORDS = {
-  connecting: "Connecting…",
-  live: "Live",
-  polling: "Reconnecting…",
-  waiting: "Not connected: what you see may be old",
-  refused: "Signed out",
-} as const;
+const STATES: readonly (State | null)[] = [null, "ready", "fetching", "queued", "failed", "cancelled"];
+/** Between the last key and the search for what was typed. */
+const TYPING_MS = 300;
 
 @customElement("callspool-recordings-page")
-export class RecordingsPage extends LitElement {
+export class RecordingsPage extends Page {
   static override styles = [theme, pageStyle];
-
-  @state() private recordings: Recordings | null = null;
-  @state() private refusal: string | null = null;
 
   @query("callspool-player") private player!: Player | null;
 
-  #playback: Playback | null = null;
-  #session: AbortController | null = null;
-
-  readonly #onAddress = () => {
-    takeKeyFromAddress();
-    this.#begin(storedKey());
-  };
+  #recordings!: Recordings;
+  #playback!: Playback;
+  #typed = new AbortController();
 
   override connectedCallback(): void {
     super.connectedCallback();
-    window.addEventListener("hashchange", this.#onAddress);
-    this.#onAddress();
+    const changed = () => this.requestUpdate();
+    const { signal } = this.leaving;
+    this.#recordings = new Recordings(this.client, browserRuntime, changed, signal, stateOf(this.route), filterOf(this.route));
+    this.#playback = new Playback(this.client, changed, (known) => this.#recordings.learn(known));
+    const remove = this.live.add(this.#recordings);
+    signal.addEventListener("abort", remove);
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.removeEventListener("hashchange", this.#onAddress);
-    this.#end();
+  protected override async read(): Promise<void> {
+    // The list reads for itself: it knows what it has.
   }
 
-  #begin(key: string | null): void {
-    this.#end();
-    if (key === null) return;
-    this.refusal = null;
-    const session = new AbortController();
-    const client = new Client(key, browserRuntime);
-    const recordings = new Recordings(client, browserRuntime, () => this.#changed(session), session.signal);
-    this.#session = session;
-    this.#playback = new Playback(client, () => this.#changed(session), (known) => recordings.learn(known));
-    this.recordings = recordings;
-    void recordings.run();
+  protected override heard(): void {
+    // And it hears for itself.
   }
 
-  #end(): void {
-    this.#session?.abort();
-    this.#session = this.#playback = this.recordings = null;
+  protected override willUpdate(): void {
+    void this.#recordings.show(stateOf(this.route), filterOf(this.route));
   }
 
-  #changed(session: AbortController): void {
-    if (session.signal.aborted) return;
-    if (this.recordings?.problem?.status === 401) {
-      forgetKey();
-      this.#end();
-      this.refusal = "This key is not valid, or it was revoked. Paste another one.";
-    }
-    this.requestUpdate();
+  /** Puts what is wanted into the address, from where it is read. */
+  #narrow(change: Readonly<Record<string, string | null>>, instead = false): void {
+    const now = Object.fromEntries(this.route.params);
+    go(href("recordings", { ...now, ...change }), instead);
   }
 
-  #signOut(): void {
-    forgetKey();
-    this.#end();
-  }
-
-  #signIn(event: CustomEvent<string>): void {
-    keepKey(event.detail);
-    this.#begin(event.detail);
+  async #type(event: Event): Promise<void> {
+    const text = (event.target as HTMLInputElement).value.trim();
+    this.#typed.abort();
+    this.#typed = new AbortController();
+    await browserRuntime.wait(TYPING_MS, this.#typed.signal).then(
+      () => this.#narrow({ q: text }, true),
+      () => undefined,
+    );
   }
 
   async #open(event: CustomEvent<string>): Promise<void> {
-    const { recordings } = this;
-    if (!recordings) return;
+    const recordings = this.#recordings;
     const isOther = recordings.selected !== event.detail;
     recordings.selected = event.detail;
-    this.#playback?.select(event.detail);
+    this.#playback.select(event.detail);
     this.requestUpdate();
     await this.updateComplete;
     await this.player?.updateComplete;
     const opened = recordings.current;
     if (opened?.state === "ready") this.player?.play();
-    else if (opened?.state === "queued" && isOther) void this.#playback?.hasten();
+    else if (opened?.state === "queued" && isOther) void this.#playback.hasten();
   }
 
   #close(): void {
-    if (this.recordings) this.recordings.selected = null;
-    this.#playback?.select(null);
+    this.#recordings.selected = null;
+    this.#playback.select(null);
     this.requestUpdate();
   }
 
   protected override render() {
-    const { recordings } = this;
-    if (!recordings) {
-      return html`<callspool-sign-in .refusal=${this.refusal} @key-given=${this.#signIn}></callspool-sign-in>`;
-    }
+    const recordings = this.#recordings;
     const names = new Map(recordings.tenants.map((tenant) => [tenant.id, tenant.name]));
     return html`
-      ${this.#header(recordings)}
       <main>
         ${
           recordings.tenants.length
@@ -130,14 +101,11 @@ export class RecordingsPage extends LitElement {
             : nothing
         }
         <div class="bar">
-          <h1>Recordings</h1>
-          ${this.#filters(recordings)}
+          <h1>${t("page.recordings")}</h1>
+          ${this.#states(recordings)}
         </div>
-        ${
-          recordings.problem
-            ? html`<p class="problem" role="alert">${recordings.problem.sentence}</p>`
-            : nothing
-        }
+        ${this.#search(recordings.tenants)}
+        ${recordings.problem ? html`<p class="problem" role="alert">${recordings.problem.sentence}</p>` : nothing}
         <callspool-recording-list
           .recordings=${recordings.rows}
           .names=${names}
@@ -153,33 +121,19 @@ export class RecordingsPage extends LitElement {
     `;
   }
 
-  #header(recordings: Recordings) {
+  #states(recordings: Recordings) {
+    const sum = (state: State) => recordings.tenants.reduce((all, tenant) => all + (tenant.states[state] ?? 0), 0);
+    const isCounted = recordings.isWhole;
     return html`
-      <header>
-        <a class="brand" href="/" aria-label="callspool">
-          <svg viewBox="0 0 32 32" aria-hidden="true">
-            <rect width="32" height="32" rx="8" />
-            <path d="M7 13v6M11.5 9v14M16 12v8M20.5 7v18M25 14v4" />
-          </svg>
-          callspool
-        </a>
-        <span class="connection" role="status" data-state=${recordings.connectionState}>
-          <i aria-hidden="true"></i>${CONNECTION_WORDS[recordings.connectionState]}
-        </span>
-        <button class="button quiet" @click=${this.#signOut}>Sign out</button>
-      </header>
-    `;
-  }
-
-  #filters(recordings: Recordings) {
-    const count = (filter: State) => recordings.tenants.reduce((sum, tenant) => sum + (tenant.states[filter] ?? 0), 0);
-    return html`
-      <div class="filters" role="group" aria-label="Show by state">
-        ${FILTERS.map(
-          (filter) => html`
-            <button aria-pressed=${filter === recordings.filter ? "true" : "false"} @click=${() => recordings.show(filter)}>
-              ${filter === null ? "All" : STATE_WORDS[filter]}
-              ${filter !== null && count(filter) > 0 ? html`<small>${count(filter)}</small>` : nothing}
+      <div class="choices" role="group" aria-label=${t("recordings.byState")}>
+        ${STATES.map(
+          (state) => html`
+            <button
+              aria-pressed=${state === recordings.state ? "true" : "false"}
+              @click=${() => this.#narrow({ state })}
+            >
+              ${t(state === null ? "recordings.all" : `state.${state}`)}
+              ${state !== null && isCounted && sum(state) > 0 ? html`<small>${count(sum(state))}</small>` : nothing}
             </button>
           `,
         )}
@@ -187,17 +141,65 @@ export class RecordingsPage extends LitElement {
     `;
   }
 
+  #search(tenants: readonly Tenant[]) {
+    const { params } = this.route;
+    const given = (name: string) => params.get(name) ?? "";
+    const field = (event: Event) => (event.target as HTMLInputElement | HTMLSelectElement).value;
+    const isNarrowed = [...params.keys()].some((name) => name !== "state");
+    return html`
+      <form class="fields" role="search" @submit=${(event: Event) => event.preventDefault()}>
+        <label class="wide">
+          ${t("recordings.search")}
+          <input type="search" .value=${given("q")} placeholder=${t("recordings.searchFor")} @input=${this.#type} />
+        </label>
+        ${
+          tenants.length > 1
+            ? html`<label>
+                ${t("tenant")}
+                <select @change=${(event: Event) => this.#narrow({ tenant: field(event) })}>
+                  <option value="">${t("recordings.all")}</option>
+                  ${tenants.map(({ id, name }) => html`<option value=${id} ?selected=${id === given("tenant")}>${name}</option>`)}
+                </select>
+              </label>`
+            : nothing
+        }
+        <label>
+          ${t("recordings.from")}
+          <input type="date" .value=${given("from")} @change=${(event: Event) => this.#narrow({ from: field(event) })} />
+        </label>
+        <label>
+          ${t("recordings.before")}
+          <input type="date" .value=${given("before")} @change=${(event: Event) => this.#narrow({ before: field(event) })} />
+        </label>
+        ${
+          params.get("reason")
+            ? html`<span class="chip"><code>${params.get("reason")}</code></span>`
+            : nothing
+        }
+        ${params.get("account") ? html`<span class="chip">${t("account")}: ${params.get("account")}</span>` : nothing}
+        ${
+          isNarrowed
+            ? html`<button type="button" class="button quiet" @click=${() => go(href("recordings", { state: params.get("state") }))}>
+                ${t("recordings.clear")}
+              </button>`
+            : nothing
+        }
+      </form>
+    `;
+  }
+
   #dock(recordings: Recordings, names: ReadonlyMap<string, string>) {
     const { current } = recordings;
     const playback = this.#playback;
-    if (!current || !playback) return nothing;
+    if (!current) return nothing;
     return html`
-      <section class="dock" aria-label="Selected recording">
+      <section class="dock" aria-label=${t("recording.selected")}>
         <div class="inside">
           <div class="title">
-            <strong>${names.get(current.tenant_id) ?? current.tenant_id}</strong>
+            <strong><bdi>${names.get(current.tenant_id) ?? current.tenant_id}</bdi></strong>
             <time datetime=${moment(current)}>${dayAndTime(moment(current))}</time>
-            <button class="close" aria-label="Close the player" @click=${this.#close}>
+            <a href=${recordingHref(current.id)}>${t("recordings.history")}</a>
+            <button class="close" aria-label=${t("recordings.close")} @click=${this.#close}>
               <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18" /></svg>
             </button>
           </div>
@@ -218,9 +220,33 @@ export class RecordingsPage extends LitElement {
   }
 
   #emptyText(recordings: Recordings): string {
-    if (recordings.filter !== null) return `No recording is ${STATE_WORDS[recordings.filter].toLowerCase()} now.`;
-    return "No recordings yet. They appear here when the provider announces them.";
+    if (!recordings.isWhole) return t("recordings.noneFound");
+    if (recordings.state !== null) return t("recordings.noneIn", { state: t(`state.${recordings.state}`) });
+    return t("recordings.none");
   }
+}
+
+function stateOf({ params }: Route): State | null {
+  const wanted = params.get("state");
+  return STATES.find((state) => state !== null && state === wanted) ?? null;
+}
+
+function filterOf({ params }: Route): RecordingFilter {
+  const filter: RecordingFilter = {};
+  for (const name of ["tenant", "account", "reason", "q"] as const) {
+    const value = params.get(name);
+    if (value) filter[name] = value;
+  }
+  const [from, before] = [params.get("from"), params.get("before")];
+  if (from) filter.created_from = startOfDay(from);
+  if (before) filter.created_before = startOfDay(before);
+  return filter;
+}
+
+/** The first moment of a day in the reader's own zone. */
+function startOfDay(day: string): string {
+  const at = new Date(`${day}T00:00:00`);
+  return Number.isNaN(at.getTime()) ? "" : at.toISOString();
 }
 
 declare global {

@@ -1,11 +1,11 @@
 /**
- * What the recordings page knows and does, without its looks: the list under a filter, the tenants, the live
- * feed. It tells its holder when something changed.
+ * What the recordings page knows and does, without its looks: the list under its filters, the tenants, and what
+ * the live events change of them. It tells its holder when something changed.
  */
 
 import { RecordingBook } from "../api/book.js";
-import type { Client, LiveEvent, Recording, RecordingPage, State, Tenant } from "../api/client.js";
-import { type Connection, type Listener, follow } from "../api/feed.js";
+import type { Client, LiveEvent, Recording, RecordingFilter, RecordingPage, State, Tenant } from "../api/client.js";
+import type { Listener } from "../api/feed.js";
 import { Problem } from "../api/problem.js";
 import type { Runtime } from "../api/runtime.js";
 import type { Known } from "./playback.js";
@@ -13,13 +13,11 @@ import type { Known } from "./playback.js";
 const PAGE = 50;
 /** Rows a page may hold before it begins anew: a tab may stay open for weeks. */
 const MOST_ROWS = 2_000;
-/** Tenants' figures are asked for at most this often, and only after something happened. */
-const TENANTS_MS = 1_500;
+/** What events alone cannot tell is asked for at most this often, and only after something happened. */
+const SOON_MS = 1_500;
 
-export class Recordings implements Listener {
-  filter: State | null = null;
+export class Recordings implements Partial<Listener> {
   tenants: readonly Tenant[] = [];
-  connectionState: Connection = "connecting";
   loading = false;
   loaded = false;
   problem: Problem | null = null;
@@ -29,7 +27,7 @@ export class Recordings implements Listener {
   #cursor: string | null = null;
   /** The last row of what was loaded: what is older comes with "load more" and not by an event. */
   #oldest: string | null = null;
-  #tenantsAsked = false;
+  readonly #asked = new Set<string>();
   /** Goes up when the list begins anew: answers to older questions are dropped. */
   #generation = 0;
 
@@ -38,10 +36,13 @@ export class Recordings implements Listener {
     private readonly runtime: Runtime,
     private readonly changed: () => void,
     private readonly signal: AbortSignal,
+    public state: State | null = null,
+    private filter: RecordingFilter = {},
   ) {}
 
-  run(): Promise<void> {
-    return follow(this.client, this.runtime, this, this.signal);
+  /** Nothing but a state narrows the list: then an event alone says whether a recording belongs to it. */
+  get isWhole(): boolean {
+    return Object.keys(this.filter).length === 0;
   }
 
   get rows(): Recording[] {
@@ -56,9 +57,10 @@ export class Recordings implements Listener {
     return this.selected === null ? null : (this.#book.get(this.selected) ?? null);
   }
 
-  /** Shows only recordings of that state; null: all. */
-  async show(filter: State | null): Promise<void> {
-    if (filter === this.filter) return;
+  /** Shows only recordings of that state (null: all) that fit the filter. */
+  async show(state: State | null, filter: RecordingFilter): Promise<void> {
+    if (state === this.state && JSON.stringify(filter) === JSON.stringify(this.filter)) return;
+    this.state = state;
     this.filter = filter;
     this.loaded = false;
     this.#forget();
@@ -79,7 +81,9 @@ export class Recordings implements Listener {
   event(event: LiveEvent): void {
     const { recording } = event;
     const isOlderThanLoaded = this.hasMore && this.#oldest !== null && recording.id < this.#oldest;
-    if (this.#book.get(recording.id) || !isOlderThanLoaded) this.#book.put(recording);
+    const isKnown = this.#book.get(recording.id) !== undefined;
+    if (isKnown || (this.isWhole && !isOlderThanLoaded)) this.#book.put(recording);
+    else if (!this.isWhole) this.#listSoon();
     if (this.#book.size > MOST_ROWS) {
       this.#forget();
       void this.#quietly(() => this.#first());
@@ -97,14 +101,8 @@ export class Recordings implements Listener {
     this.changed();
   }
 
-  connection(state: Connection, problem: Problem | null): void {
-    this.connectionState = state;
-    if (state === "refused") this.problem = problem;
-    this.changed();
-  }
-
   #isShown(recording: Recording): boolean {
-    if (this.filter !== null && recording.state !== this.filter) return false;
+    if (this.state !== null && recording.state !== this.state) return false;
     return !this.hasMore || this.#oldest === null || recording.id >= this.#oldest;
   }
 
@@ -125,8 +123,8 @@ export class Recordings implements Listener {
     this.loading = true;
     this.changed();
     try {
-      const states = this.filter === null ? [] : [this.filter];
-      const page = await this.client.recordings({ states, cursor, limit: PAGE }, this.signal);
+      const states = this.state === null ? [] : [this.state];
+      const page = await this.client.recordings({ ...this.filter, states, cursor, limit: PAGE }, this.signal);
       if (generation !== this.#generation) return;
       const isAnew = cursor === null && !(this.#oldest !== null && page.recordings.some(({ id }) => this.#book.get(id)));
       for (const recording of page.recordings) this.#book.put(recording);
@@ -169,13 +167,22 @@ export class Recordings implements Listener {
   }
 
   #tenantsSoon(): void {
-    if (this.#tenantsAsked) return;
-    this.#tenantsAsked = true;
+    this.#soon("tenants", () => this.#readTenants());
+  }
+
+  /** Only the server knows whether a recording that was heard of fits the filter. */
+  #listSoon(): void {
+    this.#soon("list", () => this.#first());
+  }
+
+  #soon(what: string, read: () => Promise<void>): void {
+    if (this.#asked.has(what)) return;
+    this.#asked.add(what);
     void this.runtime
-      .wait(TENANTS_MS, this.signal)
+      .wait(SOON_MS, this.signal)
       .then(() => {
-        this.#tenantsAsked = false; // what happens while they are read is asked for again
-        return this.#readTenants();
+        this.#asked.delete(what); // what happens while it is read is asked for again
+        return read();
       })
       .catch(() => undefined); // the feed tells when the server is away
   }

@@ -1,6 +1,7 @@
 """The web page: files that the build put into the package."""
 
 from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
@@ -16,13 +17,20 @@ _NOT_BUILT = (
 )
 
 
-@router.get("/")
+PAGES: Final = ("/", "/now", "/failures", "/backfill", "/keys", "/audit", "/recordings/{id}")
+"""Addresses that the page itself tells apart: web/src/pages/router.ts."""
+
+
 def index(request: Request) -> Response:
     """Return the page, or say how to build it."""
     page: Path = request.app.state.web / "index.html"
     if not page.is_file():
         return HTMLResponse(_NOT_BUILT, headers={"cache-control": "no-store"})
     return FileResponse(page, headers={"cache-control": "no-cache"})
+
+
+for path in PAGES:
+    router.get(path)(index)
 
 
 @router.get("/assets/{name:path}")

@@ -1,0 +1,315 @@
+"""What operators see and change on the dashboard, in a real browser."""
+
+import math
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from callspool.domain.reasons import POLICIES, Reason
+from callspool.domain.recording import State
+from tests.browser.dashboard import PASSWORD, at
+from tests.browser.stand_in import KEY, StandIn, tenant
+from tests.fixtures.browser import Complaints, Shoot, plays_beyond
+
+Goto = Callable[[str], Awaitable[Page]]
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">\u202e Ltd"
+
+
+@pytest.fixture
+def goto(page: Page, there: StandIn) -> Goto:
+    """Opens one of the pages with a valid key and waits until it listens."""
+
+    async def go(path: str) -> Page:
+        await page.goto(f"{there.url}{path}#key={KEY}")
+        await page.locator('[role="status"][data-state="live"]').wait_for()
+        return page
+
+    return go
+
+
+def furnish(there: StandIn) -> None:
+    """Put a day's work into the stand-in."""
+    operations = there.operations
+    operations.tenant("acme", "Acme Ltd", running=3, waiting=187, deferred=4, oldest_waiting_at=at(6))
+    operations.tenant("birch", "Birch & Sons", running=1, states={"failed": 12})
+    operations.tenant(
+        "harbour", "Harbour Clinic", slots=8, weight=2.5, paused=True, waiting=40, oldest_waiting_at=at(90)
+    )
+    operations.tenant("kestrel", HOSTILE, slots=1, running=1)
+    operations.account("main", running=5, waiting=227)
+    operations.account("west", provider="telnyx", current_limit=4, circuit="open", waiting=3)
+    operations.account("eu", provider="signalwire", paused=True, paused_until=None)
+    operations.points = [
+        {
+            "at": at((24 - hour) * 60),
+            "ready": round(90 + 70 * math.sin(hour / 4)),
+            "failed": 5 if hour == 9 else 0,
+            "p50_s": 2.2 + math.sin(hour / 3),
+            "p95_s": 9 + 4 * math.sin(hour / 5),
+        }
+        for hour in range(24)
+    ]
+    for reason, count in ((Reason.TRUNCATED, 9), (Reason.WORKER_LOST, 3)):
+        operations.failures(reason, POLICIES[reason].sentence, count)
+    operations.failures(Reason.GONE, POLICIES[Reason.GONE].sentence, 41, retryable=False)
+    operations.keys = [
+        {"id": "key_9", "name": "CRM", "tenant_id": "acme", "created_at": at(9000), "revoked_at": None},
+        {"id": "key_8", "name": "old laptop", "tenant_id": None, "created_at": at(99000), "revoked_at": at(500)},
+    ]
+    operations.entries = [
+        {
+            "seq": seq,
+            "at": at(120 - seq),
+            "actor": "key:key_9",
+            "action": "tenant.set",
+            "target": "acme",
+            "detail": {"slots": seq},
+            "address": "192.0.2.7",
+        }
+        for seq in range(120, 0, -1)
+    ]
+    zero = {"absent": 1, "failed": {}, "purged": 0, "pending": 0, "missing": []}
+    operations.days = [{"day": f"2026-11-{day}", "listed": 220, "kept": 219, **zero} for day in range(23, 10, -1)]
+    operations.days[3] |= {"kept": 217, "missing": ["RE" + "3f" * 16, "RE" + "a0" * 16]}
+    there.tenants = [tenant("Acme Ltd"), tenant("Birch & Sons")]
+    for number in range(1, 30):
+        there.add(number, State.READY, duration_s=61.0 * number, tenant_id=("acme", "birch")[number % 2])
+
+
+async def test_limits_and_pauses_are_changed_where_they_stand(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/now")
+    row = page.get_by_role("row", name="Acme Ltd")
+    await row.get_by_role("button", name="Slots, Acme Ltd: 3. Change").click()
+    await page.get_by_role("spinbutton", name="Slots, Acme Ltd").fill("7")
+    await page.keyboard.press("Enter")
+    await expect(row.get_by_role("button", name="Slots, Acme Ltd: 7. Change")).to_be_visible()
+    await row.get_by_role("button", name="Pause: Acme Ltd").click()
+    await expect(row.get_by_role("button", name="Resume: Acme Ltd")).to_be_visible()
+    await page.get_by_role("row", name="west").get_by_role("button", name="Limit, west: 20. Change").click()
+    await page.keyboard.press("Escape")
+    assert there.operations.changes == [("tenants/acme", {"slots": 7}), ("tenants/acme", {"paused": True})]
+
+
+async def test_a_limit_that_the_server_refuses_is_told_and_not_shown(
+    there: StandIn, goto: Goto, complaints: Complaints
+) -> None:
+    complaints.allow("status of 422")
+    furnish(there)
+    page = await goto("/now")
+    await page.get_by_role("button", name="Slots, Acme Ltd: 3. Change").click()
+    await page.get_by_role("spinbutton").fill("5000")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("at most 1000 slots")
+    await expect(page.get_by_role("button", name="Slots, Acme Ltd: 3. Change")).to_be_visible()
+
+
+async def test_a_hostile_name_is_text_everywhere(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    there.tenants.append(tenant(HOSTILE, id="kestrel"))
+    there.add(31, State.READY, duration_s=8.0, tenant_id="kestrel")
+    page = await goto("/now")
+    await expect(page.get_by_role("link", name=HOSTILE)).to_be_visible()
+    await page.get_by_role("link", name="Recordings", exact=True).click()
+    await expect(page.get_by_role("button", name=HOSTILE)).to_be_visible()
+    assert await page.evaluate("document.title") == "Recordings · callspool"
+
+
+async def test_all_failures_of_a_kind_are_counted_then_retried_under_ones_eyes(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/failures")
+    group = page.get_by_role("listitem").filter(has_text="truncated")
+    await group.get_by_role("button", name="Retry all of them").click()
+    ask = page.get_by_role("alertdialog")
+    await expect(ask).to_contain_text("9 recordings would be fetched again")
+    assert [change for change in there.operations.changes if not change[1]["dry_run"]] == [], "only counted so far"
+    await ask.get_by_role("button", name="Retry 9 recordings").click()
+    await expect(page.get_by_text("were started again")).to_be_visible()
+    assert there.operations.changes[-1][1] == {
+        "reason": "truncated",
+        "tenant_id": None,
+        "account_id": None,
+        "dry_run": False,
+    }
+    await expect(page.get_by_text("Nothing has failed.")).to_be_visible()
+
+
+async def test_what_cannot_be_had_again_offers_no_retry(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/failures")
+    group = page.get_by_role("listitem").filter(has_text="gone")
+    await expect(group.get_by_text("Cannot be had again")).to_be_visible()
+    await expect(group.get_by_role("button")).to_have_count(0)
+    await group.get_by_role("link", name="Show").click()
+    assert page.url == f"{there.url}/?state=failed&reason=gone"
+
+
+async def test_filters_stand_in_the_address_and_back_goes_back(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/?tenant=birch")
+    rows = page.get_by_role("list", name="Recordings").get_by_role("listitem")
+    await expect(rows).to_have_count(15)
+    await page.get_by_role("searchbox").fill(f"CA{7:032x}")
+    await expect(rows).to_have_count(1)
+    assert page.url == f"{there.url}/?tenant=birch&q=CA{7:032x}"
+    await page.get_by_role("button", name="Show everything").click()
+    await expect(rows).to_have_count(29)
+    await page.go_back()
+    await expect(rows).to_have_count(1)
+    await page.reload()
+    await expect(rows).to_have_count(1)
+
+
+async def test_a_recordings_own_page_plays_it_and_tells_what_happened(there: StandIn, goto: Goto) -> None:
+    recording = there.add(1, State.READY, duration_s=8.0, content_type="audio/wav", size=128_044, verified=True)
+    step = {"state": "queued", "attempt": 0, "at": at(9), "reason": None, "sentence": None, "detail": None}
+    there.history[recording.id] = [
+        {"seq": 1, "event": "enqueue", "version": 1, "actor": "webhook", **step},
+        {"seq": 2, "event": "claim", "version": 2, "actor": "worker:w1", **step, "attempt": 1},
+        {"seq": 3, "event": "keep", "version": 3, "actor": "worker:w1", **step, "attempt": 1, "state": "ready"},
+    ]
+    page = await goto(f"/recordings/{recording.id}")
+    await expect(page.get_by_text("Verified and kept")).to_be_visible()
+    await expect(page.get_by_text("128 kB")).to_be_visible()
+    await page.get_by_role("group", name="Player").get_by_role("button", name="Play", exact=True).click()
+    await plays_beyond(page, 0.2)
+    await there.change(recording, State.PURGED)
+    await expect(page.get_by_text("Purged", exact=True).first).to_be_visible()
+
+
+async def test_why_a_recording_waits_is_told(there: StandIn, goto: Goto) -> None:
+    recording = there.add(1, State.QUEUED)
+    page = await goto(f"/recordings/{recording.id}")
+    await expect(page.get_by_text("2 recordings are before it.")).to_be_visible()
+
+
+async def test_an_unknown_recording_has_a_page_that_says_so(there: StandIn, goto: Goto, complaints: Complaints) -> None:
+    complaints.allow("status of 404")
+    page = await goto("/recordings/rec_none")
+    await expect(page.get_by_role("alert")).to_contain_text("no such recording")
+
+
+async def test_a_backfill_begins_dry_and_shows_its_progress_and_end(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/backfill")
+    await page.get_by_label("Since").fill("2026-11-01")
+    await page.get_by_role("button", name="Start").click()
+    await expect(page.get_by_text("120 listed, 7 new, 113 known, 0 gone at the provider")).to_be_visible()
+    kind, asked = there.operations.changes[0]
+    assert (kind, asked["account_id"], asked["since"]) == ("backfill", "main", "2026-11-01T00:00:00Z")
+    assert asked["dry_run"] is True, "a click too many costs nothing"
+    await page.get_by_text("2 missing").click()
+    await expect(page.get_by_text("RE" + "a0" * 16)).to_be_visible()
+
+
+async def test_a_keys_secret_is_shown_once_and_revoking_asks_twice(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/keys")
+    await page.get_by_label("Name", exact=True).fill("Reporting")
+    await page.get_by_label("Sees").select_option("Acme Ltd")
+    await page.get_by_role("button", name="Make a key").click()
+    await expect(page.get_by_text("cs_shown-once")).to_be_visible()
+    await page.get_by_role("button", name="I have it").click()
+    await expect(page.get_by_text("cs_shown-once")).to_have_count(0)
+    revoke = page.get_by_role("row", name="Reporting").get_by_role("button", name="Revoke: Reporting")
+    await revoke.click()
+    assert there.operations.keys[-1]["revoked_at"] is None
+    await revoke.click()
+    await expect(page.get_by_role("row", name="Reporting").get_by_role("button")).to_have_count(0)
+    assert there.operations.keys[-1]["tenant_id"] == "acme"
+
+
+async def test_the_audit_log_is_read_page_by_page(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/audit")
+    await expect(page.get_by_role("row")).to_have_count(51)
+    await page.get_by_role("button", name="Load more").click()
+    await expect(page.get_by_role("row")).to_have_count(101)
+
+
+async def test_a_tenant_sees_no_page_of_operators_and_changes_nothing(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    there.operations.tenant_id = "acme"
+    page = await goto("/now")
+    await expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Recordings", "Now", "Failures"])
+    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    await expect(page.get_by_role("button", name="Change")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+async def test_a_person_signs_in_by_name_and_stays_in_after_a_reload(
+    there: StandIn, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 401")
+    furnish(there)
+    await page.goto(f"{there.url}/now")
+    await page.get_by_role("button", name="Use a name and a password").click()
+    await page.get_by_label("Name").fill("dana")
+    await page.get_by_label("Password").fill("wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("do not fit together")
+    await page.get_by_label("Name").fill("dana")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    await page.reload()
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_label("API key")).to_be_visible()
+    assert there.count("DELETE", "/api/session") == 1
+
+
+async def test_hebrew_is_read_from_the_right_and_is_kept(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/now")
+    await page.get_by_label("Language").select_option("עברית")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("עכשיו")
+    assert await page.evaluate("[document.documentElement.dir, document.documentElement.lang]") == ["rtl", "he"]
+    await page.reload()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("עכשיו")
+
+
+PATHS = ("/now", "/failures", "/backfill", "/keys", "/audit", "/?tenant=acme", "/recordings/rec_" + f"{1:032x}")
+
+
+@pytest.mark.parametrize(("look", "width"), [("light", 1280), ("dark", 1280), ("he", 1280), ("light", 390)])
+async def test_every_page_fits_its_window_and_is_accessible(
+    look: str, width: int, there: StandIn, page: Page, goto: Goto, shoot: Shoot, axe: Callable[[Page], Awaitable[None]]
+) -> None:
+    furnish(there)
+    there.history[f"rec_{1:032x}"] = [
+        {
+            "seq": seq,
+            "event": event,
+            "state": state,
+            "version": seq,
+            "attempt": min(seq - 1, 1),
+            "at": at(9),
+            "reason": reason,
+            "sentence": POLICIES[reason].sentence if reason else None,
+            "detail": "HTTP 200, 81,920 of 160,044 bytes" if reason else None,
+            "actor": "worker:w1",
+        }
+        for seq, event, state, reason in [
+            (1, "enqueue", "queued", None),
+            (2, "claim", "fetching", None),
+            (3, "defer", "queued", Reason.TRUNCATED),
+            (4, "keep", "ready", None),
+        ]
+    ]
+    await page.emulate_media(color_scheme="dark" if look == "dark" else "light")
+    await page.set_viewport_size({"width": width, "height": 900})
+    if look == "he":
+        await page.add_init_script("localStorage.setItem('callspool.language', 'he')")
+    for path in PATHS:
+        await goto(path)
+        await page.locator("main:not([aria-busy=true])").wait_for()
+        await _settled(page.locator("main"))
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} sticks out"
+        await shoot(page, f"dash-{path.strip('/?').split('=')[0].split('/')[0]}-{look}-{width}")
+        await axe(page)
+
+
+async def _settled(main: Locator) -> None:
+    """Wait until something of the page's own stands there."""
+    await expect(main.get_by_role("heading", level=1)).to_be_visible()

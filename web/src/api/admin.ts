@@ -1,0 +1,187 @@
+/**
+ * What operators ask of the server, beside recordings: figures, limits, failures, backfills, keys and the audit.
+ */
+
+import type { Client, State } from "./client.js";
+
+export interface TenantNow {
+  id: string;
+  name: string;
+  slots: number;
+  weight: number;
+  paused: boolean;
+  /** Null: the scheduler does not answer. */
+  running: number | null;
+  waiting: number | null;
+  deferred: number | null;
+  oldest_waiting_at: string | null;
+  states: Partial<Record<State, number>>;
+}
+
+export interface AccountNow {
+  id: string;
+  provider: string;
+  limit: number;
+  current_limit: number | null;
+  paused: boolean;
+  paused_until: string | null;
+  running: number | null;
+  waiting: number | null;
+  circuit: "closed" | "open" | "probing" | null;
+  retry_budget: number | null;
+}
+
+export interface Overview {
+  at: string;
+  tenants: readonly TenantNow[];
+  accounts: readonly AccountNow[];
+}
+
+export interface Throughput {
+  step_s: number;
+  points: readonly { at: string; ready: number; failed: number; p50_s: number | null; p95_s: number | null }[];
+}
+
+export interface FailureGroup {
+  reason: string;
+  sentence: string;
+  retryable: boolean;
+  count: number;
+  oldest: string | null;
+  newest: string | null;
+}
+
+export interface Operation {
+  id: string;
+  matched: number;
+  done: number;
+  skipped: number;
+  state: "running" | "done";
+}
+
+export interface Which {
+  reason: string | null;
+  tenant_id: string | null;
+  account_id: string | null;
+}
+
+export interface Backfill {
+  id: string;
+  account_id: string;
+  since: string;
+  until: string;
+  dry_run: boolean;
+  state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  listed: number;
+  inserted: number;
+  known: number;
+  vanished: number;
+  windows_done: number;
+  windows: number;
+  eta_s: number | null;
+  error: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface Day {
+  day: string;
+  listed: number;
+  kept: number;
+  absent: number;
+  failed: Readonly<Record<string, number>>;
+  purged: number;
+  pending: number;
+  missing: readonly string[];
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  tenant_id: string | null;
+  created_at: string;
+  revoked_at: string | null;
+}
+
+export interface AuditEntry {
+  seq: number;
+  at: string;
+  actor: string;
+  action: string;
+  target: string;
+  detail: unknown;
+  address: string | null;
+}
+
+const path = encodeURIComponent;
+
+export class Admin {
+  constructor(private readonly client: Pick<Client, "json">) {}
+
+  overview(signal?: AbortSignal): Promise<Overview> {
+    return this.client.json("GET", "/api/overview", { signal });
+  }
+
+  throughput(hours: number, signal?: AbortSignal): Promise<Throughput> {
+    return this.client.json("GET", `/api/throughput?hours=${hours}`, { signal });
+  }
+
+  setTenant(id: string, change: Partial<Pick<TenantNow, "slots" | "weight" | "paused">>): Promise<unknown> {
+    return this.client.json("PATCH", `/api/tenants/${path(id)}`, { body: change });
+  }
+
+  setAccount(id: string, change: Partial<Pick<AccountNow, "limit" | "paused">>): Promise<unknown> {
+    return this.client.json("PATCH", `/api/accounts/${path(id)}`, { body: change });
+  }
+
+  async failures(signal?: AbortSignal): Promise<readonly FailureGroup[]> {
+    return (await this.client.json<{ groups: FailureGroup[] }>("GET", "/api/failures", { signal })).groups;
+  }
+
+  async countRetry(which: Which): Promise<number> {
+    const body = { ...which, dry_run: true };
+    return (await this.client.json<{ matched: number }>("POST", "/api/failures/retry", { body })).matched;
+  }
+
+  retryAll(which: Which): Promise<Operation> {
+    return this.client.json("POST", "/api/failures/retry", { body: { ...which, dry_run: false } });
+  }
+
+  operation(id: string, signal?: AbortSignal): Promise<Operation> {
+    return this.client.json("GET", `/api/operations/${path(id)}`, { signal });
+  }
+
+  async backfills(signal?: AbortSignal): Promise<readonly Backfill[]> {
+    return (await this.client.json<{ backfills: Backfill[] }>("GET", "/api/backfills", { signal })).backfills;
+  }
+
+  startBackfill(wanted: Pick<Backfill, "account_id" | "since" | "dry_run"> & { until: string | null }): Promise<Backfill> {
+    return this.client.json("POST", "/api/backfills", { body: wanted });
+  }
+
+  cancelBackfill(id: string): Promise<unknown> {
+    return this.client.json("DELETE", `/api/backfills/${path(id)}`);
+  }
+
+  async completeness(account: string, from: string, before: string, signal?: AbortSignal): Promise<readonly Day[]> {
+    const query = new URLSearchParams({ account_id: account, from, before });
+    return (await this.client.json<{ days: Day[] }>("GET", `/api/completeness?${query}`, { signal })).days;
+  }
+
+  async keys(signal?: AbortSignal): Promise<readonly Key[]> {
+    return (await this.client.json<{ keys: Key[] }>("GET", "/api/keys", { signal })).keys;
+  }
+
+  /** Makes a key; its secret is in this answer and never again. */
+  addKey(name: string, tenant: string | null): Promise<Key & { secret: string }> {
+    return this.client.json("POST", "/api/keys", { body: { name, tenant_id: tenant } });
+  }
+
+  revokeKey(id: string): Promise<unknown> {
+    return this.client.json("DELETE", `/api/keys/${path(id)}`);
+  }
+
+  audit(cursor: string | null, signal?: AbortSignal): Promise<{ entries: AuditEntry[]; next_cursor: string | null }> {
+    return this.client.json("GET", `/api/audit${cursor === null ? "" : `?cursor=${path(cursor)}`}`, { signal });
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Who did what: the audit log, newest first.
+ */
+
+import { html, nothing } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { AuditEntry } from "../api/admin.js";
+import { theme } from "../elements/theme.js";
+import { dayAndTime } from "../elements/words.js";
+import { t } from "../i18n/words.js";
+import { Page } from "./page.js";
+import { pageStyle } from "./page-style.js";
+
+@customElement("callspool-audit-page")
+export class AuditPage extends Page {
+  static override styles = [theme, pageStyle];
+
+  @state() private entries: readonly AuditEntry[] = [];
+  @state() private cursor: string | null = null;
+
+  protected override async read(signal: AbortSignal): Promise<void> {
+    const page = await this.admin.audit(null, signal);
+    this.entries = page.entries;
+    this.cursor = page.next_cursor;
+  }
+
+  protected override heard(): void {
+    // What happens to recordings stands with each recording.
+  }
+
+  #more(): Promise<boolean> {
+    return this.trying(async () => {
+      const page = await this.admin.audit(this.cursor, this.leaving.signal);
+      this.entries = [...this.entries, ...page.entries];
+      this.cursor = page.next_cursor;
+    });
+  }
+
+  protected override render() {
+    return html`
+      <main aria-busy=${!this.loaded}>
+        <div class="bar"><h1>${t("page.audit")}</h1></div>
+        <p class="lead">${t("audit.lead")}</p>
+        ${this.complaint()}
+        <div class="table" tabindex="0" role="region" aria-label=${t("page.audit")}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col" class="number">#</th>
+                <th scope="col">${t("audit.at")}</th>
+                <th scope="col">${t("audit.actor")}</th>
+                <th scope="col">${t("audit.action")}</th>
+                <th scope="col">${t("audit.target")}</th>
+                <th scope="col">${t("audit.detail")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${repeat(this.entries, ({ seq }) => seq, (entry) => this.#entry(entry))}
+            </tbody>
+          </table>
+        </div>
+        ${this.cursor === null ? nothing : html`<button class="button more" @click=${this.#more}>${t("more")}</button>`}
+      </main>
+    `;
+  }
+
+  #entry(entry: AuditEntry) {
+    const detail = typeof entry.detail === "string" ? entry.detail : JSON.stringify(entry.detail ?? "");
+    return html`
+      <tr>
+        <td class="number">${entry.seq}</td>
+        <td>${dayAndTime(entry.at)}</td>
+        <td>${entry.actor}${entry.address ? html` <small>${entry.address}</small>` : nothing}</td>
+        <td><code>${entry.action}</code></td>
+        <td>${entry.target}</td>
+        <td class="detail">${detail === '""' || detail === "{}" ? "" : detail}</td>
+      </tr>
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "callspool-audit-page": AuditPage;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * API keys: who has one, a new one, and the end of one. A secret is shown once.
+ */
+
+import { html, nothing } from "lit";
+import { customElement, query, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { Key } from "../api/admin.js";
+import type { Tenant } from "../api/client.js";
+import { theme } from "../elements/theme.js";
+import { dayAndTime } from "../elements/words.js";
+import { t } from "../i18n/words.js";
+import { Page } from "./page.js";
+import { pageStyle } from "./page-style.js";
+
+@customElement("callspool-keys-page")
+export class KeysPage extends Page {
+  static override styles = [theme, pageStyle];
+
+  @state() private keys: readonly Key[] = [];
+  @state() private tenants: readonly Tenant[] = [];
+  @state() private secret: string | null = null;
+  /** The key that a first click chose: the second one revokes it. */
+  @state() private doomed: string | null = null;
+
+  @query("form") private form!: HTMLFormElement;
+
+  protected override async read(signal: AbortSignal): Promise<void> {
+    [this.keys, this.tenants] = await Promise.all([this.admin.keys(signal), this.client.tenants(signal)]);
+  }
+
+  protected override heard(): void {
+    // Recordings do not change keys.
+  }
+
+  async #add(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const given = new FormData(this.form);
+    const tenant = String(given.get("tenant") ?? "");
+    const added = await this.trying(async () => {
+      const key = await this.admin.addKey(String(given.get("name") ?? ""), tenant === "" ? null : tenant);
+      this.secret = key.secret;
+      this.form.reset();
+    });
+    if (added) await this.reread();
+  }
+
+  async #revoke(key: Key): Promise<void> {
+    if (this.doomed !== key.id) {
+      this.doomed = key.id;
+      return;
+    }
+    this.doomed = null;
+    if (await this.trying(() => this.admin.revokeKey(key.id))) await this.reread();
+  }
+
+  protected override render() {
+    return html`
+      <main aria-busy=${!this.loaded}>
+        <div class="bar"><h1>${t("page.keys")}</h1></div>
+        ${this.complaint()}
+        <form class="fields" @submit=${this.#add}>
+          <label>${t("keys.name")}<input name="name" required maxlength="100" autocomplete="off" /></label>
+          <label>
+            ${t("keys.sees")}
+            <select name="tenant">
+              <option value="">${t("keys.everything")}</option>
+              ${this.tenants.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}
+            </select>
+          </label>
+          <button class="button primary">${t("keys.add")}</button>
+        </form>
+        ${
+          this.secret === null
+            ? nothing
+            : html`<section class="ask" role="status">
+                <p>${t("keys.once")}</p>
+                <code class="secret">${this.secret}</code>
+                <button class="button small" @click=${() => navigator.clipboard.writeText(this.secret ?? "")}>${t("copy")}</button>
+                <button class="button quiet small" @click=${() => (this.secret = null)}>${t("keys.kept")}</button>
+              </section>`
+        }
+        <div class="table" tabindex="0" role="region" aria-label=${t("page.keys")}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">${t("keys.name")}</th>
+                <th scope="col">${t("keys.sees")}</th>
+                <th scope="col">${t("keys.since")}</th>
+                <th scope="col"><span class="visually-hidden">${t("keys.revoke")}</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              ${repeat(this.keys, ({ id }) => id, (key) => this.#key(key))}
+            </tbody>
+          </table>
+        </div>
+      </main>
+    `;
+  }
+
+  #key(key: Key) {
+    const tenant = this.tenants.find(({ id }) => id === key.tenant_id);
+    return html`
+      <tr class=${key.revoked_at ? "past" : ""}>
+        <th scope="row">${key.name} <small><code>${key.id}</code></small></th>
+        <td>${key.tenant_id === null ? t("keys.everything") : (tenant?.name ?? key.tenant_id)}</td>
+        <td>${dayAndTime(key.created_at)}</td>
+        <td class="end">
+          ${
+            key.revoked_at
+              ? t("keys.revoked", { time: dayAndTime(key.revoked_at) })
+              : html`<button class="button small" aria-label=${`${t("keys.revoke")}: ${key.name}`} @click=${() => this.#revoke(key)}>
+                  ${t(this.doomed === key.id ? "keys.sure" : "keys.revoke")}
+                </button>`
+          }
+        </td>
+      </tr>
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "callspool-keys-page": KeysPage;
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * What is going on: slots, backlogs, accounts, and how quickly recordings come. Limits and pauses are changed here.
+ */
+
+import { html, nothing } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { AccountNow, Overview, TenantNow, Throughput } from "../api/admin.js";
+import "../elements/edit-number.js";
+import { theme } from "../elements/theme.js";
+import "../elements/time-plot.js";
+import { ago, count, span } from "../elements/words.js";
+import { t } from "../i18n/words.js";
+import { Page } from "./page.js";
+import { pageStyle } from "./page-style.js";
+import { href } from "./router.js";
+
+const HOURS: readonly number[] = [6, 24, 168];
+const MOST_DOTS = 12;
+
+@customElement("callspool-now-page")
+export class NowPage extends Page {
+  static override styles = [theme, pageStyle];
+
+  @state() private overview: Overview | null = null;
+  @state() private throughput: Throughput | null = null;
+  @state() private hours = 24;
+
+  protected override async read(signal: AbortSignal): Promise<void> {
+    [this.overview, this.throughput] = await Promise.all([
+      this.admin.overview(signal),
+      this.admin.throughput(this.hours, signal),
+    ]);
+  }
+
+  protected override render() {
+    const { overview } = this;
+    return html`
+      <main aria-busy=${!this.loaded}>
+        <div class="bar"><h1>${t("page.now")}</h1></div>
+        ${this.complaint()}
+        ${overview ? [this.#figures(overview), this.#plots(), this.#tenants(overview), this.#accounts(overview)] : nothing}
+      </main>
+    `;
+  }
+
+  #figures({ at, tenants }: Overview) {
+    const sum = (of: (tenant: TenantNow) => number | null) => tenants.reduce((all, one) => all + (of(one) ?? 0), 0);
+    const oldest = tenants.map((one) => one.oldest_waiting_at).filter((one) => one !== null).sort()[0];
+    const points = this.throughput?.points ?? [];
+    const ready = points.reduce((all, point) => all + point.ready, 0);
+    const failed = sum((one) => one.states.failed ?? 0);
+    const isAway = tenants.length > 0 && tenants.every((one) => one.running === null);
+    return html`
+      ${isAway ? html`<p class="problem" role="alert">${t("now.away")}</p>` : nothing}
+      <dl class="figures">
+        <div>
+          <dt>${t("now.running")}</dt>
+          <dd>${count(sum((one) => one.running))} <small>${t("now.ofSlots", { slots: sum((one) => one.slots) })}</small></dd>
+        </div>
+        <div>
+          <dt>${t("now.waiting")}</dt>
+          <dd>
+            ${count(sum((one) => (one.waiting ?? 0) + (one.deferred ?? 0)))}
+            <small>${oldest ? t("now.oldest", { age: ago(oldest, at) }) : ""}</small>
+          </dd>
+        </div>
+        <div>
+          <dt>${t("now.ready")}</dt>
+          <dd>${count(ready)} <small>${this.hours < 48 ? t("now.inHours", { n: this.hours }) : t("now.inDays", { n: this.hours / 24 })}</small></dd>
+        </div>
+        <div>
+          <dt>${t("state.failed")}</dt>
+          <dd>${count(failed)} ${failed ? html`<a href=${href("failures")}>${t("now.seeWhy")}</a>` : nothing}</dd>
+        </div>
+      </dl>
+    `;
+  }
+
+  #plots() {
+    const points = this.throughput?.points ?? [];
+    const times = points.map(({ at }) => Date.parse(at) / 1000);
+    return html`
+      <div class="bar">
+        <h2>${t("now.speed")}</h2>
+        <div class="choices" role="group" aria-label=${t("now.range")}>
+          ${HOURS.map(
+            (hours) => html`
+              <button aria-pressed=${hours === this.hours} @click=${() => this.#look(hours)}>
+                ${hours < 48 ? t("now.hours", { n: hours }) : t("now.days", { n: hours / 24 })}
+              </button>
+            `,
+          )}
+        </div>
+      </div>
+      <div class="pair">
+        <callspool-time-plot
+          .heading=${t("now.throughput")}
+          .times=${times}
+          .series=${[
+            { label: t("state.ready"), colour: "--_good", values: points.map(({ ready }) => ready), bars: true },
+            { label: t("state.failed"), colour: "--_bad", values: points.map(({ failed }) => failed) },
+          ]}
+        ></callspool-time-plot>
+        <callspool-time-plot
+          .heading=${t("now.timeToReady")}
+          .times=${times}
+          .format=${span}
+          .series=${[
+            { label: t("now.half"), colour: "--_accent", values: points.map(({ p50_s }) => p50_s) },
+            { label: t("now.most"), colour: "--_wait", values: points.map(({ p95_s }) => p95_s) },
+          ]}
+        ></callspool-time-plot>
+      </div>
+    `;
+  }
+
+  async #look(hours: number): Promise<void> {
+    this.hours = hours;
+    await this.reread();
+  }
+
+  async #change(work: () => Promise<unknown>): Promise<void> {
+    if (await this.trying(work)) await this.reread();
+  }
+
+  #tenants({ at, tenants }: Overview) {
+    return html`
+      <h2>${t("now.tenants")}</h2>
+      <div class="table" tabindex="0" role="region" aria-label=${t("now.tenants")}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">${t("tenant")}</th>
+              <th scope="col">${t("now.running")}</th>
+              <th scope="col" class="number">${t("slots")}</th>
+              <th scope="col" class="number">${t("weight")}</th>
+              <th scope="col" class="number">${t("now.waiting")}</th>
+              <th scope="col" class="number">${t("now.deferred")}</th>
+              <th scope="col">${t("now.oldestWait")}</th>
+              <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            ${repeat(tenants, ({ id }) => id, (tenant) => this.#tenant(tenant, at))}
+          </tbody>
+        </table>
+      </div>
+    `;
+  }
+
+  #tenant(tenant: TenantNow, at: string) {
+    const set = (change: Parameters<typeof this.admin.setTenant>[1]) =>
+      this.#change(() => this.admin.setTenant(tenant.id, change));
+    const used = tenant.running ?? 0;
+    return html`
+      <tr>
+        <th scope="row">
+          <a href=${href("recordings", { tenant: tenant.id })}><bdi>${tenant.name}</bdi></a>
+          ${tenant.paused ? html`<small class="mark">${t("paused")}</small>` : nothing}
+        </th>
+        <td>
+          <span class="dots" aria-hidden="true">
+            ${Array.from({ length: Math.min(tenant.slots, MOST_DOTS) }, (_, index) => html`<i class=${index < used ? "used" : ""}></i>`)}
+          </span>
+          ${count(tenant.running)}
+        </td>
+        <td class="number">${this.#number(tenant.slots, `${t("slots")}, ${tenant.name}`, "1", (slots) => set({ slots }))}</td>
+        <td class="number">${this.#number(tenant.weight, `${t("weight")}, ${tenant.name}`, "any", (weight) => set({ weight }))}</td>
+        <td class="number">${count(tenant.waiting)}</td>
+        <td class="number">${count(tenant.deferred)}</td>
+        <td>${tenant.oldest_waiting_at ? ago(tenant.oldest_waiting_at, at) : "–"}</td>
+        <td class="end">${this.#pause(tenant.paused, tenant.name, (paused) => set({ paused }))}</td>
+      </tr>
+    `;
+  }
+
+  #number(value: number, label: string, step: string, keep: (value: number) => unknown) {
+    if (!this.isOperator) return count(value);
+    return html`
+      <callspool-edit-number
+        .value=${value}
+        .label=${label}
+        .min=${step === "1" ? 0 : 0.01}
+        .step=${step}
+        @number-set=${(event: CustomEvent<number>) => keep(event.detail)}
+      ></callspool-edit-number>
+    `;
+  }
+
+  #pause(paused: boolean, name: string, keep: (paused: boolean) => unknown) {
+    if (!this.isOperator) return nothing;
+    const word = t(paused ? "resume" : "pause");
+    return html`<button class="button small" aria-label=${`${word}: ${name}`} @click=${() => keep(!paused)}>${word}</button>`;
+  }
+
+  #accounts({ at, accounts }: Overview) {
+    if (accounts.length === 0) return nothing;
+    return html`
+      <h2>${t("now.accounts")}</h2>
+      <div class="table" tabindex="0" role="region" aria-label=${t("now.accounts")}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">${t("account")}</th>
+              <th scope="col">${t("now.circuit")}</th>
+              <th scope="col" class="number">${t("now.running")}</th>
+              <th scope="col" class="number">${t("now.limit")}</th>
+              <th scope="col" class="number">${t("now.limitNow")}</th>
+              <th scope="col" class="number">${t("now.waiting")}</th>
+              <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            ${repeat(accounts, ({ id }) => id, (account) => this.#account(account, at))}
+          </tbody>
+        </table>
+      </div>
+    `;
+  }
+
+  #account(account: AccountNow, at: string) {
+    const set = (change: Parameters<typeof this.admin.setAccount>[1]) =>
+      this.#change(() => this.admin.setAccount(account.id, change));
+    const isPaused = account.paused || account.paused_until !== null;
+    return html`
+      <tr>
+        <th scope="row">
+          <a href=${href("recordings", { account: account.id })}>${account.id}</a> <small>${account.provider}</small>
+        </th>
+        <td data-circuit=${account.circuit ?? "closed"}>
+          ${
+            account.paused_until
+              ? t("now.pausedFor", { time: span((Date.parse(account.paused_until) - Date.parse(at)) / 1000) })
+              : account.paused
+                ? t("paused")
+                : t(`circuit.${account.circuit ?? "unknown"}`)
+          }
+        </td>
+        <td class="number">${count(account.running)}</td>
+        <td class="number">${this.#number(account.limit, `${t("now.limit")}, ${account.id}`, "1", (limit) => set({ limit }))}</td>
+        <td class="number">${count(account.current_limit)}</td>
+        <td class="number">${count(account.waiting)}</td>
+        <td class="end">${this.#pause(isPaused, account.id, (paused) => set({ paused }))}</td>
+      </tr>
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "callspool-now-page": NowPage;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What every page has: the client, the live events, who asks and the address. A page reads when it is shown and
+ * again after what it shows has changed, never by the clock alone.
+ */
+
+import { LitElement, html, nothing } from "lit";
+import { property, state } from "lit/decorators.js";
+import { Admin } from "../api/admin.js";
+import type { Client, LiveEvent } from "../api/client.js";
+import type { Live } from "../api/live.js";
+import { Problem } from "../api/problem.js";
+import { browserRuntime } from "../api/runtime.js";
+import { Localized } from "../i18n/words.js";
+import type { Route } from "./router.js";
+import type { Principal } from "./session.js";
+
+/** What the page shows is read at most this often, and only after something happened. */
+const SOON_MS = 1_500;
+
+export abstract class Page extends LitElement {
+  @property({ attribute: false }) client!: Client;
+  @property({ attribute: false }) live!: Live;
+  @property({ attribute: false }) principal!: Principal;
+  @property({ attribute: false }) route!: Route;
+
+  @state() protected problem: Problem | null = null;
+  @state() protected loaded = false;
+
+  protected admin!: Admin;
+  /** Aborts when the page is left. */
+  protected leaving = new AbortController();
+  #asked = false;
+
+  constructor() {
+    super();
+    new Localized(this);
+  }
+
+  get isOperator(): boolean {
+    return this.principal.tenant_id === null;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.leaving = new AbortController();
+    this.admin = new Admin(this.client);
+    const remove = this.live.add({ event: (event) => this.heard(event), refresh: () => this.reread() });
+    this.leaving.signal.addEventListener("abort", remove);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.leaving.abort();
+  }
+
+  /** Reads what the page shows. */
+  protected abstract read(signal: AbortSignal): Promise<void>;
+
+  /** Something happened to a recording. */
+  protected heard(_: LiveEvent): void {
+    this.rereadSoon();
+  }
+
+  protected async reread(): Promise<void> {
+    await this.trying(() => this.read(this.leaving.signal));
+    this.loaded = true;
+  }
+
+  protected rereadSoon(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    browserRuntime
+      .wait(SOON_MS, this.leaving.signal)
+      .then(() => {
+        this.#asked = false; // what happens while it is read is asked for again
+        return this.reread();
+      })
+      .catch(() => undefined);
+  }
+
+  /** Does something that a person asked for; what goes wrong is told on the page. */
+  protected async trying(work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      this.problem = null;
+      return true;
+    } catch (error) {
+      if (!this.leaving.signal.aborted) this.problem = Problem.from(error);
+      return false;
+    }
+  }
+
+  protected complaint() {
+    return this.problem ? html`<p class="problem" role="alert">${this.problem.sentence}</p>` : nothing;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * One recording: the player, what is known of it, why it waits, and all that happened to it.
+ */
+
+import { html, nothing } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { LiveEvent, RecordingDetail, Waiting } from "../api/client.js";
+import { Problem } from "../api/problem.js";
+import "../elements/player.js";
+import "../elements/state-badge.js";
+import { theme } from "../elements/theme.js";
+import { bytes, dayAndTime, duration, moment, reasonSentence, timeOfDay } from "../elements/words.js";
+import { type Key, t } from "../i18n/words.js";
+import { Page } from "./page.js";
+import { pageStyle } from "./page-style.js";
+import { Playback } from "./playback.js";
+import { href } from "./router.js";
+
+type Step = RecordingDetail["history"][number];
+
+@customElement("callspool-recording-page")
+export class RecordingPage extends Page {
+  static override styles = [theme, pageStyle];
+
+  @state() private recording: RecordingDetail | null = null;
+  @state() private why: Waiting | null = null;
+  @state() private tenant = "";
+
+  #playback: Playback | null = null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#playback = new Playback(this.client, () => this.requestUpdate(), () => void this.reread());
+    this.#playback.select(this.route.id);
+  }
+
+  protected override willUpdate(): void {
+    const { id } = this.route;
+    if (id === null || !this.loaded || this.recording?.id === id || this.problem) return;
+    this.#playback?.select(id);
+    void this.reread();
+  }
+
+  protected override async read(signal: AbortSignal): Promise<void> {
+    const id = this.route.id ?? "";
+    const [recording, tenants] = await Promise.all([this.client.recording(id, signal), this.client.tenants(signal)]);
+    const waits = recording.state === "queued" || recording.state === "fetching" || recording.state === "announced";
+    this.why = waits ? await this.client.why(id, signal) : null;
+    const isOlder = this.recording?.id === recording.id && this.recording.version > recording.version;
+    if (!isOlder) this.recording = recording;
+    this.tenant = tenants.find((one) => one.id === recording.tenant_id)?.name ?? recording.tenant_id;
+  }
+
+  protected override heard(event: LiveEvent): void {
+    if (event.recording.id !== this.route.id) return;
+    if (this.recording && event.recording.version > this.recording.version) {
+      this.recording = { ...this.recording, ...event.recording };
+    }
+    this.rereadSoon();
+  }
+
+  protected override render() {
+    const { recording } = this;
+    if (!recording) {
+      const isUnknown = this.problem instanceof Problem && this.problem.status === 404;
+      return html`
+        <main aria-busy=${!this.loaded}>
+          <p><a href=${href("recordings")}>${t("recording.all")}</a></p>
+          ${isUnknown ? html`<p class="empty" role="alert">${t("recording.unknown")}</p>` : this.complaint()}
+        </main>
+      `;
+    }
+    return html`
+      <main>
+        <p class="back"><a href=${href("recordings")}>${t("recording.all")}</a></p>
+        <div class="bar">
+          <h1><bdi>${this.tenant}</bdi>, <time datetime=${moment(recording)}>${dayAndTime(moment(recording))}</time></h1>
+          <callspool-state-badge state=${recording.state}></callspool-state-badge>
+        </div>
+        ${this.complaint()} ${this.#listen(recording)}
+        ${this.why ? html`<p class="lead" role="status"><strong>${t("recording.why")}</strong> ${this.why.sentence}</p>` : nothing}
+        <div class="pair">
+          <section>
+            <h2>${t("recording.facts")}</h2>
+            ${this.#facts(recording)}
+          </section>
+          <section>
+            <h2>${t("recording.history")}</h2>
+            <ol class="history">
+              ${repeat(recording.history, ({ seq }) => seq, (step) => this.#step(step))}
+            </ol>
+          </section>
+        </div>
+      </main>
+    `;
+  }
+
+  #listen(recording: RecordingDetail) {
+    const playback = this.#playback;
+    if (!playback) return nothing;
+    return html`
+      <section class="listen" aria-label=${t("recording.selected")}>
+        <callspool-player
+          .recording=${recording}
+          .source=${playback.source}
+          .problem=${playback.problem}
+          .busy=${playback.busy}
+          @link-wanted=${() => playback.link()}
+          @source-failed=${() => playback.failed()}
+          @source-played=${() => playback.played()}
+          @retry-wanted=${() => playback.retry()}
+          @cancel-wanted=${() => playback.cancel()}
+        ></callspool-player>
+      </section>
+    `;
+  }
+
+  #facts(recording: RecordingDetail) {
+    const facts: [Key, unknown][] = [
+      ["fact.from", recording.from_number],
+      ["fact.to", recording.to_number],
+      ["fact.direction", recording.direction],
+      ["fact.duration", recording.duration_s === null ? null : duration(recording.duration_s)],
+      ["fact.verified", recording.verified === null ? null : t(recording.verified ? "yes" : "fact.unverified")],
+      ["fact.channels", recording.channels],
+      ["fact.size", recording.size === null ? null : bytes(recording.size)],
+      ["fact.type", recording.content_type],
+      ["fact.call", recording.call_id],
+      ["fact.provider", recording.provider_recording_id],
+      ["account", recording.account_id],
+      ["fact.id", recording.id],
+      ["fact.sha256", recording.sha256],
+      ["fact.failures", recording.tries || null],
+    ];
+    const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+    return html`
+      <dl class="facts">
+        ${known.map(([key, value]) => html`<dt>${t(key)}</dt><dd dir="auto">${value}</dd>`)}
+      </dl>
+    `;
+  }
+
+  #step(step: Step) {
+    const why = step.reason ? reasonSentence(step.reason, step.sentence) : null;
+    return html`
+      <li data-state=${step.state}>
+        <time datetime=${step.at} title=${dayAndTime(step.at)}>${timeOfDay(step.at)}</time>
+        <div>
+          <strong>${t(`event.${step.event}` as Key)}</strong>
+          <small>${step.attempt > 0 ? t("recording.attempt", { attempt: step.attempt }) : ""} ${step.actor}</small>
+          ${why ? html`<p>${why}</p>` : nothing}
+          ${step.detail ? html`<p class="detail" dir="ltr">${step.detail}</p>` : nothing}
+        </div>
+      </li>
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "callspool-recording-page": RecordingPage;
+  }
+}
