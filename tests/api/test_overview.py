@@ -42,7 +42,7 @@ async def test_a_tenant_sees_itself_and_no_account(api: Api) -> None:
 
     assert [tenant["id"] for tenant in now["tenants"]] == ["acme"]
     assert now["tenants"][0]["states"] == {}
-    assert now["accounts"] is None
+    assert now["accounts"] == []
 
 
 async def test_without_the_scheduler_its_figures_are_not_known(api_without_valkey: Api) -> None:
@@ -63,16 +63,16 @@ async def test_failures_are_grouped_by_reason(api: Api) -> None:
     await api.failed(reason=Reason.GONE)
     await api.deferred()  # it has a reason too, but has not failed
 
-    truncated, gone = (await api.get("/api/failures", "operator")).json()["failures"]
+    truncated, gone = (await api.get("/api/failures", "operator")).json()["groups"]
 
     assert (truncated["reason"], truncated["count"], truncated["retryable"]) == ("truncated", 2, True)
     assert truncated["sentence"] == POLICIES[Reason.TRUNCATED].sentence
     assert truncated["oldest"] == first.updated_at.isoformat().replace("+00:00", "Z")
     assert truncated["newest"] == last.updated_at.isoformat().replace("+00:00", "Z")
     assert (gone["reason"], gone["count"], gone["retryable"]) == ("gone", 1, False)
-    of_bravo = (await api.get("/api/failures?tenant=bravo", "operator")).json()["failures"]
+    of_bravo = (await api.get("/api/failures?tenant=bravo", "operator")).json()["groups"]
     assert [(one["reason"], one["count"]) for one in of_bravo] == [("truncated", 1)]
-    assert (await api.get("/api/failures", "bravo")).json()["failures"] == of_bravo
+    assert (await api.get("/api/failures", "bravo")).json()["groups"] == of_bravo
 
 
 async def test_a_search_finds_a_recording_by_any_of_its_ids(api: Api) -> None:

@@ -1,5 +1,6 @@
 """Tenants, accounts and keys, on both engines; and that nobody who steals the database has the credentials."""
 
+import asyncio
 import base64
 import dataclasses
 from datetime import timedelta
@@ -154,3 +155,37 @@ async def test_same_key_twice_is_a_conflict(store: Store, clock: SetClock) -> No
 
     with pytest.raises(Conflict, match=key.id):
         await store.add_key(key)
+
+
+# --- changes in place --------------------------------------------------------------------------------
+
+
+async def test_what_is_adjusted_changes_and_the_rest_stays(store: Store) -> None:
+    before, account_before = await store.tenant(ACME), await store.account(MAIN)
+
+    assert await store.adjust_tenant(ACME, slots=0) == dataclasses.replace(before, slots=0)
+    assert await store.adjust_tenant(ACME, weight=2.5, paused=True) == dataclasses.replace(
+        before, slots=0, weight=2.5, paused=True
+    )
+    assert await store.adjust_tenant(ACME) == await store.tenant(ACME)
+    assert await store.adjust_account(MAIN, limit=7) == dataclasses.replace(account_before, limit=7)
+    assert await store.adjust_account(MAIN, paused=True) == dataclasses.replace(account_before, limit=7, paused=True)
+    assert await store.account(MAIN) == dataclasses.replace(account_before, limit=7, paused=True)
+
+
+async def test_adjustments_at_once_are_all_kept(store: Store) -> None:
+    await asyncio.gather(
+        store.adjust_tenant(ACME, slots=9),
+        store.adjust_tenant(ACME, weight=3.0),
+        store.adjust_tenant(ACME, paused=True),
+    )
+
+    tenant = await store.tenant(ACME)
+    assert (tenant.slots, tenant.weight, tenant.paused) == (9, 3.0, True)
+
+
+async def test_what_does_not_exist_cannot_be_adjusted(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.adjust_tenant(TenantId("nobody"), slots=1)
+    with pytest.raises(NotFound):
+        await store.adjust_account(AccountId("none"), limit=1)

@@ -19,9 +19,11 @@ from callspool.api import problems
 from callspool.api.live import Live
 from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import (
+    accounts,
     audio,
     events,
     failures,
+    keys,
     operations,
     overview,
     recordings,
@@ -41,7 +43,22 @@ PAGE_POLICY: Final = (
 )
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-_ROUTERS = (webhooks, recordings, why, audio, waveform, events, tenants, overview, failures, session, operations, web)
+_ROUTERS = (
+    webhooks,
+    recordings,
+    why,
+    audio,
+    waveform,
+    events,
+    tenants,
+    accounts,
+    keys,
+    overview,
+    failures,
+    session,
+    operations,
+    web,
+)
 
 
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
@@ -88,7 +105,7 @@ def shell(
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,  # no cookie says who asks: a foreign page gains nothing without a key or a link
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Range", "If-Range", "If-None-Match", "Last-Event-ID"],
         expose_headers=[
             "Accept-Ranges",

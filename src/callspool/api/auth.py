@@ -63,3 +63,13 @@ async def require(request: Request, services: ServicesOf, _: Declared) -> Princi
 
 
 Caller = Annotated[Principal, Depends(require)]
+
+
+async def require_operator(caller: Caller) -> Principal:
+    """Return the operator, or refuse with 403, whatever it is that is asked for."""
+    if caller.tenant_id is not None:
+        raise Refusal("operator_only")
+    return caller
+
+
+Operator = Annotated[Principal, Depends(require_operator)]

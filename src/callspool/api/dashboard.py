@@ -1,12 +1,14 @@
 """The shapes of JSON that the dashboard's pages are drawn from. Null figures: the scheduler does not answer."""
 
 from datetime import datetime
+from typing import Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from callspool.domain.job import Circuit
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
+from callspool.domain.tenant import ApiKey
 
 
 class TenantNow(BaseModel):
@@ -45,7 +47,7 @@ class Overview(BaseModel):
 
     at: datetime
     tenants: list[TenantNow]
-    accounts: list[AccountNow] | None = Field(description="For the operator; null for a tenant.")
+    accounts: list[AccountNow] = Field(description="For the operator; none for a tenant.")
 
 
 class FailuresOfReason(BaseModel):
@@ -62,4 +64,104 @@ class FailuresOfReason(BaseModel):
 class Failures(BaseModel):
     """The failed recordings by reason, the most frequent first."""
 
-    failures: list[FailuresOfReason]
+    groups: list[FailuresOfReason]
+
+
+class TenantChange(BaseModel):
+    """What to change of a tenant. What is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slots: int | None = Field(default=None, ge=0, le=10_000, description="Most downloads at once.")
+    weight: float | None = Field(default=None, ge=0.01, le=1000, description="Its share against other tenants.")
+    paused: bool | None = None
+
+
+class TenantSettings(BaseModel):
+    """A tenant as it is set now."""
+
+    id: str
+    name: str
+    slots: int
+    weight: float
+    paused: bool
+    in_force: bool = Field(description="False: the scheduler does not answer. It is told as soon as it does.")
+
+
+class AccountChange(BaseModel):
+    """What to change of an account. What is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int | None = Field(default=None, ge=0, le=10_000, description="Most downloads at once.")
+    paused: bool | None = Field(
+        default=None, description="False also ends a pause that the provider's answers caused, if a person had paused."
+    )
+
+
+class AccountSettings(BaseModel):
+    """An account as it is set now."""
+
+    id: str
+    provider: str
+    default_tenant: str
+    limit: int
+    paused: bool
+    in_force: bool = Field(description="False: the scheduler does not answer. It is told as soon as it does.")
+
+
+class AccountList(BaseModel):
+    """The accounts, and what their downloads do."""
+
+    accounts: list[AccountNow]
+
+
+class KeyWish(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="What it is for.")
+    tenant_id: str | None = Field(default=None, description="Null: the operator's.")
+
+
+class KeyView(BaseModel):
+    """A key by its public id. Its secret is kept nowhere."""
+
+    id: str
+    name: str
+    tenant_id: str | None = Field(description="Null: the operator's.")
+    created_at: datetime
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """Return what may be shown of *key*."""
+        return cls(**_shown(key))
+
+
+class NewKey(KeyView):
+    """A key that was just made."""
+
+    secret: str = Field(description="What to send as `Authorization: Bearer`. It is shown this once.")
+
+    @classmethod
+    def with_text(cls, key: ApiKey, text: str) -> Self:
+        """Return the key with its text."""
+        return cls(**_shown(key), secret=text)
+
+
+class KeyList(BaseModel):
+    """All keys, the oldest first, revoked ones too."""
+
+    keys: list[KeyView]
+
+
+def _shown(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "tenant_id": key.tenant_id,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    }

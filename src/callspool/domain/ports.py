@@ -343,6 +343,12 @@ class Store(Protocol):
         """Replace it, or raise `NotFound`."""
         ...
 
+    async def adjust_tenant(
+        self, tenant_id: TenantId, *, slots: int | None = None, weight: float | None = None, paused: bool | None = None
+    ) -> Tenant:
+        """Change what is given, in one step, and return it; or raise `NotFound`."""
+        ...
+
     async def tenant(self, tenant_id: TenantId) -> Tenant:
         """Return it or raise `NotFound`."""
         ...
@@ -357,6 +363,12 @@ class Store(Protocol):
 
     async def set_account(self, account: Account) -> None:
         """Replace it, or raise `NotFound`."""
+        ...
+
+    async def adjust_account(
+        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None
+    ) -> Account:
+        """Change what is given, in one step, and return it; or raise `NotFound`."""
         ...
 
     async def account(self, account_id: AccountId) -> Account:

@@ -1,10 +1,10 @@
 """Tenants, accounts and API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, false, func, select, update
+from sqlalchemy import Connection, Table, false, func, select, update
 
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import AccountId, TenantId
@@ -37,6 +37,12 @@ def set_tenant(connection: Connection, tenant: Tenant) -> None:
         raise NotFound(_NO_TENANT.format(tenant.id))
 
 
+def adjust_tenant(connection: Connection, tenant_id: TenantId, changes: Mapping[str, Any]) -> Tenant:
+    """Change the columns that are not None; return it or raise `NotFound`."""
+    _adjust(connection, tenants, tenant_id, changes)
+    return tenant(connection, tenant_id)
+
+
 def tenant(connection: Connection, tenant_id: TenantId) -> Tenant:
     """Return it or raise `NotFound`."""
     row = connection.execute(select(tenants).where(tenants.c.id == tenant_id)).first()
@@ -64,6 +70,20 @@ def set_account(connection: Connection, account: Account, envelope: Envelope) ->
     change = update(accounts).where(accounts.c.id == account.id).values(rows.account_values(account, envelope))
     if connection.execute(change.returning(accounts.c.id)).first() is None:
         raise NotFound(_NO_ACCOUNT.format(account.id))
+
+
+def adjust_account(
+    connection: Connection, account_id: AccountId, changes: Mapping[str, Any], envelope: Envelope
+) -> Account:
+    """Change the columns that are not None; return it or raise `NotFound`."""
+    _adjust(connection, accounts, account_id, changes)
+    return account(connection, account_id, envelope)
+
+
+def _adjust(connection: Connection, table: Table, row_id: str, changes: Mapping[str, Any]) -> None:
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given:
+        connection.execute(update(table).where(table.c.id == row_id).values(given))
 
 
 def account(connection: Connection, account_id: AccountId, envelope: Envelope) -> Account:

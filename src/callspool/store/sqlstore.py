@@ -126,6 +126,12 @@ class SqlStore:
     async def set_tenant(self, tenant: Tenant) -> None:
         await self._database.write(lambda c: registry.set_tenant(c, tenant))
 
+    async def adjust_tenant(
+        self, tenant_id: TenantId, *, slots: int | None = None, weight: float | None = None, paused: bool | None = None
+    ) -> Tenant:
+        changes = {"slots": slots, "weight": weight, "paused": paused}
+        return await self._database.write(lambda c: registry.adjust_tenant(c, tenant_id, changes))
+
     async def tenant(self, tenant_id: TenantId) -> Tenant:
         return await self._database.read(lambda c: registry.tenant(c, tenant_id))
 
@@ -137,6 +143,12 @@ class SqlStore:
 
     async def set_account(self, account: Account) -> None:
         await self._database.write(lambda c: registry.set_account(c, account, self._envelope))
+
+    async def adjust_account(
+        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None
+    ) -> Account:
+        changes = {"limit": limit, "paused": paused}
+        return await self._database.write(lambda c: registry.adjust_account(c, account_id, changes, self._envelope))
 
     async def account(self, account_id: AccountId) -> Account:
         return await self._database.read(lambda c: registry.account(c, account_id, self._envelope))

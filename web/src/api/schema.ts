@@ -274,6 +274,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tenants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Tenant
+         * @description Change a tenant's limits or pause it: in the store, then at once in the scheduler. For the operator.
+         */
+        patch: operations["changeTenant"];
+        trace?: never;
+    };
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List the accounts. For the operator.
+         */
+        get: operations["listAccounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Account
+         * @description Change an account's limit or pause it: in the store, then at once in the scheduler. For the operator.
+         */
+        patch: operations["changeAccount"];
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description List the keys by their public ids. For the operator.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make Key
+         * @description Make a key. Its text is in this answer and never again. For the operator.
+         */
+        post: operations["makeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Key
+         * @description Let a key be refused from now on; again is the same. For the operator.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/overview": {
         parameters: {
             query?: never;
@@ -399,6 +503,30 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountChange
+         * @description What to change of an account. What is left out stays.
+         */
+        AccountChange: {
+            /**
+             * Limit
+             * @description Most downloads at once.
+             */
+            limit?: number | null;
+            /**
+             * Paused
+             * @description False also ends a pause that the provider's answers caused, if a person had paused.
+             */
+            paused?: boolean | null;
+        };
+        /**
+         * AccountList
+         * @description The accounts, and what their downloads do.
+         */
+        AccountList: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountNow"][];
+        };
+        /**
          * AccountNow
          * @description What an account's downloads do, and what keeps them back.
          */
@@ -444,6 +572,27 @@ export interface components {
             retry_budget: number | null;
         };
         /**
+         * AccountSettings
+         * @description An account as it is set now.
+         */
+        AccountSettings: {
+            /** Id */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Default Tenant */
+            default_tenant: string;
+            /** Limit */
+            limit: number;
+            /** Paused */
+            paused: boolean;
+            /**
+             * In Force
+             * @description False: the scheduler does not answer. It is told as soon as it does.
+             */
+            in_force: boolean;
+        };
+        /**
          * Circuit
          * @description Whether a pool's jobs are let through.
          * @enum {string}
@@ -460,8 +609,8 @@ export interface components {
          * @description The failed recordings by reason, the most frequent first.
          */
         Failures: {
-            /** Failures */
-            failures: components["schemas"]["FailuresOfReason"][];
+            /** Groups */
+            groups: components["schemas"]["FailuresOfReason"][];
         };
         /**
          * FailuresOfReason
@@ -549,6 +698,52 @@ export interface components {
             actor: string;
         };
         /**
+         * KeyList
+         * @description All keys, the oldest first, revoked ones too.
+         */
+        KeyList: {
+            /** Keys */
+            keys: components["schemas"]["KeyView"][];
+        };
+        /**
+         * KeyView
+         * @description A key by its public id. Its secret is kept nowhere.
+         */
+        KeyView: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Tenant Id
+             * @description Null: the operator's.
+             */
+            tenant_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+        };
+        /**
+         * KeyWish
+         * @description A key to make.
+         */
+        KeyWish: {
+            /**
+             * Name
+             * @description What it is for.
+             */
+            name: string;
+            /**
+             * Tenant Id
+             * @description Null: the operator's.
+             */
+            tenant_id?: string | null;
+        };
+        /**
          * LiveEvent
          * @description The data of one `recording` event of the stream. Its number is also the SSE id.
          */
@@ -572,6 +767,33 @@ export interface components {
             recording: components["schemas"]["RecordingView"];
         };
         /**
+         * NewKey
+         * @description A key that was just made.
+         */
+        NewKey: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Tenant Id
+             * @description Null: the operator's.
+             */
+            tenant_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Secret
+             * @description What to send as `Authorization: Bearer`. It is shown this once.
+             */
+            secret: string;
+        };
+        /**
          * Overview
          * @description What is happening at this moment.
          */
@@ -585,9 +807,9 @@ export interface components {
             tenants: components["schemas"]["TenantNow"][];
             /**
              * Accounts
-             * @description For the operator; null for a tenant.
+             * @description For the operator; none for a tenant.
              */
-            accounts: components["schemas"]["AccountNow"][] | null;
+            accounts: components["schemas"]["AccountNow"][];
         };
         /**
          * Place
@@ -890,6 +1112,24 @@ export interface components {
          */
         State: "announced" | "queued" | "fetching" | "ready" | "failed" | "cancelled" | "absent" | "purged";
         /**
+         * TenantChange
+         * @description What to change of a tenant. What is left out stays.
+         */
+        TenantChange: {
+            /**
+             * Slots
+             * @description Most downloads at once.
+             */
+            slots?: number | null;
+            /**
+             * Weight
+             * @description Its share against other tenants.
+             */
+            weight?: number | null;
+            /** Paused */
+            paused?: boolean | null;
+        };
+        /**
          * TenantList
          * @description The tenants that a key may see.
          */
@@ -930,6 +1170,27 @@ export interface components {
             states: {
                 [key: string]: number;
             };
+        };
+        /**
+         * TenantSettings
+         * @description A tenant as it is set now.
+         */
+        TenantSettings: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Slots */
+            slots: number;
+            /** Weight */
+            weight: number;
+            /** Paused */
+            paused: boolean;
+            /**
+             * In Force
+             * @description False: the scheduler does not answer. It is told as soon as it does.
+             */
+            in_force: boolean;
         };
         /**
          * TenantView
@@ -2082,6 +2343,378 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

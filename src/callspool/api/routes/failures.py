@@ -24,15 +24,15 @@ async def list_failures(
     of_reason: dict[Reason, list[FailureGroup]] = {}
     for group in await services.store.failures(caller.scope(tenant)):
         of_reason.setdefault(group.reason, []).append(group)
-    failures = [
+    groups = [
         FailuresOfReason(
             reason=reason,
             sentence=POLICIES[reason].sentence,
             retryable=reason is not Reason.GONE,
-            count=sum(group.count for group in groups),
-            oldest=min(group.oldest for group in groups),
-            newest=max(group.newest for group in groups),
+            count=sum(group.count for group in its),
+            oldest=min(group.oldest for group in its),
+            newest=max(group.newest for group in its),
         )
-        for reason, groups in of_reason.items()
+        for reason, its in of_reason.items()
     ]
-    return Failures(failures=sorted(failures, key=lambda one: (-one.count, one.reason)))
+    return Failures(groups=sorted(groups, key=lambda one: (-one.count, one.reason)))

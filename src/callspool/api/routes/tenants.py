@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
+import structlog
 from fastapi import APIRouter
 
-from callspool.api.auth import Caller, Principal
+from callspool.api.auth import Caller, Operator, Principal
+from callspool.api.dashboard import TenantChange, TenantSettings
 from callspool.api.problems import responses
 from callspool.api.schemas import TenantList, TenantView
 from callspool.api.services import ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.ids import TenantId
 from callspool.domain.job import TenantLoad
 from callspool.domain.ports import Producer, StateCount, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 
 router = APIRouter(prefix="/api", tags=["tenants"])
+_log = structlog.get_logger("callspool.api")
 
 
 @router.get("/tenants", operation_id="listTenants", responses=responses())
@@ -38,6 +42,28 @@ async def loads_of(producer: Producer, tenants: Sequence[Tenant]) -> Mapping[str
         return {load.tenant: load for load in await producer.load([tenant.id for tenant in tenants])}
     except SchedulerUnavailable:
         return {}
+
+
+@router.patch("/tenants/{id}", operation_id="changeTenant", responses=responses(403, 404, 422))
+async def change_tenant(id: str, change: TenantChange, services: ServicesOf, caller: Operator) -> TenantSettings:  # noqa: A002 - its JSON name
+    """Change a tenant's limits or pause it: in the store, then at once in the scheduler. For the operator."""
+    tenant = await services.store.adjust_tenant(
+        TenantId(id), slots=change.slots, weight=change.weight, paused=change.paused
+    )
+    try:
+        await services.producer.set_tenant(tenant.id, slots=tenant.slots, weight=tenant.weight, paused=tenant.paused)
+        in_force = True
+    except SchedulerUnavailable:
+        in_force = False  # the reconciler tells it
+    _log.info("tenant.changed", tenant_id=tenant.id, actor=caller.actor, **change.model_dump(exclude_none=True))
+    return TenantSettings(
+        id=tenant.id,
+        name=tenant.name,
+        slots=tenant.slots,
+        weight=tenant.weight,
+        paused=tenant.paused,
+        in_force=in_force,
+    )
 
 
 def _view(tenant: Tenant, counts: Sequence[StateCount], load: TenantLoad | None) -> TenantView:
