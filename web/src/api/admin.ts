@@ -2,53 +2,19 @@
  * What operators ask of the server, beside recordings: figures, limits, failures, backfills, keys and the audit.
  */
 
-import type { Client, State } from "./client.js";
+import type { Client } from "./client.js";
+import type { components } from "./schema.js";
 
-export interface TenantNow {
-  id: string;
-  name: string;
-  slots: number;
-  weight: number;
-  paused: boolean;
-  /** Null: the scheduler does not answer. */
-  running: number | null;
-  waiting: number | null;
-  deferred: number | null;
-  oldest_waiting_at: string | null;
-  states: Partial<Record<State, number>>;
-}
+type Schemas = components["schemas"];
 
-export interface AccountNow {
-  id: string;
-  provider: string;
-  limit: number;
-  current_limit: number | null;
-  paused: boolean;
-  paused_until: string | null;
-  running: number | null;
-  waiting: number | null;
-  circuit: "closed" | "open" | "probing" | null;
-  retry_budget: number | null;
-}
-
-export interface Overview {
-  at: string;
-  tenants: readonly TenantNow[];
-  accounts: readonly AccountNow[];
-}
+export type TenantNow = Schemas["TenantNow"];
+export type AccountNow = Schemas["AccountNow"];
+export type Overview = Schemas["Overview"];
+export type FailureGroup = Schemas["FailuresOfReason"];
 
 export interface Throughput {
   step_s: number;
   points: readonly { at: string; ready: number; failed: number; p50_s: number | null; p95_s: number | null }[];
-}
-
-export interface FailureGroup {
-  reason: string;
-  sentence: string;
-  retryable: boolean;
-  count: number;
-  oldest: string | null;
-  newest: string | null;
 }
 
 export interface Operation {
@@ -135,7 +101,7 @@ export class Admin {
   }
 
   async failures(signal?: AbortSignal): Promise<readonly FailureGroup[]> {
-    return (await this.client.json<{ groups: FailureGroup[] }>("GET", "/api/failures", { signal })).groups;
+    return (await this.client.json<Schemas["Failures"]>("GET", "/api/failures", { signal })).groups;
   }
 
   async countRetry(which: Which): Promise<number> {

@@ -31,9 +31,9 @@ export class BackfillPage extends Page {
 
   protected override async read(signal: AbortSignal): Promise<void> {
     const [overview, runs] = await Promise.all([this.admin.overview(signal), this.admin.backfills(signal)]);
-    this.accounts = overview.accounts;
+    this.accounts = overview.accounts ?? [];
     this.runs = runs;
-    this.account ??= overview.accounts[0]?.id ?? null;
+    this.account ??= this.accounts[0]?.id ?? null;
     if (this.account !== null) {
       this.days = await this.admin.completeness(this.account, daysAgo(DAYS - 1), daysAgo(-1), signal);
     }

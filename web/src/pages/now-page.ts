@@ -194,8 +194,9 @@ export class NowPage extends Page {
     return html`<button class="button small" aria-label=${`${word}: ${name}`} @click=${() => keep(!paused)}>${word}</button>`;
   }
 
+  /** Accounts are the operator's: a tenant gets none. */
   #accounts({ at, accounts }: Overview) {
-    if (accounts.length === 0) return nothing;
+    if (!accounts?.length) return nothing;
     return html`
       <h2>${t("now.accounts")}</h2>
       <div class="table" tabindex="0" role="region" aria-label=${t("now.accounts")}>

@@ -124,7 +124,12 @@ export class Recordings implements Partial<Listener> {
     this.changed();
     try {
       const states = this.state === null ? [] : [this.state];
-      const page = await this.client.recordings({ ...this.filter, states, cursor, limit: PAGE }, this.signal);
+      let page = await this.client.recordings({ ...this.filter, states, cursor, limit: PAGE }, this.signal);
+      // The server looks through so many rows at a time: a page without any is not the end.
+      while (page.recordings.length === 0 && page.next_cursor !== null && generation === this.#generation) {
+        const on = { ...this.filter, states, cursor: page.next_cursor, limit: PAGE };
+        page = await this.client.recordings(on, this.signal);
+      }
       if (generation !== this.#generation) return;
       const isAnew = cursor === null && !(this.#oldest !== null && page.recordings.some(({ id }) => this.#book.get(id)));
       for (const recording of page.recordings) this.#book.put(recording);
