@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         ge=timedelta(milliseconds=100),
         description="Seconds. How often the store is compared with the scheduler.",
     )
+    sweep_every: Seconds = Field(
+        default=timedelta(hours=6),
+        ge=timedelta(seconds=1),
+        description="Seconds. How often the vault is searched for files that no recording needs.",
+    )
     connect_timeout: Seconds = Field(
         default=timedelta(seconds=10), gt=timedelta(0), description="Seconds. To connect to a provider."
     )

@@ -24,6 +24,7 @@ from callspool.fetch.outcome import Outcome
 from callspool.fetch.tap import Taps
 from callspool.fetch.tapserver import TapServer
 from callspool.fetch.worker import Worker
+from callspool.lifecycle.schedule import Lifecycle
 from callspool.providers.twilio import Twilio
 from callspool.reconcile.reconciler import Reconciler
 from callspool.scheduler import embedded
@@ -110,7 +111,7 @@ def _make_secret(path: Path) -> None:
         temporary.unlink()
 
 
-def open_vault(settings: Settings) -> Vault:
+def open_vault(settings: Settings, clock: Clock | None = None) -> Vault:
     """Return the vault that the settings name. Raises `VaultUnavailable` where a folder cannot be used."""
     address = urlsplit(settings.vault_url)
     if address.scheme != "s3":
@@ -126,6 +127,7 @@ def open_vault(settings: Settings) -> Vault:
         secret_key=settings.vault_secret_key.get_secret_value(),
         endpoint=given.get("endpoint", ""),
         region=given.get("region", "us-east-1"),
+        clock=clock or SystemClock(),
     )
 
 
@@ -152,7 +154,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             functions=shards[0],
             producer=ValkeyProducer(*shards, dedup_window=settings.dedup_window),
             bulletin=ValkeyBulletin(shards[0]),
-            vault=open_vault(settings),
+            vault=open_vault(settings, clock),
             prober=prober,
             providers={"twilio": twilio},
         )
@@ -176,7 +178,24 @@ def make_app(parts: Parts, metrics: Metrics) -> FastAPI:
 
 def make_reconciler(parts: Parts) -> Reconciler:
     """Return what keeps the scheduler equal to the store."""
-    return Reconciler(store=parts.store, producer=parts.producer, clock=parts.clock, settings=parts.settings)
+    return Reconciler(
+        store=parts.store,
+        producer=parts.producer,
+        clock=parts.clock,
+        settings=parts.settings,
+        lifecycle=make_lifecycle(parts),
+    )
+
+
+def make_lifecycle(parts: Parts) -> Lifecycle:
+    """Return what purges recordings and removes what nobody needs."""
+    return Lifecycle(
+        store=parts.store,
+        vault=parts.vault,
+        bulletin=parts.bulletin,
+        clock=parts.clock,
+        settings=parts.settings,
+    )
 
 
 @asynccontextmanager

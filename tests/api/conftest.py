@@ -24,7 +24,7 @@ from callspool.audio.probe import SubprocessProber
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
-from callspool.domain.ports import Notice, ProviderStatus, RecordingFilter, Store
+from callspool.domain.ports import Notice, ProviderStatus, RecordingFilter, Store, Vault
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from callspool.domain.tenant import Tenant
@@ -254,7 +254,14 @@ async def api_without_valkey(tmp_path: Path, clock: SettableClock, store: Store)
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, clock: SettableClock, store: Store, functions: Functions, *, play_wait: float = 0.2, **settings: Any
+    folder: Path,
+    clock: SettableClock,
+    store: Store,
+    functions: Functions,
+    *,
+    play_wait: float = 0.2,
+    vault: Vault | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
     """Serve the API on a free port until the block ends."""
     prober = SubprocessProber()
@@ -265,7 +272,7 @@ async def running(
         store=store,
         producer=ValkeyProducer(functions),
         bulletin=ValkeyBulletin(functions),
-        vault=DiskVault(folder / "vault"),
+        vault=vault or DiskVault(folder / "vault"),
         prober=prober,
         providers={"twilio": Twilio()},
         clock=clock,

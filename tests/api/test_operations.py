@@ -3,13 +3,18 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from callspool.api.problems import KINDS
 from callspool.domain import errors
+from callspool.domain.ports import Store
 from callspool.domain.reasons import Reason
-from tests.api.conftest import Api
+from callspool.scheduler.connection import Functions
+from callspool.vault.s3 import S3Vault
+from tests.api.conftest import Api, SettableClock, running
+from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
 
 async def test_alive_and_ready(api: Api) -> None:
@@ -110,3 +115,18 @@ def test_every_error_of_ours_has_its_row() -> None:
     ours = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
 
     assert ours - set(KINDS) == {"error", "fetch_failed", "misconfigured"}  # never raised while a request is answered
+
+
+async def test_the_page_may_play_from_the_storage_where_players_are_sent_there(
+    tmp_path: Path, clock: SettableClock, store: Store, functions: Functions, s3_server: S3Server, s3_prefix: str
+) -> None:
+    vault = S3Vault(BUCKET, prefix=s3_prefix, endpoint=s3_server.url, access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+    async with running(tmp_path, clock, store, functions, vault=vault, vault_redirect=True) as api:
+        policy = (await api.client.get("/")).headers["content-security-policy"]
+        recording = await api.ready()
+        sent = await api.get(f"/api/recordings/{recording.id}/audio", follow_redirects=False)
+    assert sent.status_code == 307
+    for directive in ("media-src", "connect-src"):
+        assert f"{directive} 'self' {s3_server.url};" in policy
+    assert sent.headers["location"].startswith(f"{s3_server.url}/")
+    assert "script-src 'self';" in policy

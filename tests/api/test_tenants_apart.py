@@ -55,6 +55,7 @@ CASES = [
 ]
 ELSEWHERE = {
     ("GET", "/api/events"),  # test_events.py
+    ("DELETE", "/api/recordings/{id}"),  # test_purge.py
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),  # test_operations.py

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -32,7 +32,7 @@ Happening = tuple[Event, int, Budget]
 
 told = st.sampled_from([(event, 0, Budget.NONE) for event in TOLD.values()])
 reported = st.tuples(st.sampled_from(WORKER), st.sampled_from([0, 0, 0, -1, 1]), st.sampled_from(Budget))
-wanted = st.sampled_from([(event, 0, Budget.NONE) for event in (Event.CANCEL, Event.RETRY)])
+wanted = st.sampled_from([(event, 0, Budget.NONE) for event in (Event.CANCEL, Event.RETRY, Event.PURGE)])
 claimed = st.just((Event.CLAIM, 0, Budget.NONE))
 # Mostly claims and reports, so that a recording lives long enough to lose many workers.
 one: st.SearchStrategy[Happening] = st.sampled_from([claimed] * 8 + [reported] * 3 + [wanted] * 2 + [told]).flatmap(
@@ -116,9 +116,16 @@ async def do(store: Store, clock: SetClock, row: Recording, happening: Happening
             return await store.give_up(row.id, attempt, **why) is not None
         case Event.HAND_BACK:
             return await store.hand_back(row.id, attempt, actor="worker:1") is not None
+        case Event.PURGE:
+            was = await store.get(ACME, row.id)
+            return await _happens(store.purge(ACME, row.id, actor="key:1", why="")) and was.state is not State.PURGED
     act = store.cancel if event is Event.CANCEL else store.retry
+    return await _happens(act(ACME, row.id, actor="key:1"))
+
+
+async def _happens(work: Awaitable[Recording]) -> bool:
     try:
-        await act(ACME, row.id, actor="key:1")
+        await work
     except Conflict:
         return False
     return True
@@ -170,7 +177,7 @@ async def test_store_moves_as_the_table_of_moves_says(
             model.lost,
             model.reason,
         )
-        assert (row.kept is not None) == (row.state is State.READY)
+        assert (row.kept is not None) == any(event is Event.KEEP for event, _, _ in model.log)
         assert row.reason is not None or row.state is not State.FAILED
     history = await store.history(ACME, row.id)
     assert [(entry.event, entry.state, entry.attempt) for entry in history] == model.log

@@ -26,6 +26,7 @@ from callspool.api.routes import (
     keys,
     operations,
     overview,
+    purge,
     recordings,
     session,
     tenants,
@@ -37,15 +38,17 @@ from callspool.api.routes import (
 from callspool.api.services import Services
 from callspool.telemetry import Metrics
 
-PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self'; "
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{vault}; media-src 'self'{vault}; "
     "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PAGE_POLICY: Final = _PAGE_POLICY.format(vault="")
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 _ROUTERS = (
     webhooks,
     recordings,
+    purge,
     why,
     audio,
     waveform,
@@ -81,6 +84,8 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app.state.live = live
     app.state.making = {}
     app.state.quick = Quick(services)
+    if services.settings.vault_redirect and services.vault.origin:
+        app.state.page_policy = _PAGE_POLICY.format(vault=f" {services.vault.origin}")
     app.state.metrics = metrics or Metrics()
     app.state.web = web_folder or Path(callspool.__file__).parent / "web_dist"
     return app
@@ -139,7 +144,8 @@ class SafeHeaders:
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("content-security-policy", PAGE_POLICY if is_page else API_POLICY)
+                page_policy = getattr(scope["app"].state, "page_policy", PAGE_POLICY)
+                headers.setdefault("content-security-policy", page_policy if is_page else API_POLICY)
                 headers.setdefault("x-content-type-options", "nosniff")
                 headers.setdefault("referrer-policy", "no-referrer")
                 headers.setdefault("cache-control", "no-store")

@@ -82,6 +82,8 @@ async def _valkey(parts: Parts) -> Finding:
 
 async def _vault(parts: Parts) -> Finding:
     await parts.vault.ping()
+    if parts.vault.advice:
+        return Finding("vault", "warning", "writes, reads and deletes", parts.vault.advice)
     return Finding("vault", "ok", "writes, reads and deletes")
 
 

@@ -1,4 +1,4 @@
-"""``callspool fetch``, ``retry`` and ``why``: one recording, now."""
+"""``callspool fetch``, ``retry``, ``purge`` and ``why``: one recording, now."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -13,7 +13,7 @@ from callspool.domain.job import Job, Lane, Why
 from callspool.domain.reasons import POLICIES
 from callspool.domain.recording import FINAL, Recording, State
 from callspool.domain.waiting import explain
-from callspool.wiring import Parts
+from callspool.wiring import Parts, make_lifecycle
 
 Id = Annotated[str, typer.Argument(metavar="RECORDING", help="rec_ and 32 hex digits.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it is ready or has failed.")]
@@ -46,6 +46,24 @@ def retry(recording: Id, wait: Wait = False, data: Data = None, json: Json = Fal
             err.print("Saved as queued. Valkey is not running now; it is fetched when it is.")
         await parts.bulletin.ring()
         return await _follow(parts, found) if wait else found
+
+    _show(run(read_settings(data), work), json=json)
+
+
+def purge(
+    recording: Id,
+    why: Annotated[str, typer.Option("--why", help="Kept in its history.")] = "asked for by an operator",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Delete a recording's audio for good; a tombstone stays. It must be ready, failed or cancelled."""
+    recording_id = _checked(recording)
+    if not yes:
+        typer.confirm(f"Delete the audio of {recording}? It cannot be had again from here", abort=True, err=True)
+
+    async def work(parts: Parts) -> Recording:
+        return await make_lifecycle(parts).purger.purge(None, recording_id, actor="cli", why=why)
 
     _show(run(read_settings(data), work), json=json)
 

@@ -17,6 +17,10 @@ app = typer.Typer(help="Tenants: their slots, weights and pauses.", no_args_is_h
 Slots = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once.")]
 Weight = Annotated[float | None, typer.Option(min=0.01, max=1000, help="Share against other tenants.")]
 
+Retention = Annotated[
+    int | None, typer.Option("--keep-days", min=0, max=36_500, help="Purge recordings so long after. 0: for ever.")
+]
+
 
 def checked_name(kind: str, name: str) -> str:
     """Return *name* or raise `InvalidInput` saying how a name must be."""
@@ -41,12 +45,18 @@ def add(
     display: Annotated[str | None, typer.Option("--name", help="Its name for people.")] = None,
     slots: Slots = None,
     weight: Weight = None,
+    keep_days: Retention = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Add a tenant."""
     tenant = Tenant(TenantId(checked_name("tenant", name)), display or name)
-    tenant = replace(tenant, slots=tenant.slots if slots is None else slots, weight=weight or tenant.weight)
+    tenant = replace(
+        tenant,
+        slots=tenant.slots if slots is None else slots,
+        weight=weight or tenant.weight,
+        retention_days=keep_days or None,
+    )
 
     async def work(parts: Parts) -> None:
         await parts.store.add_tenant(tenant)
@@ -63,8 +73,11 @@ def list_(data: Data = None, json: Json = False) -> None:
     if json:
         print_json([asdict(tenant) for tenant in tenants])
         return
-    columns = ("tenant", "name", "slots", "weight", "paused")
-    rows = [(one.id, one.name, one.slots, one.weight, "yes" if one.paused else "no") for one in tenants]
+    columns = ("tenant", "name", "slots", "weight", "paused", "kept")
+    rows = [
+        (one.id, one.name, one.slots, one.weight, "yes" if one.paused else "no", _kept(one.retention_days))
+        for one in tenants
+    ]
     print_table("Tenants", columns, rows) if rows else out.print("No tenants yet: callspool tenants add NAME")
 
 
@@ -74,6 +87,7 @@ def set_(
     slots: Slots = None,
     weight: Weight = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
+    keep_days: Retention = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -86,6 +100,7 @@ def set_(
             slots=tenant.slots if slots is None else slots,
             weight=weight or tenant.weight,
             paused=tenant.paused if pause is None else pause,
+            retention_days=tenant.retention_days if keep_days is None else keep_days or None,
         )
         await parts.store.set_tenant(changed)
         await push(parts, changed)
@@ -93,4 +108,9 @@ def set_(
 
     tenant = run(read_settings(data), work)
     state = "paused" if tenant.paused else f"{tenant.slots} slots, weight {tenant.weight:g}"
-    print_json(asdict(tenant)) if json else out.print(f"Tenant {name}: {state}.")
+    kept = f"recordings kept {_kept(tenant.retention_days)}"
+    print_json(asdict(tenant)) if json else out.print(f"Tenant {name}: {state}, {kept}.")
+
+
+def _kept(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"

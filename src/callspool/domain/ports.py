@@ -295,6 +295,29 @@ class Store(Protocol):
         """
         ...
 
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
+        """ready, failed or cancelled → purged: the tombstone. What the vault has of it is to be erased from now on.
+
+        Again is the same, and the first one stays. Raises `NotFound`, or `Conflict` in another state.
+        """
+        ...
+
+    async def expired(self, tenant_id: TenantId, before: datetime, *, limit: int) -> Sequence[Recording]:
+        """Return recordings of the tenant that became ready before a time and still are, oldest first."""
+        ...
+
+    async def to_erase(self, *, limit: int) -> Sequence[Recording]:
+        """Return purged recordings of which the vault may still have something, longest purged first."""
+        ...
+
+    async def erased(self, recording_id: RecordingId) -> None:
+        """Note that the vault has nothing of a purged recording any more. Again is fine."""
+        ...
+
+    async def find(self, recording_ids: Sequence[RecordingId]) -> Mapping[RecordingId, Recording]:
+        """Return those of a bounded number of recordings that exist, of every tenant."""
+        ...
+
     async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
         """Return it; if it is queued for later, let it be due now (``not_before`` cleared). Raises `NotFound`."""
         ...
@@ -524,8 +547,20 @@ class Vault(Protocol):
         """Return the whole of something small, or raise `NotFound`."""
         ...
 
-    def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
-        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
+    def keys(self, tenant_id: TenantId | None = None, recording_id: RecordingId | None = None) -> AsyncIterator[str]:
+        """Yield every key (of a tenant, of one recording of it), in no order. What is no key of ours is passed over."""
+        ...
+
+    async def sweep_unfinished(self, older_than: timedelta) -> int | None:
+        """Remove what writers began longer ago and did not end; return how many those were.
+
+        None: this vault cannot see them, and its own rules must (`advice`).
+        """
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What the operator must set up so that nothing unfinished stays; empty where `sweep_unfinished` does it."""
         ...
 
     async def open(self, key: str) -> VaultFile:
@@ -534,6 +569,11 @@ class Vault(Protocol):
 
     async def presign(self, key: str, lifetime: timedelta) -> str | None:
         """Return an address that gives the file to whoever has it, for *lifetime*; None: this vault has none."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """Where `presign` leads: scheme, host and port. Empty: nowhere."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -67,6 +67,7 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = {
     (State.CANCELLED, Event.RETRY): State.QUEUED,
     (State.READY, Event.PURGE): State.PURGED,
     (State.FAILED, Event.PURGE): State.PURGED,
+    (State.CANCELLED, Event.PURGE): State.PURGED,
 }
 
 FINAL: Final = frozenset({State.READY, State.FAILED, State.CANCELLED, State.ABSENT, State.PURGED})

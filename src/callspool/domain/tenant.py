@@ -18,6 +18,8 @@ class Tenant:
     weight: float = 1.0
     """Its share against other tenants of the same account."""
     paused: bool = False
+    retention_days: int | None = None
+    """A recording is purged so many days after it became ready. None: it is kept for ever."""
 
 
 class MediaFormat(StrEnum):

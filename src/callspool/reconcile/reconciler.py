@@ -14,6 +14,7 @@ from callspool.domain.errors import Unavailable
 from callspool.domain.job import Job
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
+from callspool.lifecycle.schedule import Lifecycle
 from callspool.settings import Settings
 
 _BATCH = 500
@@ -24,7 +25,17 @@ _LOOK_EVERY = timedelta(seconds=5)
 class Reconciler:
     """Runs until it is cancelled."""
 
-    def __init__(self, *, store: Store, producer: Producer, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        producer: Producer,
+        clock: Clock,
+        settings: Settings,
+        lifecycle: Lifecycle | None = None,
+    ) -> None:
+        """*lifecycle* is run beside it, at its pace."""
+        self._lifecycle = lifecycle
         self._store = store
         self._producer = producer
         self._clock = clock
@@ -38,6 +49,12 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile at once, then at its pace, and at once whenever Valkey has lost its data."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._reconcile())
+            if self._lifecycle is not None:
+                group.create_task(self._lifecycle.run(self._stopping))
+
+    async def _reconcile(self) -> None:
         every = self._settings.reconcile_every.total_seconds()
         look = min(every, _LOOK_EVERY.total_seconds())
         time = asyncio.get_running_loop().time

@@ -151,6 +151,24 @@ def retry(connection: Connection, step: Step, tenant_id: TenantId | None, record
     return _move_or_say_why(connection, step, Event.RETRY, statements.RETRY, tenant_id, recording_id)
 
 
+def purge(
+    connection: Connection, step: Step, tenant_id: TenantId | None, recording_id: RecordingId, why: str
+) -> Recording:
+    """Leave a tombstone, or the one that is there, or raise."""
+    detail = rows.clean(why)
+    wanted = {"the_id": recording_id, "the_tenant": tenant_id, "the_detail": detail}
+    row = _move(connection, step, Event.PURGE, statements.PURGE, wanted, detail=detail)
+    found = reads.get(connection, tenant_id, recording_id) if row is None else rows.recording(row)
+    if found.state is not State.PURGED:
+        raise Conflict(f"This recording is {found.state}: it cannot be purged. Cancel it first, or wait until it ends.")
+    return found
+
+
+def erased(connection: Connection, recording_id: RecordingId) -> None:
+    """Nothing of it is in the vault: no move, no event."""
+    connection.execute(statements.ERASED, {"the_id": recording_id})
+
+
 def hasten(connection: Connection, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
     """Let a queued recording be due now. It does not move: no version, no event."""
     connection.execute(statements.HASTEN, {"the_id": recording_id, "the_tenant": tenant_id})

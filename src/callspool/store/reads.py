@@ -1,12 +1,13 @@
 """Every question about recordings. Nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, func, select, union_all
 
 from callspool.domain.errors import NotFound
-from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.ids import RecordingId, TenantId, new_recording_id
 from callspool.domain.recording import HistoryEntry, Recording, State
 from callspool.store import rows, statements
 from callspool.store.tables import events, recordings
@@ -57,3 +58,23 @@ def unfinished(connection: Connection, after: RecordingId | None, limit: int) ->
     ]
     query = select(recordings).where(_R.id.in_(union_all(*some))).order_by(_R.id).limit(limit)
     return [rows.recording(row) for row in connection.execute(query)]
+
+
+def expired(connection: Connection, tenant_id: TenantId, before: datetime, limit: int) -> Sequence[Recording]:
+    """Return what became ready before a time, by id: it was made before that too, so an index bounds the search."""
+    bound = new_recording_id(int(before.timestamp() * 1000), bytes(10))
+    mine = (_R.tenant_id == tenant_id) & (_R.state == State.READY.value) & (_R.id < bound)
+    query = select(recordings).where(mine, _R.ready_at < before).order_by(_R.id).limit(limit)
+    return [rows.recording(row) for row in connection.execute(query)]
+
+
+def to_erase(connection: Connection, limit: int) -> Sequence[Recording]:
+    """Return purged recordings that wait for the vault."""
+    query = select(recordings).where(_R.erase_due_at.is_not(None)).order_by(_R.erase_due_at, _R.id).limit(limit)
+    return [rows.recording(row) for row in connection.execute(query)]
+
+
+def find(connection: Connection, recording_ids: Sequence[RecordingId]) -> Mapping[RecordingId, Recording]:
+    """Return those that exist."""
+    found = connection.execute(select(recordings).where(_R.id.in_(recording_ids)))
+    return {RecordingId(row.id): rows.recording(row) for row in found}

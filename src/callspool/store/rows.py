@@ -101,7 +101,7 @@ def history_entry(row: Row[Any]) -> HistoryEntry:
 
 def tenant(row: Row[Any]) -> Tenant:
     """Return the tenant of a row."""
-    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused)
+    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused, row.retention_days)
 
 
 def tenant_values(tenant: Tenant) -> dict[str, Any]:
@@ -112,6 +112,7 @@ def tenant_values(tenant: Tenant) -> dict[str, Any]:
         "slots": tenant.slots,
         "weight": tenant.weight,
         "paused": tenant.paused,
+        "retention_days": tenant.retention_days,
     }
 
 

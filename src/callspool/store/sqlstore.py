@@ -1,6 +1,6 @@
 """The `Store` port over either engine. What each method promises stands in ``domain.ports``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
@@ -89,6 +89,21 @@ class SqlStore:
 
     async def retry(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
         return await self._database.write(lambda c: moves.retry(c, self._step(actor), tenant_id, recording_id))
+
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
+        return await self._database.write(lambda c: moves.purge(c, self._step(actor), tenant_id, recording_id, why))
+
+    async def expired(self, tenant_id: TenantId, before: datetime, *, limit: int) -> Sequence[Recording]:
+        return await self._database.read(lambda c: reads.expired(c, tenant_id, before, limit))
+
+    async def to_erase(self, *, limit: int) -> Sequence[Recording]:
+        return await self._database.read(lambda c: reads.to_erase(c, limit))
+
+    async def erased(self, recording_id: RecordingId) -> None:
+        await self._database.write(lambda c: moves.erased(c, recording_id))
+
+    async def find(self, recording_ids: Sequence[RecordingId]) -> Mapping[RecordingId, Recording]:
+        return await self._database.read(lambda c: reads.find(c, recording_ids))
 
     async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
         found = await self.get(tenant_id, recording_id)

@@ -82,6 +82,15 @@ GIVE_UP: Final = {
 HAND_BACK: Final = _moving(Event.HAND_BACK, _OF_WORKER, not_before=None)
 CANCEL: Final = _moving(Event.CANCEL, _OF_TENANT, not_before=None)
 RETRY: Final = _moving(Event.RETRY, _OF_TENANT, tries=0, not_ready=0, lost=0, not_before=None, **_NO_REASON)
+PURGE: Final = _moving(
+    Event.PURGE,
+    _OF_TENANT,
+    detail=bindparam("the_detail", type_=Text()),
+    encryption=None,
+    erase_due_at=bindparam("the_time"),
+    not_before=None,
+)
+ERASED: Final = update(recordings).where(_BY_ID, _R.state == State.PURGED.value).values(erase_due_at=None)
 
 LOG: Final = insert(events)
 LOCK_EVENTS: Final = select(func.pg_advisory_xact_lock(0x63735F65))

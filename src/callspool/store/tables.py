@@ -60,6 +60,7 @@ Id = Text().with_variant(Text(collation="C"), "postgresql")
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 _FAILED = text("state = 'failed'")
+_TO_ERASE = text("erase_due_at IS NOT NULL")
 _WITH_REASON = text("reason IS NOT NULL")
 
 metadata = MetaData(naming_convention=NAMING)
@@ -72,6 +73,7 @@ tenants = Table(
     Column("slots", Integer, nullable=False),
     Column("weight", Double, nullable=False),
     Column("paused", Boolean, nullable=False),
+    Column("retention_days", Integer),
 )
 
 accounts = Table(
@@ -142,6 +144,8 @@ recordings = Table(
     Column("unverified", Text),
     # JSON: what decrypts it, wrapped for the account's private key.
     Column("encryption", Text),
+    # Since when a purged one waits until the vault has nothing of it; null once that is so.
+    Column("erase_due_at", UtcDateTime),
     UniqueConstraint("account_id", "provider_recording_id"),
     Index("recordings_tenant_id_ix", "tenant_id", "id"),
     Index("recordings_tenant_state_id_ix", "tenant_id", "state", "id"),
@@ -158,6 +162,7 @@ recordings = Table(
     ),
     Index("recordings_failed_id_ix", "tenant_id", "reason", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
     Index("recordings_reason_id_ix", "reason", "id", sqlite_where=_WITH_REASON, postgresql_where=_WITH_REASON),
+    Index("recordings_erase_due_at_ix", "erase_due_at", sqlite_where=_TO_ERASE, postgresql_where=_TO_ERASE),
 )
 
 # How many recordings are where: kept by triggers of the database, in the transaction of each move.

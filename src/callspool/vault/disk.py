@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from callspool.domain.errors import NotFound, VaultUnavailable
-from callspool.domain.ids import TenantId
-from callspool.vault.keys import check_key, is_key
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.vault.keys import check_key, folder_of, is_key, is_of
 
 LEFTOVER_AGE: Final = timedelta(hours=1)
 """A temporary file older than this is nobody's any more."""
@@ -81,7 +81,7 @@ class DiskVault:
         self._temporary = folder / _TEMPORARY
         try:
             self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._sweep()
+            self._sweep(LEFTOVER_AGE)
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -103,12 +103,27 @@ class DiskVault:
         finally:
             await file.close()
 
-    async def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
-        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
-        for folder in await _in_thread(lambda: list(self._folder.glob(f"{tenant_id or '*'}/*"))):
+    async def keys(
+        self, tenant_id: TenantId | None = None, recording_id: RecordingId | None = None
+    ) -> AsyncIterator[str]:
+        """Yield every key (of a tenant, of one recording of it), in no order. What is no key of ours is passed over."""
+        if tenant_id is not None and recording_id is not None:
+            folders = [self._folder / folder_of(tenant_id, recording_id)]
+        else:
+            folders = await _in_thread(lambda: list(self._folder.glob(f"{tenant_id or '*'}/*")))
+        for folder in folders:
             for name in await _in_thread(partial(_names, folder)):
-                if is_key(key := f"{folder.parent.name}/{folder.name}/{name}"):
+                if is_key(key := f"{folder.parent.name}/{folder.name}/{name}") and is_of(key, recording_id):
                     yield key
+
+    async def sweep_unfinished(self, older_than: timedelta) -> int:
+        """Remove temporary files that are older; return how many those were."""
+        return await _in_thread(lambda: self._sweep(older_than))
+
+    @property
+    def advice(self) -> str:
+        """Return nothing: a folder needs no rules of its own."""
+        return ""
 
     async def open(self, key: str) -> DiskFile:
         """Open for reading, or raise `NotFound`."""
@@ -123,6 +138,11 @@ class DiskVault:
     async def presign(self, key: str, lifetime: timedelta) -> str | None:
         """Return None: files of a disk have no address."""
         return None
+
+    @property
+    def origin(self) -> str:
+        """Return nothing: `presign` gives no address."""
+        return ""
 
     async def delete(self, key: str) -> None:
         """Remove it, durably; a missing one is fine."""
@@ -183,14 +203,17 @@ class DiskVault:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def _sweep(self) -> None:
+    def _sweep(self, older_than: timedelta) -> int:
         """Remove old temporary files; "old" by the filesystem's own clock."""
+        count = 0
         with tempfile.NamedTemporaryFile(dir=self._temporary) as probe:
             now = os.fstat(probe.fileno()).st_mtime
             for path in self._temporary.iterdir():
                 with contextlib.suppress(FileNotFoundError):
-                    if now - path.stat().st_mtime > LEFTOVER_AGE.total_seconds():
+                    if now - path.stat().st_mtime > older_than.total_seconds():
                         path.unlink()
+                        count += 1
+        return count
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

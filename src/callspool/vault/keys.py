@@ -1,6 +1,7 @@
 """Names of things in the vault: made from our own ids, so that no input ever becomes a path."""
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from callspool.domain.errors import InvalidInput
@@ -23,7 +24,7 @@ def vault_key(tenant_id: TenantId, recording_id: RecordingId, attempt: int, exte
     """
     if not is_name(tenant_id) or not is_recording_id(recording_id) or attempt < 1 or extension not in EXTENSIONS:
         raise InvalidInput("key", "A vault key is made of a tenant's id, a recording's id, an attempt and wav or mp3.")
-    return f"{tenant_id}/{recording_id[_AGE_DIGITS]}/{recording_id}-{attempt}.{extension}"
+    return f"{folder_of(tenant_id, recording_id)}/{recording_id}-{attempt}.{extension}"
 
 
 def rendition_key(key: str, kind: str) -> str:
@@ -33,9 +34,39 @@ def rendition_key(key: str, kind: str) -> str:
     return f"{key}.{kind}"
 
 
+def folder_of(tenant_id: TenantId, recording_id: RecordingId) -> str:
+    """Return where all keys of a recording are, among others'."""
+    return f"{tenant_id}/{recording_id[_AGE_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a key says."""
+
+    tenant_id: TenantId
+    recording_id: RecordingId
+    attempt: int
+    audio: str
+    """The key of the audio: the key itself, or that of what it is a rendition of."""
+
+
+def parse_key(key: str) -> Parsed:
+    """Return what *key* says, or raise `InvalidInput`."""
+    tenant, folder, name = check_key(key).split("/")
+    recording, _, rest = name.partition("-")
+    attempt, extension, *_ = rest.split(".")
+    audio = f"{tenant}/{folder}/{recording}-{attempt}.{extension}"
+    return Parsed(TenantId(tenant), RecordingId(recording), int(attempt), audio)
+
+
 def is_key(text: str) -> bool:
     """Say whether `vault_key` or `rendition_key` could have made it."""
     return _KEY.fullmatch(text) is not None
+
+
+def is_of(key: str, recording_id: RecordingId | None) -> bool:
+    """Say whether *key* belongs to the recording; None: to any."""
+    return recording_id is None or key.rpartition("/")[2].startswith(f"{recording_id}-")
 
 
 def check_key(key: str) -> str:

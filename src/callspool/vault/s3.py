@@ -3,8 +3,8 @@
 An object is there whole or not at all, and what is there under a key is never replaced: a key holds the attempt, so two
 contents under one key would be a defect, and the second is refused. Each upload carries a SHA-256 that the storage
 checks. A failed or cancelled upload is given up while the storage can be reached. What else a large one leaves (its
-worker was killed, its connection stayed away) the library cannot list: it is the bucket's to remove (a lifecycle rule
-for incomplete multipart uploads: docs/runbook.md).
+worker was killed, its connection stayed away) is swept later (`vault.uploads`), where the settings hold the keys that
+sign it; with the machine's own credentials it is the bucket's to remove: `S3Vault.advice`.
 """
 
 import asyncio
@@ -16,14 +16,17 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from callspool.domain.errors import NotFound, VaultUnavailable
-from callspool.domain.ids import TenantId
-from callspool.vault.keys import check_key, is_key
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.ports import Clock
+from callspool.vault import uploads
+from callspool.vault.keys import check_key, folder_of, is_key, is_of, parse_key
 
 if TYPE_CHECKING:
     from obstore import Attributes
@@ -78,8 +81,19 @@ class S3Vault:
         access_key: str = "",
         secret_key: str = "",
         timeout: timedelta = timedelta(seconds=30),
+        clock: Clock | None = None,
     ) -> None:
-        """Without keys those of the machine are used (the environment's, or an instance role)."""
+        """Without keys those of the machine are used (the environment's, or an instance role).
+
+        Unfinished uploads are swept only with keys, and a *clock* that tells their age.
+        """
+        address = endpoint.rstrip("/") or f"https://s3.{region}.amazonaws.com"
+        parts = urlsplit(address)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        """Where `presign` leads."""
+        self._timeout = timeout
+        self._clock = clock
+        self._bucket = uploads.Bucket(address, bucket, prefix, region, access_key, secret_key)
         config: S3Config = {"region": region, "checksum_algorithm": "SHA256"}
         if access_key:
             config |= {"access_key_id": access_key, "secret_access_key": secret_key}
@@ -125,16 +139,36 @@ class S3Vault:
             except FileNotFoundError:
                 raise NotFound("The vault has no such file.") from None
 
-    async def keys(self, tenant_id: TenantId | None = None) -> AsyncIterator[str]:
-        """Yield every key (of a tenant), in no order. What is no key of ours is passed over."""
+    async def keys(
+        self, tenant_id: TenantId | None = None, recording_id: RecordingId | None = None
+    ) -> AsyncIterator[str]:
+        """Yield every key (of a tenant, of one recording of it), in no order. What is no key of ours is passed over."""
+        one_folder = tenant_id is not None and recording_id is not None
+        prefix = folder_of(tenant_id, recording_id) if one_folder else tenant_id  # type: ignore[arg-type]
         async with _translated():
-            async for found in obstore.list(self._store, prefix=tenant_id):
+            async for found in obstore.list(self._store, prefix=prefix):
                 for one in found:
-                    if is_key(one["path"]):
+                    if is_key(one["path"]) and is_of(one["path"], recording_id):
                         yield one["path"]
 
+    async def sweep_unfinished(self, older_than: timedelta) -> int | None:
+        """Give up uploads that were begun longer ago; return how many, or None where they cannot be seen."""
+        if self._clock is None or not self._bucket.access_key:
+            return None
+        return await uploads.sweep(self._bucket, older_than, clock=self._clock, patience=self._timeout)
+
+    @property
+    def advice(self) -> str:
+        """Say what the bucket must do itself, where its keys are not in the settings."""
+        if self._bucket.access_key:
+            return ""
+        return (
+            "Give the bucket a lifecycle rule that aborts incomplete multipart uploads after a day: with the "
+            "machine's own credentials callspool cannot sweep them."
+        )
+
     async def _create(self, path: str, data: bytes) -> None:
-        attributes: Attributes = {"Content-Type": _type_of(path)}
+        attributes = _attributes(path)
         try:
             await obstore.put_async(self._store, path, data, mode="create", use_multipart=False, attributes=attributes)
         except AlreadyExistsError:
@@ -152,7 +186,7 @@ class S3Vault:
             offset = end
 
     async def _upload(self, path: str, source: Path) -> None:
-        attributes: Attributes = {"Content-Type": _type_of(path)}
+        attributes = _attributes(path)
         writer = obstore.open_writer_async(
             self._store, path, buffer_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE, attributes=attributes
         )
@@ -214,9 +248,14 @@ def _size_of(source: Path) -> int:
         raise VaultUnavailable(f"The file to keep cannot be read: {error.strerror} ({source}).") from error
 
 
-def _type_of(path: str) -> str:
-    """Return what a player is told that is sent to the storage itself."""
-    return _TYPES.get(path.rpartition(".")[2], "application/octet-stream")
+def _attributes(path: str) -> "Attributes":
+    """Return what a player is told that is sent to the storage itself: the type, and a name to save it under."""
+    kind = path.rpartition(".")[2]
+    name = f"{parse_key(path).recording_id}.{kind}"
+    return {
+        "Content-Type": _TYPES.get(kind, "application/octet-stream"),
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
 
 
 @asynccontextmanager

@@ -124,7 +124,8 @@ def refusal(recording: Recording) -> Refusal:
         case State.ABSENT:
             return Refusal("absent")
         case State.PURGED:
-            return Refusal("purged")
+            when = recording.updated_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            return Refusal("purged", f"The recording was deleted here on {when}. Only its record is left.")
         case State.CANCELLED:
             return Refusal("needs_retry", "A person stopped this recording. POST …/retry starts it again.")
         case State.FAILED:

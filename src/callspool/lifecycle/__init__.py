@@ -1,0 +1,1 @@
+"""How recordings and files go: purge and retention, and what nobody needs any more."""

@@ -1,0 +1,52 @@
+"""Purging: first the tombstone, then the files; and again, until the vault has nothing.
+
+What is said to be gone is never served from that moment, whatever the vault still has: the state decides. Its files go
+at once; where the vault does not answer they go with a later sweep. Until then the store remembers that they are due.
+"""
+
+import structlog
+
+from callspool.domain.errors import VaultUnavailable
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.ports import Bulletin, Store, Vault
+from callspool.domain.recording import Recording
+
+_log = structlog.get_logger("callspool.lifecycle")
+
+
+class Purger:
+    """Purges recordings. Every step may be repeated."""
+
+    def __init__(self, store: Store, vault: Vault, bulletin: Bulletin) -> None:
+        self._store = store
+        self._vault = vault
+        self._bulletin = bulletin
+
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
+        """Leave a tombstone and erase the files. Raises `NotFound`, or `Conflict` where it cannot be purged now."""
+        purged = await self._store.purge(tenant_id, recording_id, actor=actor, why=why)
+        await self._bulletin.ring()
+        await self.erase(purged)
+        return purged
+
+    async def erase(self, purged: Recording) -> bool:
+        """Delete all that the vault has of it; False: not now, and it stays due."""
+        try:
+            keys = [key async for key in self._vault.keys(purged.tenant_id, purged.id)]
+            for key in keys:
+                await self._vault.delete(key)
+        except VaultUnavailable as error:
+            _log.warning("recording.not_erased", tenant_id=purged.tenant_id, recording_id=purged.id, error=str(error))
+            return False
+        await self._store.erased(purged.id)
+        _log.info("recording.erased", tenant_id=purged.tenant_id, recording_id=purged.id, files=len(keys))
+        return True
+
+    async def erase_due(self, *, limit: int) -> int:
+        """Erase what an earlier try left, some of it; return how many recordings have nothing left now."""
+        count = 0
+        for purged in await self._store.to_erase(limit=limit):
+            if not await self.erase(purged):
+                break  # the vault is away: the others would wait as long
+            count += 1
+        return count

@@ -1,0 +1,70 @@
+"""When files and recordings go: a little at every turn, the whole vault a few times a day.
+
+Several processes may run it at once: everything it does may be repeated.
+"""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import structlog
+
+from callspool.domain.errors import Unavailable
+from callspool.domain.ports import Bulletin, Clock, Store, Vault
+from callspool.lifecycle.orphans import sweep_orphans
+from callspool.lifecycle.purge import Purger
+from callspool.lifecycle.retention import purge_expired
+from callspool.settings import Settings
+
+BATCH = 200
+"""Recordings that expire, or are erased, in one turn."""
+MOST_REMOVED = 10_000
+"""Files in one sweep."""
+UNFINISHED_AGE = timedelta(days=1)
+"""No upload takes so long: the fetch deadline is far below."""
+_LEAST_REST = timedelta(hours=1)
+
+_log = structlog.get_logger("callspool.lifecycle")
+
+
+class Lifecycle:
+    """Runs beside the reconciler until it is told to stop."""
+
+    def __init__(self, *, store: Store, vault: Vault, bulletin: Bulletin, clock: Clock, settings: Settings) -> None:
+        self.purger = Purger(store, vault, bulletin)
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._settings = settings
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Take a turn at the reconciler's pace, and sweep the vault at its own."""
+        time = asyncio.get_running_loop().time
+        every, sweep_every = (
+            each.total_seconds() for each in (self._settings.reconcile_every, self._settings.sweep_every)
+        )
+        due = time() + sweep_every / 10  # soon after a start, and not at once
+        while not stopping.is_set():
+            try:
+                await self.turn()
+                if time() >= due:
+                    due = time() + sweep_every
+                    await self.sweep()
+            except Unavailable as error:
+                _log.warning("lifecycle.put_off", error=str(error))
+            except Exception:
+                _log.exception("lifecycle.broke")  # recordings come and play all the same
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), every)
+
+    async def turn(self) -> None:
+        """Purge some of what has expired; erase some of what an earlier try left."""
+        await purge_expired(self._store, self.purger, self._clock, limit=BATCH)
+        await self.purger.erase_due(limit=BATCH)
+
+    async def sweep(self) -> None:
+        """Remove from the vault what nobody needs and what nobody ended."""
+        rest = max(_LEAST_REST, 2 * self._settings.fetch_deadline)
+        await sweep_orphans(self._store, self._vault, self._clock, settled_for=rest, most=MOST_REMOVED)
+        if count := await self._vault.sweep_unfinished(UNFINISHED_AGE):
+            _log.warning("vault.unfinished_removed", count=count)
