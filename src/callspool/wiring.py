@@ -26,6 +26,7 @@ from callspool.fetch.tapserver import TapServer
 from callspool.fetch.worker import Worker
 from callspool.lifecycle.schedule import Lifecycle
 from callspool.providers.twilio import Twilio
+from callspool.reconcile.operations import OperationRunner
 from callspool.reconcile.reconciler import Reconciler
 from callspool.scheduler import embedded
 from callspool.scheduler.bulletin import ValkeyBulletin
@@ -196,6 +197,11 @@ def make_lifecycle(parts: Parts) -> Lifecycle:
         clock=parts.clock,
         settings=parts.settings,
     )
+
+
+def make_operation_runner(parts: Parts) -> OperationRunner:
+    """Return what works off operations."""
+    return OperationRunner(store=parts.store, producer=parts.producer, bulletin=parts.bulletin)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from callspool.api.app import shell
+from callspool.domain.operation import FailedFilter
 from callspool.domain.recording import Recording
 from tests.api.conftest import Api, new_sid
 
@@ -42,6 +43,10 @@ CASES = [
     Case("HEAD", "/api/recordings/{id}/audio", 200),
     Case("GET", "/api/recordings?q={id}", 200, foreign=200),
     Case("GET", "/api/tenants", 200, foreign=200),
+    Case("POST", "/api/failures/retry", 202, json={}, foreign=202),
+    Case("POST", "/api/failures/retry", 202, json={"tenant_id": "acme"}),
+    Case("POST", "/api/failures/retry", 200, json={"dry_run": True}, foreign=200),
+    Case("GET", "/api/operations/{operation}", 200),
     Case("PATCH", "/api/tenants/acme", 200, json={"slots": 2}, **FOR_OPERATOR),
     Case("GET", "/api/accounts", 200, **FOR_OPERATOR),
     Case("PATCH", "/api/accounts/main", 200, json={"limit": 2}, **FOR_OPERATOR),
@@ -74,7 +79,10 @@ async def acme_s(api: Api) -> Recording:
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method} {case.path}")
 async def test_each_route_for_each_principal(api: Api, acme_s: Recording, case: Case, who: str | None) -> None:
-    path = case.path.replace("{id}", acme_s.id)
+    operation = await api.services.store.begin_retry(
+        FailedFilter(tenant_id=acme_s.tenant_id), owner=acme_s.tenant_id, actor="key:acme"
+    )
+    path = case.path.replace("{id}", acme_s.id).replace("{operation}", operation.id)
 
     answer = await api.client.request(case.method, path, headers=api.as_(who), json=case.json)
 

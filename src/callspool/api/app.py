@@ -21,6 +21,7 @@ from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import (
     accounts,
     audio,
+    bulk,
     events,
     failures,
     keys,
@@ -58,6 +59,7 @@ _ROUTERS = (
     keys,
     overview,
     failures,
+    bulk,
     session,
     operations,
     web,

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from callspool.domain.job import Circuit
+from callspool.domain.operation import Operation, OperationKind, OperationState
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.domain.tenant import ApiKey
@@ -65,6 +66,50 @@ class Failures(BaseModel):
     """The failed recordings by reason, the most frequent first."""
 
     groups: list[FailuresOfReason]
+
+
+class RetryWish(BaseModel):
+    """Which failed recordings to retry. Null means any."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason | None = None
+    tenant_id: str | None = None
+    account_id: str | None = None
+    dry_run: bool = Field(default=False, description="Only count.")
+
+
+class RetryCount(BaseModel):
+    """How many a retry would touch."""
+
+    matched: int
+
+
+class OperationView(BaseModel):
+    """Work on many recordings, and how far it is."""
+
+    id: str
+    kind: OperationKind
+    matched: int
+    done: int
+    skipped: int = Field(description="Not failed any more when their turn came. Known at the end.")
+    state: OperationState
+    started_at: datetime
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        """Return what may be shown of *operation*."""
+        return cls(
+            id=operation.id,
+            kind=operation.kind,
+            matched=operation.matched,
+            done=operation.done,
+            skipped=operation.skipped,
+            state=operation.state,
+            started_at=operation.started_at,
+            ended_at=operation.ended_at,
+        )
 
 
 class TenantChange(BaseModel):

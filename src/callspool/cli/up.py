@@ -25,7 +25,15 @@ from callspool.fetch.outcome import Outcome
 from callspool.scheduler.embedded import Embedded
 from callspool.settings import Settings
 from callspool.telemetry import Metrics
-from callspool.wiring import add_key, make_app, make_reconciler, open_parts, valkey_folder, with_port
+from callspool.wiring import (
+    add_key,
+    make_app,
+    make_operation_runner,
+    make_reconciler,
+    open_parts,
+    valkey_folder,
+    with_port,
+)
 
 _RESTART_PAUSES_S = (0.2, 1.0, 5.0, 15.0)
 _WELL_S = 60
@@ -83,6 +91,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve([taken]))
             group.create_task(reconciler.run())
+            operations = group.create_task(make_operation_runner(parts).run())
             supervisor = group.create_task(worker.supervise())
             await server.ready.wait()
             _greet(settings, key, json=json)
@@ -92,6 +101,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             worker.stop()
             await supervisor
             reconciler.stop()
+            operations.cancel()
             app.state.live.close()
             server.stop()
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
+from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
@@ -217,6 +218,15 @@ class FailureGroup:
     """When the first and the last of them failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A bit of an operation that was done."""
+
+    operation: Operation
+    queued: tuple[Recording, ...]
+    """To be submitted."""
+
+
 class Store(Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
@@ -352,6 +362,26 @@ class Store(Protocol):
 
     async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
         """Return the failed recordings by reason and tenant. The work does not grow with their number."""
+        ...
+
+    async def matching(self, wanted: FailedFilter) -> int:
+        """Return how many failed recordings match. The work does not grow with their number."""
+        ...
+
+    async def begin_retry(self, wanted: FailedFilter, *, owner: TenantId | None, actor: str) -> Operation:
+        """Keep that all failed recordings that match now are to be retried. `work_off` does it."""
+        ...
+
+    async def operation(self, owner: TenantId | None, operation_id: str) -> Operation:
+        """Return it or raise `NotFound`; None is the operator, for whom all exist."""
+        ...
+
+    async def work_off(self, *, most: int) -> Worked | None:
+        """Retry the next recordings, *most* at most, of the oldest operation that runs, and count them in one commit.
+
+        None: there is nothing to do, or another process is at it. Each recording is retried once by an operation,
+        however often its process dies. What failed after it began is left alone.
+        """
         ...
 
     async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:

@@ -22,7 +22,7 @@ from callspool.store.tables import recordings
 WINDOW: Final = 5000
 
 _R: Final = recordings.c
-_FAILED: Final = _R.state == literal_column(f"'{State.FAILED.value}'")
+IS_FAILED: Final = _R.state == literal_column(f"'{State.FAILED.value}'")
 """Spelt out, because an index of failed recordings is not used for a parameter."""
 
 Conditions = Sequence[ColumnElement[bool]]
@@ -75,7 +75,7 @@ def _plan(wanted: RecordingFilter) -> tuple[Sequence[Conditions], Conditions]:
     elif wanted.provider_recording_id is not None:
         sources = [[asked.pop("provider_recording_id")]]
     elif wanted.tenant_id is not None and wanted.reason is not None and states == [State.FAILED.value]:
-        sources, states = [[asked.pop("tenant_id"), asked.pop("reason"), _FAILED]], None
+        sources, states = [[asked.pop("tenant_id"), asked.pop("reason"), IS_FAILED]], None
     elif wanted.reason is not None:
         sources = [[asked.pop("reason")]]
     else:

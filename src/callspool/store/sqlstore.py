@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount
+from callspool.domain.operation import FailedFilter, Operation
+from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import counts, lists, moves, reads, registry
+from callspool.store import counts, lists, moves, operations, reads, registry
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope
 
@@ -131,6 +132,20 @@ class SqlStore:
 
     async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
         return await self._database.read(lambda c: counts.failures(c, tenant_id))
+
+    async def matching(self, wanted: FailedFilter) -> int:
+        return await self._database.read(lambda c: operations.matching(c, wanted))
+
+    async def begin_retry(self, wanted: FailedFilter, *, owner: TenantId | None, actor: str) -> Operation:
+        return await self._database.write(lambda c: operations.begin(c, self._step(actor), wanted, owner))
+
+    async def operation(self, owner: TenantId | None, operation_id: str) -> Operation:
+        return await self._database.read(lambda c: operations.get(c, owner, operation_id))
+
+    async def work_off(self, *, most: int) -> Worked | None:
+        if not await self._database.read(operations.any_runs):
+            return None  # mostly: asking costs no write
+        return await self._database.write(lambda c: operations.work_off(c, self._step(""), most))
 
     async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:
         return await self._database.read(lambda c: reads.unfinished(c, after, limit))

@@ -177,6 +177,30 @@ tallies = Table(
     Column("n", BigInteger, nullable=False),
 )
 
+# Work on many recordings at once: what was asked, and how far it is.
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    # Which recordings.
+    Column("tenant_id", Id),
+    Column("account_id", Id),
+    Column("reason", Text),
+    # Whose it is: null is the operator's.
+    Column("owner", Id),
+    Column("actor", Text, nullable=False),
+    Column("matched", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    # The last recording that was looked at: they are taken by id.
+    Column("last_id", Id),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index("operations_state_id_ix", "state", "id"),
+)
+
 events = Table(
     "events",
     metadata,

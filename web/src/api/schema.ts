@@ -425,6 +425,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/failures/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Failures
+         * @description Retry every failed recording that matches now, or only count them. It goes on whoever is restarted.
+         */
+        post: operations["retryFailures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Operation
+         * @description Say how far an operation is. A tenant sees those that it began itself.
+         */
+        get: operations["getOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session": {
         parameters: {
             query?: never;
@@ -801,6 +841,44 @@ export interface components {
             secret: string;
         };
         /**
+         * OperationKind
+         * @description What is done.
+         * @enum {string}
+         */
+        OperationKind: "retry";
+        /**
+         * OperationState
+         * @description Where it stands.
+         * @enum {string}
+         */
+        OperationState: "running" | "done";
+        /**
+         * OperationView
+         * @description Work on many recordings, and how far it is.
+         */
+        OperationView: {
+            /** Id */
+            id: string;
+            kind: components["schemas"]["OperationKind"];
+            /** Matched */
+            matched: number;
+            /** Done */
+            done: number;
+            /**
+             * Skipped
+             * @description Not failed any more when their turn came. Known at the end.
+             */
+            skipped: number;
+            state: components["schemas"]["OperationState"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
          * Overview
          * @description What is happening at this moment.
          */
@@ -1088,6 +1166,31 @@ export interface components {
             updated_at: string;
             /** Ready At */
             ready_at: string | null;
+        };
+        /**
+         * RetryCount
+         * @description How many a retry would touch.
+         */
+        RetryCount: {
+            /** Matched */
+            matched: number;
+        };
+        /**
+         * RetryWish
+         * @description Which failed recordings to retry. Null means any.
+         */
+        RetryWish: {
+            reason?: components["schemas"]["Reason"] | null;
+            /** Tenant Id */
+            tenant_id?: string | null;
+            /** Account Id */
+            account_id?: string | null;
+            /**
+             * Dry Run
+             * @description Only count.
+             * @default false
+             */
+            dry_run: boolean;
         };
         /**
          * SessionView
@@ -2874,6 +2977,133 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Failures"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryFailures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryWish"];
+            };
+        };
+        responses: {
+            /** @description Counted, and nothing was done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryCount"];
+                };
+            };
+            /** @description It has begun */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationView"];
                 };
             };
             /** @description Unauthorized */
