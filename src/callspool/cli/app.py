@@ -1,27 +1,64 @@
-"""The tree of commands."""
+"""The tree of commands. A command's module is imported when the command is asked for, so that each starts quickly."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from callspool.cli import accounts, demo, doctor, drain, keys, recordings, serve, status, tenants, up, worker
+COMMANDS: Final[Mapping[str, str]] = {
+    "up": "up:up",
+    "serve": "serve:serve",
+    "worker": "worker:worker",
+    "demo": "demo:demo",
+    "status": "status:status",
+    "fetch": "recordings:fetch",
+    "retry": "recordings:retry",
+    "purge": "recordings:purge",
+    "why": "recordings:why",
+    "drain": "drain:drain",
+    "doctor": "doctor:doctor",
+    "tenants": "tenants:app",
+    "accounts": "accounts:app",
+    "keys": "keys:app",
+}
+"""Where each command stands in this package: its module, and its function, or the group of those below it."""
+
+
+class Commands(TyperGroup):
+    """The commands, in the order in which help shows them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        found = getattr(import_module(f"callspool.cli.{module}"), name)
+        if isinstance(found, typer.Typer):
+            command: Any = get_group(found)
+        else:
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name)(found)
+            command = get_command(alone)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
+    cls=Commands,
     name="callspool",
-    help="Every call recording: fetched once, kept safe, played at once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(up.up)
-app.command("serve")(serve.serve)
-app.command("worker")(worker.worker)
-app.command("demo")(demo.demo)
-app.command("status")(status.status)
-app.command("fetch")(recordings.fetch)
-app.command("retry")(recordings.retry)
-app.command("purge")(recordings.purge)
-app.command("why")(recordings.why)
-app.command("drain")(drain.drain)
-app.command("doctor")(doctor.doctor)
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def callspool() -> None:
+    """Every call recording: fetched once, kept safe, played at once."""

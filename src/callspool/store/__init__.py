@@ -10,8 +10,6 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ports import Clock, Store
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope
-from callspool.store.postgres import PostgresDatabase
-from callspool.store.sqlite import SqliteDatabase
 from callspool.store.sqlstore import SqlStore
 
 
@@ -39,8 +37,12 @@ async def _open(url: str) -> Database:
         address = None
     match address and address.drivername:
         case "sqlite" if address is not None and address.database not in (None, "", ":memory:"):
+            from callspool.store.sqlite import SqliteDatabase
+
             return await asyncio.to_thread(SqliteDatabase, Path(str(address.database)))
         case "postgresql" if address is not None:
+            from callspool.store.postgres import PostgresDatabase
+
             return await PostgresDatabase.connect(address)
     raise Misconfigured(
         "CALLSPOOL_DATABASE_URL must be 'sqlite:////absolute/path.db' or 'postgresql://user:password@host/database'."
