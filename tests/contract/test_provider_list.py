@@ -11,6 +11,7 @@ import pytest
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ports import Listed, Provider, ProviderStatus
 from callspool.domain.reasons import Reason
+from callspool.domain.recording import Call
 from callspool.domain.tenant import Account
 from callspool.providers.twilio import Twilio
 from callspool.simulator import Recording, Simulator
@@ -139,6 +140,16 @@ async def test_wrong_credentials_are_told_from_an_empty_list(provided: Provided)
     with pytest.raises(FetchFailed) as failure:
         await provided.provider.look_up(wrong, RE)
     assert failure.value.reason is Reason.UNAUTHORIZED
+
+
+async def test_the_call_of_a_recording_is_told(provided: Provided) -> None:
+    recording = provided.make(DAY)
+    call = provided.simulator.calls[recording.call_sid]
+    ours = made.recording(provider_recording_id=recording.sid, call_id=recording.call_sid)
+
+    assert await provided.provider.call(provided.account, ours) == Call(call.caller, call.called, call.direction)
+    assert await provided.provider.call(provided.account, replace(ours, call_id=None)) is None
+    assert await provided.provider.call(provided.account, replace(ours, call_id=CA)) is None
 
 
 # --- Twilio alone: answers that no simulator gives -----------------------------------------------------

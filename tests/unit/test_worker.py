@@ -22,7 +22,7 @@ from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.job import Signal, Stop, Verdict
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Event, Kept, Recording, State, Unverified
+from callspool.domain.recording import Call, Event, Kept, Recording, State, Unverified
 from callspool.fetch.outcome import Outcome
 from callspool.fetch.worker import Worker
 from callspool.providers.twilio import Twilio
@@ -73,7 +73,9 @@ class Rig:
 
     def add(self, number: int = 1, **changes: Any) -> Recording:
         """Insert a recording and submit its job."""
-        row = self.store.add(made.recording(id=RecordingId(f"rec_{number:032x}"), **changes))
+        # Who called whom is known, so that the wire is asked for nothing but audio.
+        given = {"id": RecordingId(f"rec_{number:032x}"), "call": Call("+15550001", "+15550002", "inbound"), **changes}
+        row = self.store.add(made.recording(**given))
         self.consumer.submit(row)
         return row
 
@@ -142,6 +144,30 @@ async def test_a_recording_is_fetched_proven_and_kept_as_what_it_is(start: Start
     assert rig.spool_files() == []
     assert [outcome.state for outcome in rig.outcomes] == [State.READY]
     assert rig.rings.count >= 2
+
+
+@pytest.mark.parametrize("fault", ["", "404", "500", "silent", "no-json"])
+async def test_who_called_whom_is_noted_beside_the_download_and_not_knowing_it_costs_nothing(
+    start: Start, fault: str
+) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if "/Calls/" not in asked.target:
+            await plays(asked, reply)
+        elif fault == "silent":
+            await reply.client_left()
+        elif fault == "no-json":
+            await reply.whole("200 OK", b"<html>")
+        else:
+            told = {"from": "+1 555 0100", "to": "client:anna", "direction": "inbound"}
+            await reply.whole(f"{fault} Oops" if fault else "200 OK", json.dumps(told).encode())
+
+    rig = await start(answer)
+    row = rig.add(call=None)
+    await rig.until_settled()
+
+    assert rig.row(row).state is State.READY
+    assert rig.row(row).call == (None if fault else Call("+15550100", "client:anna", "inbound"))
+    assert len(rig.wire.asked) == 2
 
 
 @pytest.mark.rule("F23")

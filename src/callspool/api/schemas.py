@@ -38,6 +38,9 @@ class RecordingView(BaseModel):
         "compared with it. Empty before it is ready."
     )
     source: str | None
+    from_number: str | None = Field(description="Who called; null while it is not known.")
+    to_number: str | None = Field(description="Who was called; null while it is not known.")
+    direction: str | None = Field(description="The provider's word, such as inbound or outbound-api.")
     started_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -50,7 +53,7 @@ class RecordingView(BaseModel):
 
 
 def _fields(recording: Recording) -> dict[str, Any]:
-    kept = recording.kept
+    kept, call = recording.kept, recording.call
     return {
         "id": recording.id,
         "tenant_id": recording.tenant_id,
@@ -74,6 +77,9 @@ def _fields(recording: Recording) -> dict[str, Any]:
         "verified": kept.verified if kept else None,
         "unverified": list(kept.unverified) if kept else [],
         "source": recording.source,
+        "from_number": call.from_number if call else None,
+        "to_number": call.to_number if call else None,
+        "direction": call.direction if call else None,
         "started_at": recording.started_at,
         "created_at": recording.created_at,
         "updated_at": recording.updated_at,

@@ -9,7 +9,15 @@ RecordingId = NewType("RecordingId", str)
 """Our own id: ``rec_`` and 32 hex digits that begin with the time, so ids sort by age."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_DECORATION = re.compile(r"[ ().\u00a0/-]")
+_PHONE_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _RECORDING_ID = re.compile(r"rec_[0-9a-f]{32}")
+
+
+def phone_number(text: str) -> str | None:
+    """Return a phone number in one form, ``+`` and digits alone, or None where *text* is none."""
+    digits = _DECORATION.sub("", text)
+    return digits if _PHONE_NUMBER.fullmatch(digits) else None
 
 
 def new_recording_id(now_ms: int, randomness: bytes) -> RecordingId:

@@ -12,7 +12,7 @@ from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.reasons import Budget, Reason
-from callspool.domain.recording import Encryption, HistoryEntry, Kept, Recording, State
+from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
 
 
@@ -158,6 +158,8 @@ class Notice:
     error: str | None = None
     """The provider's error code, with what it means."""
     encryption: Encryption | None = None
+    call: Call | None = None
+    """Where the provider says it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class RecordingFilter:
     created_from: datetime | None = None
     created_before: datetime | None = None
     search: str | None = None
-    """An id, whole: of the call, of the recording at the provider, or our own."""
+    """An id, whole: of the call, of the recording at the provider, or our own; or a phone number of the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,10 @@ class Store(Protocol):
 
     async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
         """fetching → queued at once, charging nothing: the worker stops, or its disk is full. None: stale."""
+        ...
+
+    async def describe(self, recording_id: RecordingId, call: Call) -> None:
+        """Note what call it is of. It does not move; its next move tells it. Again is fine."""
         ...
 
     async def cancel(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
@@ -536,6 +542,10 @@ class Provider(Protocol):
 
     async def look_up(self, account: Account, provider_recording_id: str) -> Listed | None:
         """Return one recording, or None where the provider has none of this id (any more). Raises `FetchFailed`."""
+        ...
+
+    async def call(self, account: Account, recording: Recording) -> Call | None:
+        """Return what call it is of, or None where the provider cannot say (any more). Raises `FetchFailed`."""
         ...
 
 

@@ -97,6 +97,17 @@ class Encryption:
     iv: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who spoke with whom: the call that a recording is of, as far as its provider tells."""
+
+    from_number: str | None
+    """A phone number as `phone_number` writes it, or a name such as ``client:anna``."""
+    to_number: str | None
+    direction: str | None
+    """The provider's word: ``inbound``, ``outbound-api`` ..."""
+
+
 class Unverified(StrEnum):
     """What of a kept recording there was nothing to compare with."""
 
@@ -161,6 +172,8 @@ class Recording:
     ready_at: datetime | None
     kept: Kept | None
     encryption: Encryption | None = None
+    call: Call | None = None
+    """None: not known yet, or not to be known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from callspool.domain.job import Lease, Settlement, Signal, Stop, Verdict
 from callspool.domain.ports import Bulletin, Clock, Prober, Provider, Store, Vault
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Kept, Recording, State
+from callspool.fetch.calls import noting_call
 from callspool.fetch.download import Limits, download
 from callspool.fetch.outcome import GiveUp, Outcome, TryAgain, decide
 from callspool.fetch.spool import Spool, SpoolFile
@@ -158,12 +159,13 @@ class Work:
         try:
             account = await self._store(lambda: tools.store.account(recording.account_id))
             provider = tools.provider_of[account.provider]
-            try:
-                got = await download(provider, account, recording, file, limits)
-            finally:
-                self._received = file.size
+            async with noting_call(tools.store, provider, account, recording):
+                try:
+                    got = await download(provider, account, recording, file, limits)
+                finally:
+                    self._received = file.size
+                probe = await tools.prober.probe(file.path)
             self._first_byte_ms = got.first_byte_ms
-            probe = await tools.prober.probe(file.path)
             unverified = verify(recording, probe, media_format=account.media_format, asked_channels=got.channels)
             kept = Kept(
                 vault_key=vault_key(recording.tenant_id, recording.id, recording.attempt, probe.extension),

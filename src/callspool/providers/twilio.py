@@ -10,13 +10,13 @@ from callspool.domain.errors import FetchFailed
 from callspool.domain.ids import TenantId
 from callspool.domain.ports import Listed, Listing, Media, Notice, WebhookRequest
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Recording
+from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account, MediaFormat
 from callspool.providers.documents import read_object
 from callspool.providers.http import Credentials, Downloads, Refused
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import SID, read_callback
-from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_entry, read_page
+from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
 
 MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
@@ -92,6 +92,18 @@ class Twilio:
             raise FetchFailed(Reason.PROVIDER_ERROR, "the answer is no recording")
         return listed
 
+    async def call(self, account: Account, recording: Recording) -> Call | None:
+        """Return what call it is of, or None. Raises `FetchFailed`."""
+        if recording.call_id is None:
+            return None
+        try:
+            document = await self._read(account, _call_url(account, recording.call_id))
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return read_call(document)
+
     async def _read(self, account: Account, url: str) -> dict[str, object]:
         try:
             return await read_object(self._downloads, url, _credentials(account))
@@ -118,8 +130,16 @@ def _recording_url(account: Account, provider_recording_id: str) -> str:
     return f"{_recordings_url(account)}/{_checked('RE', provider_recording_id)}"
 
 
+def _call_url(account: Account, call_id: str) -> str:
+    return f"{_account_url(account)}/Calls/{_checked('CA', call_id)}.json"
+
+
 def _recordings_url(account: Account) -> str:
-    return f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{_checked('AC', account.account_sid)}/Recordings"
+    return f"{_account_url(account)}/Recordings"
+
+
+def _account_url(account: Account) -> str:
+    return f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{_checked('AC', account.account_sid)}"
 
 
 def _checked(prefix: str, sid: str) -> str:

@@ -11,8 +11,10 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from callspool.domain.errors import FetchFailed, InvalidInput
+from callspool.domain.ids import phone_number
 from callspool.domain.ports import Listed, Listing, Notice
 from callspool.domain.reasons import Reason
+from callspool.domain.recording import Call
 from callspool.domain.tenant import Account
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import (
@@ -27,6 +29,9 @@ from callspool.providers.twilio_form import (
 )
 
 DELETED: Final = "deleted"
+
+DIRECTION: Final = re.compile(r"[a-z][a-z-]{0,39}")
+MOST_OF_A_NAME: Final = 200
 
 _CURSOR: Final = re.compile(r"[A-Za-z0-9%&=_.+:<>-]{1,1000}")
 
@@ -72,6 +77,23 @@ def read_page(account: Account, document: dict[str, object], since: datetime, un
             entries.append(listed)
     cursor = checked_cursor(urlsplit(following).query) if following else None
     return Listing(tuple(entries), cursor, tuple(unread))
+
+
+def read_call(document: dict[str, object]) -> Call:
+    """Return who called whom."""
+    direction = document.get("direction")
+    return Call(
+        from_number=read_party(document.get("from")),
+        to_number=read_party(document.get("to")),
+        direction=direction if isinstance(direction, str) and DIRECTION.fullmatch(direction) else None,
+    )
+
+
+def read_party(given: object) -> str | None:
+    """Return a phone number in one form, or another name (``client:anna``, ``sip:…``) as it is."""
+    if not isinstance(given, str) or not given.strip():
+        return None
+    return phone_number(given) or given.strip()[:MOST_OF_A_NAME]
 
 
 def read_entry(account: Account, item: dict[str, object]) -> Listed | None:

@@ -15,7 +15,7 @@ from callspool.simulator.media import MediaServer
 from callspool.simulator.requestlog import Log
 from callspool.simulator.twilio_api import TwilioApi
 from callspool.simulator.wire import Exchange, HttpServer
-from callspool.simulator.world import Account, PublicKey, Recording, World
+from callspool.simulator.world import Account, Call, PublicKey, Recording, World
 
 
 class Simulator:
@@ -103,6 +103,11 @@ class Simulator:
     def recordings(self) -> Mapping[str, Recording]:
         """Every recording by its id."""
         return self._world.recordings
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Every call by its id."""
+        return self._world.calls
 
     @property
     def deliveries(self) -> Sequence[Delivery]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select, union
 
 from callspool.domain.errors import InvalidInput
-from callspool.domain.ids import RecordingId, is_recording_id, new_recording_id
+from callspool.domain.ids import RecordingId, is_recording_id, new_recording_id, phone_number
 from callspool.domain.ports import Page, RecordingFilter
 from callspool.domain.recording import State
 from callspool.store import rows
@@ -67,9 +67,11 @@ def _plan(wanted: RecordingFilter) -> tuple[Sequence[Conditions], Conditions]:
         if (value := getattr(wanted, name)) is not None
     }
     states = None if wanted.states is None else sorted(state.value for state in wanted.states)
-    sources: Sequence[Conditions]
+    sources: list[Conditions]
     if wanted.search is not None:
+        number = phone_number(wanted.search)
         sources = [[_R[name] == wanted.search] for name in ("id", "call_id", "provider_recording_id")]
+        sources += [[_R[name] == (number or wanted.search)] for name in ("from_number", "to_number")]
     elif wanted.call_id is not None:
         sources = [[asked.pop("call_id")]]
     elif wanted.provider_recording_id is not None:

@@ -17,7 +17,7 @@ from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import RecordingId, TenantId, new_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded
 from callspool.domain.reasons import Budget, Reason
-from callspool.domain.recording import Event, Kept, Recording, State
+from callspool.domain.recording import Call, Event, Kept, Recording, State
 from callspool.store import reads, rows, statements
 
 _HAPPENING: Final[Mapping[ProviderStatus, tuple[Event, State]]] = {
@@ -50,6 +50,7 @@ def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
         "started_at": notice.started_at,
         "detail": detail,
         "encryption": rows.encryption_text(notice.encryption),
+        **rows.call_values(notice.call),
     }
     row = _insert(connection, step, notice, {"state": state.value, **said})
     if row is not None:
@@ -173,6 +174,12 @@ def hasten(connection: Connection, tenant_id: TenantId | None, recording_id: Rec
     """Let a queued recording be due now. It does not move: no version, no event."""
     connection.execute(statements.HASTEN, {"the_id": recording_id, "the_tenant": tenant_id})
     return reads.get(connection, tenant_id, recording_id)
+
+
+def describe(connection: Connection, recording_id: RecordingId, call: Call) -> None:
+    """Note its call. It does not move: no version, no event."""
+    given = {f"the_{name}": value for name, value in rows.call_values(call).items()}
+    connection.execute(statements.DESCRIBE, {"the_id": recording_id, **given})
 
 
 def _insert(connection: Connection, step: Step, notice: Notice, values: Mapping[str, Any]) -> Row[Any] | None:

@@ -7,10 +7,11 @@ from sqlalchemy import Row
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.reasons import Reason
-from callspool.domain.recording import Encryption, Event, HistoryEntry, Kept, Recording, State, Unverified
+from callspool.domain.recording import Call, Encryption, Event, HistoryEntry, Kept, Recording, State, Unverified
 from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Tenant
 from callspool.store.envelope import Envelope
 
+CALL = ("from_number", "to_number", "direction")
 _SECRETS = ("auth_token", "previous_auth_token", "api_secret")
 
 
@@ -40,7 +41,18 @@ def recording(row: Row[Any]) -> Recording:
         ready_at=row.ready_at,
         kept=None if row.vault_key is None else _kept(row),
         encryption=None if row.encryption is None else _encryption(row.encryption),
+        call=_call(row),
     )
+
+
+def _call(row: Row[Any]) -> Call | None:
+    call = Call(row.from_number, row.to_number, row.direction)
+    return None if call == Call(None, None, None) else call
+
+
+def call_values(call: Call | None) -> dict[str, str | None]:
+    """Return a call's columns."""
+    return {name: None if call is None else clean(getattr(call, name)) for name in CALL}
 
 
 def _kept(row: Row[Any]) -> Kept:

@@ -7,7 +7,7 @@ from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
 from callspool.domain.reasons import Budget, Reason
-from callspool.domain.recording import HistoryEntry, Kept, Recording, State
+from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
 from callspool.store import counts, lists, moves, operations, reads, registry
 from callspool.store.database import Database
@@ -84,6 +84,9 @@ class SqlStore:
 
     async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
         return await self._database.write(lambda c: moves.hand_back(c, self._step(actor), recording_id, attempt))
+
+    async def describe(self, recording_id: RecordingId, call: Call) -> None:
+        await self._database.write(lambda c: moves.describe(c, recording_id, call))
 
     async def cancel(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
         return await self._database.write(lambda c: moves.cancel(c, self._step(actor), tenant_id, recording_id))

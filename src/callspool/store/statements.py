@@ -13,6 +13,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from callspool.domain.reasons import Budget
 from callspool.domain.recording import MOVES, Event, State, sources
 from callspool.store.dialects import insert_or_ignore
+from callspool.store.rows import CALL
 from callspool.store.tables import events, recordings
 
 _R: Final = recordings.c
@@ -58,6 +59,7 @@ _SAID: Final = {
         "started_at",
         "detail",
         "encryption",
+        *CALL,
     )
 }
 
@@ -65,6 +67,8 @@ INSERT: Final = insert_or_ignore(recordings)
 SELECT: Final = select(recordings).where(_OF_TENANT)
 SELECT_BY_PROVIDER: Final = select(recordings).where(_BY_PROVIDER)
 HASTEN: Final = update(recordings).where(_OF_TENANT, _R.state == State.QUEUED.value).values(not_before=None)
+
+DESCRIBE: Final = update(recordings).where(_BY_ID).values({name: _SAID[name] for name in CALL})
 
 NOTICED: Final = {event: _moving(event, _BY_PROVIDER, **_SAID) for event in (Event.ENQUEUE, Event.VANISH)}
 CLAIM: Final = _moving(Event.CLAIM, _BY_ID, attempt=_R.attempt + 1, not_before=None)

@@ -62,6 +62,8 @@ Sequence = BigInteger().with_variant(Integer(), "sqlite")
 _FAILED = text("state = 'failed'")
 _TO_ERASE = text("erase_due_at IS NOT NULL")
 _WITH_REASON = text("reason IS NOT NULL")
+_WITH_CALLER = text("from_number IS NOT NULL")
+_WITH_CALLED = text("to_number IS NOT NULL")
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -146,6 +148,10 @@ recordings = Table(
     Column("encryption", Text),
     # Since when a purged one waits until the vault has nothing of it; null once that is so.
     Column("erase_due_at", UtcDateTime),
+    # The call that it is of: all null until the provider was asked.
+    Column("from_number", Text),
+    Column("to_number", Text),
+    Column("direction", Text),
     UniqueConstraint("account_id", "provider_recording_id"),
     Index("recordings_tenant_id_ix", "tenant_id", "id"),
     Index("recordings_tenant_state_id_ix", "tenant_id", "state", "id"),
@@ -163,6 +169,8 @@ recordings = Table(
     Index("recordings_failed_id_ix", "tenant_id", "reason", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
     Index("recordings_reason_id_ix", "reason", "id", sqlite_where=_WITH_REASON, postgresql_where=_WITH_REASON),
     Index("recordings_erase_due_at_ix", "erase_due_at", sqlite_where=_TO_ERASE, postgresql_where=_TO_ERASE),
+    Index("recordings_from_ix", "from_number", "id", sqlite_where=_WITH_CALLER, postgresql_where=_WITH_CALLER),
+    Index("recordings_to_ix", "to_number", "id", sqlite_where=_WITH_CALLED, postgresql_where=_WITH_CALLED),
 )
 
 # How many recordings are where: kept by triggers of the database, in the transaction of each move.

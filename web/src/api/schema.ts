@@ -1042,6 +1042,21 @@ export interface components {
             unverified: components["schemas"]["Unverified"][];
             /** Source */
             source: string | null;
+            /**
+             * From Number
+             * @description Who called; null while it is not known.
+             */
+            from_number: string | null;
+            /**
+             * To Number
+             * @description Who was called; null while it is not known.
+             */
+            to_number: string | null;
+            /**
+             * Direction
+             * @description The provider's word, such as inbound or outbound-api.
+             */
+            direction: string | null;
             /** Started At */
             started_at: string | null;
             /**
@@ -1152,6 +1167,21 @@ export interface components {
             unverified: components["schemas"]["Unverified"][];
             /** Source */
             source: string | null;
+            /**
+             * From Number
+             * @description Who called; null while it is not known.
+             */
+            from_number: string | null;
+            /**
+             * To Number
+             * @description Who was called; null while it is not known.
+             */
+            to_number: string | null;
+            /**
+             * Direction
+             * @description The provider's word, such as inbound or outbound-api.
+             */
+            direction: string | null;
             /** Started At */
             started_at: string | null;
             /**
