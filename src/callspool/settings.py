@@ -135,6 +135,10 @@ class Settings(BaseSettings):
         description="Send players to the object storage by a presigned address, where the vault has one. "
         "It holds for `PLAYBACK_TTL`, whatever is revoked or deleted meanwhile.",
     )
+    renditions: bool = Field(
+        default=True,
+        description="Make a smaller form (Opus) of a recording when a player asks; it is kept beside the original.",
+    )
     allowed_origins: str = Field(
         default="*",
         description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from callspool.audio.probe import SubprocessProber
+from callspool.audio.render import SubprocessRenderer
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
@@ -176,6 +177,7 @@ def make_app(parts: Parts, metrics: "Metrics") -> "FastAPI":
         bulletin=parts.bulletin,
         vault=parts.vault,
         prober=parts.prober,
+        renderer=SubprocessRenderer(),
         providers=parts.providers,
         clock=parts.clock,
         secret_key=parts.secret_key,

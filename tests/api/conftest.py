@@ -21,6 +21,7 @@ from callspool.api.app import create_app
 from callspool.api.live import Live
 from callspool.api.services import Services
 from callspool.audio.probe import SubprocessProber
+from callspool.audio.render import SubprocessRenderer
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
@@ -274,6 +275,7 @@ async def running(
         bulletin=ValkeyBulletin(functions),
         vault=vault or DiskVault(folder / "vault"),
         prober=prober,
+        renderer=SubprocessRenderer(),
         providers={"twilio": Twilio()},
         clock=clock,
         secret_key=SECRET,

@@ -1,6 +1,7 @@
 """How recordings and their files go, on real stores and vaults: nothing said to be gone stays, nothing needed goes."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from callspool.domain.recording import Kept, Recording, State
 from callspool.lifecycle.orphans import sweep_orphans
 from callspool.lifecycle.purge import Purger
 from callspool.lifecycle.retention import purge_expired
-from callspool.lifecycle.schedule import Lifecycle
+from callspool.lifecycle.schedule import Lifecycle, remove_old
 from callspool.settings import Settings
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import rendition_key, vault_key
@@ -213,6 +214,16 @@ async def test_one_sweep_removes_a_bounded_number(hands: Hands) -> None:
     ]
     assert removed == [2, 2]
     assert len(await hands.files()) == 6 - sum(removed)
+
+
+def test_old_temporary_files_and_folders_go(tmp_path: Path) -> None:
+    for name in ("old", "fresh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "audio").write_bytes(AUDIO)
+    os.utime(tmp_path / "old", (0, 0))
+    remove_old(tmp_path, timedelta(days=1))
+    remove_old(tmp_path / "nothing", timedelta(days=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

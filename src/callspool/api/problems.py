@@ -54,6 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "operator_only": Kind(403, "For the operator only", "Use the operator's key, or ask from this machine."),
     "not_found": Kind(404, "Not found", "There is no such thing, or it is not yours."),
     "absent": Kind(404, "There is no recording", "The provider says that nothing was recorded. It will not come."),
+    "no_rendition": Kind(404, "Not made here", "Renditions are switched off here. Ask for the audio without one."),
     "method_not_allowed": Kind(405, "Method not allowed", "This address does not answer to that method."),
     "too_slow": Kind(408, "The request took too long", "The body did not arrive in time. Send it again."),
     "not_ready": Kind(409, "Not there yet", "The recording is on its way. Listen to /api/events.", RETRY_AFTER_S),

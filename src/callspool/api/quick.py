@@ -113,7 +113,10 @@ class Quick:
 
     def _may_hear(self, recording: Recording, query: bytes, authorization: str | None) -> bool:
         if query:
-            token = QueryParams(query).get("token")
+            asked = QueryParams(query)
+            if "rendition" in asked:
+                return False  # that is another file
+            token = asked.get("token")
             grant = self.links.check(token, recording.id, self._services.clock.now()) if token else None
             return (
                 isinstance(grant, Grant)

@@ -22,6 +22,8 @@ SAFETY: Final = {
 }
 """Whatever its bytes are, a browser makes nothing but sound of them."""
 
+_EXTENSIONS: Final = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "opus"}
+
 
 def conditions_of(method: str, fields: Headers) -> Conditions:
     """Return what a request's fields ask for. Those that were sent twice are one list (RFC 9110, 5.3)."""
@@ -36,7 +38,7 @@ def conditions_of(method: str, fields: Headers) -> Conditions:
 
 def fixed_headers(recording: Recording, kept: Kept) -> RawHeaders:
     """Return the fields that every answer for this recording has."""
-    extension = "mp3" if kept.content_type == "audio/mpeg" else "wav"
+    extension = _EXTENSIONS[kept.content_type]
     fields = {
         "accept-ranges": "bytes",
         "etag": _etag(kept),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Store, Vault
+from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Renderer, Store, Vault
 from callspool.settings import Settings
 
 
@@ -21,6 +21,7 @@ class Services:
     bulletin: Bulletin
     vault: Vault
     prober: Prober
+    renderer: Renderer
     providers: Mapping[str, Provider]
     clock: Clock
     secret_key: bytes = field(repr=False)

@@ -39,16 +39,19 @@ def check(path: Path) -> Answer:
     """Decode all of the file; say what it is. Raises `Rejected`."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(16)
-        file.seek(0)
-        if size == 0:
-            raise Rejected("truncated", "the file is empty")
-        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-            return _check_wav(file, size)
-        if is_mp3(head):
-            return _check_mp3(file)
+        return _check_wav(file, size) if form_of(file) == "wav" else _check_mp3(file)
+
+
+def form_of(file: BinaryIO) -> str:
+    """Return ``wav`` or ``mp3``, by the file's first bytes; it stands at its beginning then. Raises `Rejected`."""
+    head = file.read(16)
+    file.seek(0)
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if is_mp3(head):
+        return "mp3"
     if len(head) < 12 and b"RIFF".startswith(head[:4]):
-        raise Rejected("truncated", f"only {size} bytes of a WAV file")
+        raise Rejected("truncated", f"only {len(head)} bytes of a WAV file" if head else "the file is empty")
     raise Rejected("not_audio", f"begins with {describe(head)}")
 
 

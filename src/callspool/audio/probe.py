@@ -20,6 +20,8 @@ from callspool.domain.ports import Probe
 from callspool.domain.reasons import Reason
 
 FILES_A_CHILD: Final = 500
+ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""All that a child inherits."""
 _LONGEST_ANSWER: Final = 1 << 20
 
 
@@ -103,7 +105,7 @@ class SubprocessProber:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 limit=_LONGEST_ANSWER,
-                env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=ENVIRONMENT,
                 start_new_session=True,  # a Ctrl-C is for the worker, which drains
             )
         )

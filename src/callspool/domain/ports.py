@@ -648,3 +648,11 @@ class Prober(Protocol):
     async def probe(self, path: Path) -> Probe:
         """Decode all of it, away from this process. Raises `FetchFailed` (not_audio, truncated, undecodable)."""
         ...
+
+
+class Renderer(Protocol):
+    """Makes a recording smaller."""
+
+    async def render(self, source: Path, target: Path) -> None:
+        """Write *source* to *target* as Ogg Opus, away from this process. Raises `FetchFailed` (undecodable)."""
+        ...

@@ -5,7 +5,11 @@ Several processes may run it at once: everything it does may be repeated.
 
 import asyncio
 import contextlib
+import os
+import shutil
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -66,5 +70,18 @@ class Lifecycle:
         """Remove from the vault what nobody needs and what nobody ended."""
         rest = max(_LEAST_REST, 2 * self._settings.fetch_deadline)
         await sweep_orphans(self._store, self._vault, self._clock, settled_for=rest, most=MOST_REMOVED)
+        await asyncio.to_thread(remove_old, self._settings.data / "tmp", UNFINISHED_AGE)
         if count := await self._vault.sweep_unfinished(UNFINISHED_AGE):
             _log.warning("vault.unfinished_removed", count=count)
+
+
+def remove_old(folder: Path, older_than: timedelta) -> None:
+    """Remove what processes that were killed left in a folder of temporary files; "old" by the disk's own clock."""
+    if not folder.is_dir():
+        return
+    with tempfile.NamedTemporaryFile(dir=folder) as probe:
+        now = os.fstat(probe.fileno()).st_mtime
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if now - path.stat().st_mtime > older_than.total_seconds():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()

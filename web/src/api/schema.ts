@@ -1198,6 +1198,12 @@ export interface components {
             ready_at: string | null;
         };
         /**
+         * RenditionKind
+         * @description What a recording can be had as besides itself.
+         * @enum {string}
+         */
+        RenditionKind: "opus";
+        /**
          * RetryCount
          * @description How many a retry would touch.
          */
@@ -2117,6 +2123,8 @@ export interface operations {
     getAudio: {
         parameters: {
             query?: {
+                /** @description A smaller form, made when it is asked for first. 202: it is not yet. */
+                rendition?: components["schemas"]["RenditionKind"] | null;
                 /** @description From `createPlayback`. Without one a key is needed. */
                 token?: string | null;
             };
@@ -2136,6 +2144,7 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                    "audio/ogg": unknown;
                 };
             };
             /** @description On its way, and no byte came yet: ask again after Retry-After */
@@ -2155,6 +2164,7 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                    "audio/ogg": unknown;
                 };
             };
             /** @description Not modified */
@@ -2257,6 +2267,8 @@ export interface operations {
     headAudio: {
         parameters: {
             query?: {
+                /** @description A smaller form, made when it is asked for first. 202: it is not yet. */
+                rendition?: components["schemas"]["RenditionKind"] | null;
                 /** @description From `createPlayback`. Without one a key is needed. */
                 token?: string | null;
             };
@@ -2276,6 +2288,7 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                    "audio/ogg": unknown;
                 };
             };
             /** @description On its way, and no byte came yet: ask again after Retry-After */
@@ -2295,6 +2308,7 @@ export interface operations {
                 content: {
                     "audio/wav": unknown;
                     "audio/mpeg": unknown;
+                    "audio/ogg": unknown;
                 };
             };
             /** @description Not modified */

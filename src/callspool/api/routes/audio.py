@@ -1,6 +1,8 @@
 """A recording's bytes, and the links that play them."""
 
 import asyncio
+import contextlib
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,6 +11,7 @@ from fastapi.responses import JSONResponse
 from callspool.api.auth import Caller, Declared, find
 from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
+from callspool.api.making import Making
 from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
 from callspool.api.quick import Quick
 from callspool.api.ready import SAFETY, conditions_of, fixed_headers, ready_response
@@ -16,11 +19,17 @@ from callspool.api.routes.recordings import refusal
 from callspool.api.schemas import FetchAnswer, Playback
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.ids import RecordingId
-from callspool.domain.recording import FINAL, Recording, State
+from callspool.domain.recording import FINAL, Kept, Recording, State
 from callspool.playback.serving import until_gone
 from callspool.playback.tokens import ANY_ATTEMPT, Links, Refused
 
 router = APIRouter(prefix="/api/recordings", tags=["playback"])
+
+
+class RenditionKind(StrEnum):
+    """What a recording can be had as besides itself."""
+
+    OPUS = "opus"
 
 
 @router.post("/{id}/playback", operation_id="createPlayback", responses=responses(404, 409, 410))
@@ -73,7 +82,7 @@ _COMING: Final = {
     "x-accel-buffering": "no",
 }
 """``accept-ranges`` tells a player that it grows; the last one lets nginx pass on what comes as it comes."""
-_AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}}
+_AUDIO: dict[str, Any] = {"audio/wav": {}, "audio/mpeg": {}, "audio/ogg": {}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "All of it; of one that is being fetched, as it comes", "content": _AUDIO},
     202: {"model": FetchAnswer, "description": "On its way, and no byte came yet: ask again after Retry-After"},
@@ -87,15 +96,22 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/{id}/audio", operation_id="getAudio", response_class=Response, responses=_RESPONSES)
 @router.head("/{id}/audio", operation_id="headAudio", response_class=Response, responses=_RESPONSES)
 async def get_audio(
-    request: Request, services: ServicesOf, recording: Annotated[Recording, Depends(authorised)]
+    request: Request,
+    services: ServicesOf,
+    recording: Annotated[Recording, Depends(authorised)],
+    rendition: Annotated[
+        RenditionKind | None, Query(description="A smaller form, made when it is asked for first. 202: it is not yet.")
+    ] = None,
 ) -> Response:
     """Return the recording's bytes, with ranges (RFC 9110).
 
     One that is not there yet is hastened. Its bytes are sent as they come, whole from the first one, whatever the
     Range; if the download or its check fails, the connection is broken off. Before the first byte: 202.
     """
+    if rendition is not None and not services.settings.renditions:
+        raise Refusal("no_rendition")
     if recording.state not in FINAL:
-        waited = await _wait(request, services, recording)
+        waited = await _wait(request, services, recording, whole=rendition is not None)
         if waited.response is not None:
             return waited.response
         recording = waited.recording
@@ -104,16 +120,32 @@ async def get_audio(
     if recording.state is not State.READY or recording.kept is None:
         raise refusal(recording)
     kept = recording.kept
+    if rendition is not None:
+        smaller = await _rendition(request, services, recording, kept)
+        if smaller is None:
+            return _later(recording)
+        kept = smaller
     conditions = conditions_of(request.method, request.headers)
     return await ready_response(services, kept, conditions, fixed_headers(recording, kept))
 
 
-async def _wait(request: Request, services: Services, recording: Recording) -> Waited:
+async def _rendition(request: Request, services: Services, recording: Recording, kept: Kept) -> Kept | None:
+    """Wait for the smaller one, for as long as for a first byte; None: it is not there yet, and is being made."""
+    making: Making = request.app.state.making
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(services.settings.play_wait.total_seconds()):
+            return await making.opus(recording, kept)
+    return None
+
+
+async def _wait(request: Request, services: Services, recording: Recording, *, whole: bool) -> Waited:
     """Wait for the first byte or the end, for as long as the client does."""
     if request.method == "HEAD":
         return Waited(recording)  # it wants no sound
     # Without chunks a break could not be told from the end.
-    stream = request.scope["http_version"] != "1.0" and request.headers.get("if-match", "*").strip() == "*"
+    stream = (
+        not whole and request.scope["http_version"] != "1.0" and request.headers.get("if-match", "*").strip() == "*"
+    )
     live = request.app.state.live
     waiting = asyncio.ensure_future(wait_for_sound(services, live, recording, _COMING, stream=stream))
     gone = asyncio.ensure_future(until_gone(request.receive))
