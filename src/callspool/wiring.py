@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from callspool.audio.probe import SubprocessProber
 from callspool.audio.render import SubprocessRenderer
+from callspool.domain.audit import CALLSPOOL, By
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
@@ -263,10 +264,10 @@ async def open_worker(parts: Parts, worker_id: str, observe: "Callable[[Outcome]
         )
 
 
-async def add_key(parts: Parts, tenant_id: TenantId | None, name: str) -> tuple[ApiKey, str]:
+async def add_key(parts: Parts, tenant_id: TenantId | None, name: str, *, by: By = CALLSPOOL) -> tuple[ApiKey, str]:
     """Make an API key; its text is returned once and kept nowhere."""
     key, text = new_key(tenant_id, name, now=parts.clock.now(), randomness=secrets.token_bytes(KEY_RANDOMNESS))
-    await parts.store.add_key(key)
+    await parts.store.add_key(key, by=by)
     return key, text
 
 

@@ -108,3 +108,19 @@ async def test_a_key_of_no_tenant_that_exists_is_not_made(api: Api) -> None:
 
     assert answer.status_code == 404
     assert len((await api.get("/api/keys", "operator")).json()["keys"]) == 3
+
+
+async def test_changes_stand_in_the_audit_log_with_who_and_from_where(api: Api) -> None:
+    await patch(api, "/api/tenants/acme", {"slots": 7})
+    made = await api.client.post("/api/keys", headers=api.as_("operator"), json={"name": "CRM", "tenant_id": "acme"})
+
+    log = (await api.get("/api/audit?limit=2", "operator")).json()
+
+    key, change = log["entries"]
+    assert (key["action"], key["target"], key["detail"]) == ("key.add", made.json()["id"], {"name": "CRM"})
+    assert (change["action"], change["target"], change["detail"]) == ("tenant.set", "acme", {"slots": 7})
+    assert change["actor"].startswith("key:key_")
+    assert change["address"] == "127.0.0.1"
+    older = (await api.get(f"/api/audit?limit=2&cursor={log['next_cursor']}", "operator")).json()
+    assert [entry["seq"] for entry in older["entries"]] == [change["seq"] - 1, change["seq"] - 2]
+    assert made.json().get("secret", made.json().get("key")) not in str(log)

@@ -51,6 +51,7 @@ CASES = [
     Case("GET", "/api/accounts", 200, **FOR_OPERATOR),
     Case("PATCH", "/api/accounts/main", 200, json={"limit": 2}, **FOR_OPERATOR),
     Case("GET", "/api/keys", 200, **FOR_OPERATOR),
+    Case("GET", "/api/audit", 200, **FOR_OPERATOR),
     Case("POST", "/api/keys", 201, json={"name": "another", "tenant_id": "acme"}, **FOR_OPERATOR),
     Case("DELETE", "/api/keys/key_of_nobody", 404, **FOR_OPERATOR),
     Case("GET", "/api/overview", 200, foreign=200),

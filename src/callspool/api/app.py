@@ -22,6 +22,7 @@ from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import (
     accounts,
     audio,
+    audit,
     bulk,
     events,
     failures,
@@ -61,6 +62,7 @@ _ROUTERS = (
     overview,
     failures,
     bulk,
+    audit,
     session,
     operations,
     web,

@@ -1,6 +1,6 @@
 """Who asks: a tenant's key or the operator's. Foreign and unknown things look the same to everybody."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
 from callspool.api.services import ServicesOf
+from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, is_key
@@ -25,11 +26,17 @@ class Principal:
 
     key_id: str
     tenant_id: TenantId | None
+    address: str | None = None
 
     @property
     def actor(self) -> str:
         """What the event log says of who did it."""
         return f"key:{self.key_id}"
+
+    @property
+    def by(self) -> By:
+        """What the audit log says of who did it."""
+        return By(self.actor, self.address)
 
     def may_see(self, tenant_id: TenantId) -> bool:
         """Say whether things of *tenant_id* exist for this principal."""
@@ -59,7 +66,7 @@ async def require(request: Request, services: ServicesOf, _: Declared) -> Princi
     principal = await find(services.store, request.headers.get("authorization"))
     if principal is None:
         raise Refusal("unauthenticated")
-    return principal
+    return replace(principal, address=request.client.host if request.client else None)
 
 
 Caller = Annotated[Principal, Depends(require)]

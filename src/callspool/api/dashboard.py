@@ -1,10 +1,13 @@
 """The shapes of JSON that the dashboard's pages are drawn from. Null figures: the scheduler does not answer."""
 
+import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from callspool.domain.audit import AuditEntry
 from callspool.domain.job import Circuit
 from callspool.domain.operation import Operation, OperationKind, OperationState
 from callspool.domain.reasons import Reason
@@ -210,3 +213,29 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     }
+
+
+class AuditView(BaseModel):
+    """Who changed what."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    tenant_id: str | None
+    detail: dict[str, Any]
+    address: str | None = Field(description="From where, as the connection says.")
+    hash: str = Field(description="Over this entry and the one before it.")
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Self:
+        """Return what may be shown of *entry*."""
+        return cls(**{**asdict(entry), "detail": json.loads(entry.detail)})
+
+
+class AuditLog(BaseModel):
+    """One page, newest first."""
+
+    entries: list[AuditView]
+    next_cursor: str | None

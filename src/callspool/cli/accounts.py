@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from callspool.cli.console import err, masked, out, print_json, print_table
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
@@ -100,7 +100,7 @@ def add(
     )
 
     async def work(parts: Parts) -> None:
-        await parts.store.add_account(account)
+        await parts.store.add_account(account, by=by_hand())
         await push(parts, account)
 
     run(settings, work)
@@ -153,7 +153,7 @@ def set_(
             paused=account.paused if pause is None else pause,
             media_format=media_format or account.media_format,
         )
-        await parts.store.set_account(changed)
+        await parts.store.set_account(changed, by=by_hand())
         await push(parts, changed)
         return changed
 
@@ -201,7 +201,7 @@ def _change_keys(
     async def work(parts: Parts) -> Account:
         account = await parts.store.account(AccountId(name))
         changed = replace(account, private_keys=change(account.private_keys))
-        await parts.store.set_account(changed)
+        await parts.store.set_account(changed, by=by_hand())
         return changed
 
     settings = read_settings(data)

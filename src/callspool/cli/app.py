@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tenants": "tenants:app",
     "accounts": "accounts:app",
     "keys": "keys:app",
+    "audit": "audit:app",
 }
 """Where each command stands in this package: its module, and its function, or the group of those below it."""
 

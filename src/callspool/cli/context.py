@@ -1,12 +1,14 @@
 """What every command shares: its settings, and a way to run asynchronous work on open parts."""
 
 import asyncio
+import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from callspool.domain.audit import By
 from callspool.settings import Settings
 from callspool.telemetry import configure_logging
 from callspool.wiring import Parts, open_parts
@@ -27,6 +29,11 @@ def read_settings(data: Path | None, **given: object) -> Settings:
     settings = Settings.read(None, **given)
     configure_logging(level=settings.log_level, form=settings.log_format)
     return settings
+
+
+def by_hand() -> By:
+    """Return what the audit log says of who uses this command line."""
+    return By(f"cli:{getpass.getuser()}")
 
 
 def run(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callspool.cli.console import masked, out, print_json, print_table
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.ids import TenantId
 from callspool.wiring import add_key
 
@@ -21,7 +21,9 @@ def add(
     json: Json = False,
 ) -> None:
     """Make a key and show it once."""
-    key, text = run(read_settings(data), lambda parts: add_key(parts, TenantId(tenant) if tenant else None, name))
+    key, text = run(
+        read_settings(data), lambda parts: add_key(parts, TenantId(tenant) if tenant else None, name, by=by_hand())
+    )
     if json:
         print_json({**masked(asdict(key)), "key": text})
         return
@@ -42,5 +44,5 @@ def list_(data: Data = None, json: Json = False) -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY_ID")], data: Data = None, json: Json = False) -> None:
     """Let a key be refused from now on."""
-    key = run(read_settings(data), lambda parts: parts.store.revoke_key(key_id))
+    key = run(read_settings(data), lambda parts: parts.store.revoke_key(key_id, by=by_hand()))
     print_json(masked(asdict(key))) if json else out.print(f"Key {key.id} is revoked.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callspool.cli.console import err, out, print_json, print_table
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import TenantId, is_name
 from callspool.domain.tenant import Tenant
@@ -59,7 +59,7 @@ def add(
     )
 
     async def work(parts: Parts) -> None:
-        await parts.store.add_tenant(tenant)
+        await parts.store.add_tenant(tenant, by=by_hand())
         await push(parts, tenant)
 
     run(read_settings(data), work)
@@ -102,7 +102,7 @@ def set_(
             paused=tenant.paused if pause is None else pause,
             retention_days=tenant.retention_days if keep_days is None else keep_days or None,
         )
-        await parts.store.set_tenant(changed)
+        await parts.store.set_tenant(changed, by=by_hand())
         await push(parts, changed)
         return changed
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.operation import FailedFilter, Operation
@@ -394,16 +395,22 @@ class Store(Protocol):
         """Return recordings that are queued or fetching, by id after *after*: what the scheduler must know of."""
         ...
 
-    async def add_tenant(self, tenant: Tenant) -> None:
+    async def add_tenant(self, tenant: Tenant, *, by: By = CALLSPOOL) -> None:
         """Insert it, or raise `Conflict`."""
         ...
 
-    async def set_tenant(self, tenant: Tenant) -> None:
+    async def set_tenant(self, tenant: Tenant, *, by: By = CALLSPOOL) -> None:
         """Replace it, or raise `NotFound`."""
         ...
 
     async def adjust_tenant(
-        self, tenant_id: TenantId, *, slots: int | None = None, weight: float | None = None, paused: bool | None = None
+        self,
+        tenant_id: TenantId,
+        *,
+        slots: int | None = None,
+        weight: float | None = None,
+        paused: bool | None = None,
+        by: By = CALLSPOOL,
     ) -> Tenant:
         """Change what is given, in one step, and return it; or raise `NotFound`."""
         ...
@@ -416,16 +423,16 @@ class Store(Protocol):
         """Return all, by id."""
         ...
 
-    async def add_account(self, account: Account) -> None:
+    async def add_account(self, account: Account, *, by: By = CALLSPOOL) -> None:
         """Insert it (secrets encrypted), or raise `Conflict`; `NotFound` if its default tenant does not exist."""
         ...
 
-    async def set_account(self, account: Account) -> None:
+    async def set_account(self, account: Account, *, by: By = CALLSPOOL) -> None:
         """Replace it, or raise `NotFound`."""
         ...
 
     async def adjust_account(
-        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None
+        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None, by: By = CALLSPOOL
     ) -> Account:
         """Change what is given, in one step, and return it; or raise `NotFound`."""
         ...
@@ -438,7 +445,7 @@ class Store(Protocol):
         """Return all, by id."""
         ...
 
-    async def add_key(self, key: ApiKey) -> None:
+    async def add_key(self, key: ApiKey, *, by: By = CALLSPOOL) -> None:
         """Insert it; `NotFound` if its tenant does not exist."""
         ...
 
@@ -450,8 +457,20 @@ class Store(Protocol):
         """Return all, oldest first, revoked ones too."""
         ...
 
-    async def revoke_key(self, key_id: str) -> ApiKey:
+    async def revoke_key(self, key_id: str, *, by: By = CALLSPOOL) -> ApiKey:
         """Revoke it (again is the same), or raise `NotFound`."""
+        ...
+
+    async def audit(self, act: Act, *, by: By) -> None:
+        """Write into the audit log what is done outside the store. Changes of the registry write themselves there."""
+        ...
+
+    async def audit_log(self, before: int | None, *, limit: int) -> Sequence[AuditEntry]:
+        """Return entries with a number below *before* (None: the newest), newest first."""
+        ...
+
+    async def audit_verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
+        """Follow the whole chain. *anchor*: number and hash of an entry as they were noted elsewhere."""
         ...
 
 

@@ -1,8 +1,9 @@
 """Tenants, provider accounts and API keys."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from callspool.domain.ids import AccountId, TenantId
 
@@ -63,6 +64,13 @@ class Account:
     paused: bool = False
     media_format: MediaFormat = MediaFormat.DUAL_WAV
     private_keys: tuple[PrivateKey, ...] = ()
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """What may be shown and logged of it: which secrets there are, and none of them."""
+        secret = {"auth_token", "previous_auth_token", "api_secret", "private_keys"}
+        shown = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in secret}
+        return {**shown, "private_keys": [key.sid for key in self.private_keys]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def set_tenant(connection: Connection, tenant: Tenant) -> None:
 
 
 def adjust_tenant(connection: Connection, tenant_id: TenantId, changes: Mapping[str, Any]) -> Tenant:
-    """Change the columns that are not None; return it or raise `NotFound`."""
+    """Change the given columns; return it or raise `NotFound`."""
     _adjust(connection, tenants, tenant_id, changes)
     return tenant(connection, tenant_id)
 
@@ -75,15 +75,14 @@ def set_account(connection: Connection, account: Account, envelope: Envelope) ->
 def adjust_account(
     connection: Connection, account_id: AccountId, changes: Mapping[str, Any], envelope: Envelope
 ) -> Account:
-    """Change the columns that are not None; return it or raise `NotFound`."""
+    """Change the given columns; return it or raise `NotFound`."""
     _adjust(connection, accounts, account_id, changes)
     return account(connection, account_id, envelope)
 
 
 def _adjust(connection: Connection, table: Table, row_id: str, changes: Mapping[str, Any]) -> None:
-    given = {name: value for name, value in changes.items() if value is not None}
-    if given:
-        connection.execute(update(table).where(table.c.id == row_id).values(given))
+    if changes:
+        connection.execute(update(table).where(table.c.id == row_id).values(changes))
 
 
 def account(connection: Connection, account_id: AccountId, envelope: Envelope) -> Account:

@@ -1,17 +1,23 @@
 """The `Store` port over either engine. What each method promises stands in ``domain.ports``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any, TypeVar
 
+from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import counts, lists, moves, operations, reads, registry
+from callspool.store import audit, counts, lists, moves, operations, reads, registry
 from callspool.store.database import Database
+from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
+
+T = TypeVar("T")
 
 
 class SqlStore:
@@ -153,17 +159,26 @@ class SqlStore:
     async def unfinished(self, after: RecordingId | None, *, limit: int) -> Sequence[Recording]:
         return await self._database.read(lambda c: reads.unfinished(c, after, limit))
 
-    async def add_tenant(self, tenant: Tenant) -> None:
-        await self._database.write(lambda c: registry.add_tenant(c, tenant))
+    async def add_tenant(self, tenant: Tenant, *, by: By = CALLSPOOL) -> None:
+        act = Act("tenant.add", tenant.id, tenant.id, asdict(tenant))
+        await self._act(by, act, lambda c: registry.add_tenant(c, tenant))
 
-    async def set_tenant(self, tenant: Tenant) -> None:
-        await self._database.write(lambda c: registry.set_tenant(c, tenant))
+    async def set_tenant(self, tenant: Tenant, *, by: By = CALLSPOOL) -> None:
+        act = Act("tenant.set", tenant.id, tenant.id, asdict(tenant))
+        await self._act(by, act, lambda c: registry.set_tenant(c, tenant))
 
     async def adjust_tenant(
-        self, tenant_id: TenantId, *, slots: int | None = None, weight: float | None = None, paused: bool | None = None
+        self,
+        tenant_id: TenantId,
+        *,
+        slots: int | None = None,
+        weight: float | None = None,
+        paused: bool | None = None,
+        by: By = CALLSPOOL,
     ) -> Tenant:
-        changes = {"slots": slots, "weight": weight, "paused": paused}
-        return await self._database.write(lambda c: registry.adjust_tenant(c, tenant_id, changes))
+        changes = _given(slots=slots, weight=weight, paused=paused)
+        act = Act("tenant.set", tenant_id, tenant_id, changes)
+        return await self._act(by, act, lambda c: registry.adjust_tenant(c, tenant_id, changes))
 
     async def tenant(self, tenant_id: TenantId) -> Tenant:
         return await self._database.read(lambda c: registry.tenant(c, tenant_id))
@@ -171,17 +186,20 @@ class SqlStore:
     async def tenants(self) -> Sequence[Tenant]:
         return await self._database.read(registry.all_tenants)
 
-    async def add_account(self, account: Account) -> None:
-        await self._database.write(lambda c: registry.add_account(c, account, self._envelope))
+    async def add_account(self, account: Account, *, by: By = CALLSPOOL) -> None:
+        act = Act("account.add", account.id, account.default_tenant, account.public)
+        await self._act(by, act, lambda c: registry.add_account(c, account, self._envelope))
 
-    async def set_account(self, account: Account) -> None:
-        await self._database.write(lambda c: registry.set_account(c, account, self._envelope))
+    async def set_account(self, account: Account, *, by: By = CALLSPOOL) -> None:
+        act = Act("account.set", account.id, account.default_tenant, account.public)
+        await self._act(by, act, lambda c: registry.set_account(c, account, self._envelope))
 
     async def adjust_account(
-        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None
+        self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None, by: By = CALLSPOOL
     ) -> Account:
-        changes = {"limit": limit, "paused": paused}
-        return await self._database.write(lambda c: registry.adjust_account(c, account_id, changes, self._envelope))
+        changes = _given(limit=limit, paused=paused)
+        act = Act("account.set", account_id, None, changes)
+        return await self._act(by, act, lambda c: registry.adjust_account(c, account_id, changes, self._envelope))
 
     async def account(self, account_id: AccountId) -> Account:
         return await self._database.read(lambda c: registry.account(c, account_id, self._envelope))
@@ -189,8 +207,9 @@ class SqlStore:
     async def accounts(self) -> Sequence[Account]:
         return await self._database.read(lambda c: registry.all_accounts(c, self._envelope))
 
-    async def add_key(self, key: ApiKey) -> None:
-        await self._database.write(lambda c: registry.add_key(c, key))
+    async def add_key(self, key: ApiKey, *, by: By = CALLSPOOL) -> None:
+        act = Act("key.add", key.id, key.tenant_id, {"name": key.name})
+        await self._act(by, act, lambda c: registry.add_key(c, key))
 
     async def key_by_hash(self, secret_sha256: str) -> ApiKey | None:
         return await self._database.read(lambda c: registry.key_by_hash(c, secret_sha256))
@@ -198,8 +217,29 @@ class SqlStore:
     async def keys(self) -> Sequence[ApiKey]:
         return await self._database.read(registry.all_keys)
 
-    async def revoke_key(self, key_id: str) -> ApiKey:
-        return await self._database.write(lambda c: registry.revoke_key(c, key_id, self._clock.now()))
+    async def revoke_key(self, key_id: str, *, by: By = CALLSPOOL) -> ApiKey:
+        return await self._act(
+            by,
+            lambda key: Act("key.revoke", key.id, key.tenant_id, {"name": key.name}),
+            lambda c: registry.revoke_key(c, key_id, self._clock.now()),
+        )
+
+    async def audit(self, act: Act, *, by: By) -> None:
+        await self._act(by, act, lambda _: None)
+
+    async def audit_log(self, before: int | None, *, limit: int) -> Sequence[AuditEntry]:
+        return await self._database.read(lambda c: audit.page(c, before, limit))
+
+    async def audit_verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
+        return await self._database.read(lambda c: audit.verify(c, self._envelope, anchor))
+
+    async def _act(self, by: By, act: Act | Callable[[T], Act], work: Work[T]) -> T:
+        """Do what is audited: the entry and the deed are one transaction."""
+        return await self._database.write(audit.acting(work, act, by, self._clock.now(), self._envelope))
 
     def _step(self, actor: str) -> moves.Step:
         return moves.Step(actor, self._clock.now())
+
+
+def _given(**changes: Any) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None}

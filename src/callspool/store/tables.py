@@ -228,3 +228,27 @@ events = Table(
     Index("events_tenant_seq_ix", "tenant_id", "seq"),
     sqlite_autoincrement=True,
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("tenant_id", Id),
+    Column("detail", Text, nullable=False),
+    Column("address", Text),
+    Column("hash", Text, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    # What keys the chain, sealed by store/envelope.py.
+    Column("sealed_key", LargeBinary, nullable=False),
+)

@@ -30,7 +30,7 @@ async def list_accounts(services: ServicesOf, _: Operator) -> AccountList:
 @router.patch("/{id}", operation_id="changeAccount", responses=responses(403, 404, 422))
 async def change_account(id: str, change: AccountChange, services: ServicesOf, caller: Operator) -> AccountSettings:  # noqa: A002 - its JSON name
     """Change an account's limit or pause it: in the store, then at once in the scheduler. For the operator."""
-    account = await services.store.adjust_account(AccountId(id), limit=change.limit, paused=change.paused)
+    account = await services.store.adjust_account(AccountId(id), limit=change.limit, paused=change.paused, by=caller.by)
     try:
         await services.producer.set_pool(account.id, limit=account.limit, paused=account.paused)
         in_force = True

@@ -27,7 +27,7 @@ async def make_key(wish: KeyWish, services: ServicesOf, caller: Operator) -> New
     """Make a key. Its text is in this answer and never again. For the operator."""
     tenant_id = None if wish.tenant_id is None else TenantId(wish.tenant_id)
     key, text = new_key(tenant_id, wish.name, now=services.clock.now(), randomness=secrets.token_bytes(KEY_RANDOMNESS))
-    await services.store.add_key(key)
+    await services.store.add_key(key, by=caller.by)
     _log.info("key.made", key_id=key.id, tenant_id=tenant_id, actor=caller.actor)
     return NewKey.with_text(key, text)
 
@@ -35,6 +35,6 @@ async def make_key(wish: KeyWish, services: ServicesOf, caller: Operator) -> New
 @router.delete("/{id}", operation_id="revokeKey", responses=responses(403, 404))
 async def revoke_key(id: str, services: ServicesOf, caller: Operator) -> KeyView:  # noqa: A002 - its JSON name
     """Let a key be refused from now on; again is the same. For the operator."""
-    key = await services.store.revoke_key(id)
+    key = await services.store.revoke_key(id, by=caller.by)
     _log.info("key.revoked", key_id=key.id, actor=caller.actor)
     return KeyView.of(key)

@@ -48,7 +48,7 @@ async def loads_of(producer: Producer, tenants: Sequence[Tenant]) -> Mapping[str
 async def change_tenant(id: str, change: TenantChange, services: ServicesOf, caller: Operator) -> TenantSettings:  # noqa: A002 - its JSON name
     """Change a tenant's limits or pause it: in the store, then at once in the scheduler. For the operator."""
     tenant = await services.store.adjust_tenant(
-        TenantId(id), slots=change.slots, weight=change.weight, paused=change.paused
+        TenantId(id), slots=change.slots, weight=change.weight, paused=change.paused, by=caller.by
     )
     try:
         await services.producer.set_tenant(tenant.id, slots=tenant.slots, weight=tenant.weight, paused=tenant.paused)

@@ -1,0 +1,134 @@
+"""The audit log on both engines: what was changed stands there, and nobody alters it unseen."""
+
+import asyncio
+import json
+
+import pytest
+
+from callspool.domain.audit import Act, By
+from callspool.domain.errors import NotFound
+from callspool.domain.ids import TenantId
+from callspool.domain.ports import Store
+from callspool.domain.tenant import Tenant
+from callspool.store import connect
+from tests.fixtures.databases import ACME, KEY, MAIN, Database, SetClock
+from tests.fixtures.made import account
+
+DANA = By("user:dana", "192.0.2.7")
+REST = "at, actor, action, target, tenant_id, detail, address, hash"
+UNLOCK = {
+    "sqlite": ["DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"],
+    "postgresql": ["ALTER TABLE audit DISABLE TRIGGER ALL"],
+}
+
+
+def tamper(database: Database, statement: str) -> None:
+    """Do what somebody does who owns the database."""
+    for one in UNLOCK[database.url.split(":")[0]]:
+        database.execute(one)
+    database.execute(statement)
+
+
+async def write(store: Store, number: int) -> None:
+    for index in range(number):
+        await store.audit(Act("test.act", f"thing-{index}"), by=DANA)
+
+
+async def test_each_change_stands_in_the_log_with_who_and_from_where(store: Store) -> None:
+    await store.adjust_tenant(ACME, slots=7, by=DANA)
+
+    newest, *older = await store.audit_log(None, limit=10)
+
+    assert (newest.actor, newest.address, newest.action, newest.target) == (
+        *("user:dana", "192.0.2.7"),
+        "tenant.set",
+        ACME,
+    )
+    assert json.loads(newest.detail) == {"slots": 7}
+    assert [entry.action for entry in older] == ["account.add", "tenant.add", "tenant.add"]
+    assert [entry.seq for entry in (newest, *older)] == [4, 3, 2, 1]
+
+
+async def test_what_was_refused_leaves_no_entry(store: Store) -> None:
+    before = await store.audit_log(None, limit=10)
+    with pytest.raises(NotFound):
+        await store.set_tenant(Tenant(TenantId("nobody"), "Nobody"), by=DANA)
+    assert await store.audit_log(None, limit=10) == before
+
+
+async def test_no_secret_of_an_account_is_in_the_log(store: Store, database: Database) -> None:
+    await store.set_account(account(auth_token="canary-token", api_key="SK1", api_secret="canary-secret"), by=DANA)
+    entry = (await store.audit_log(None, limit=1))[0]
+    assert (entry.action, entry.target) == ("account.set", MAIN)
+    assert "canary" not in str(entry)
+    assert "canary" not in database.dump()
+
+
+async def test_the_log_is_read_page_by_page(store: Store) -> None:
+    await write(store, 5)
+    newest = await store.audit_log(None, limit=3)
+    assert [entry.seq for entry in newest] == [8, 7, 6]
+    assert [entry.seq for entry in await store.audit_log(6, limit=3)] == [5, 4, 3]
+
+
+async def test_an_untouched_log_verifies_and_names_its_end(store: Store) -> None:
+    await write(store, 3)
+    verdict = await store.audit_verify()
+    newest = (await store.audit_log(None, limit=1))[0]
+    assert (verdict.entries, verdict.broken, verdict.head) == (6, None, f"6:{newest.hash}")
+    assert (await store.audit_verify((4, (await store.audit_log(5, limit=1))[0].hash))).broken is None
+
+
+async def test_an_empty_log_verifies(database: Database) -> None:
+    store = await connect(database.url, clock=SetClock(), secret_key=KEY)
+    try:
+        assert (await store.audit_verify()).broken is None
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken"),
+    [
+        ("UPDATE audit SET actor = 'user:eve' WHERE seq = 5", 5),
+        ("UPDATE audit SET detail = '{}' WHERE seq = 1", 1),
+        ("UPDATE audit SET address = NULL WHERE seq = 6", 6),
+        ("DELETE FROM audit WHERE seq = 4", 4),
+        ("DELETE FROM audit WHERE seq >= 6", 6),
+        ("DELETE FROM audit", 1),
+        (f"INSERT INTO audit SELECT 7, {REST} FROM audit WHERE seq = 6", 7),
+        ("UPDATE audit SET hash = (SELECT hash FROM audit AS other WHERE other.seq = 5) WHERE seq = 6", 6),
+    ],
+)
+async def test_each_way_to_alter_the_log_is_seen(store: Store, database: Database, statement: str, broken: int) -> None:
+    await write(store, 3)
+    tamper(database, statement)
+    assert (await store.audit_verify()).broken == broken
+
+
+async def test_a_log_that_was_cut_off_with_its_end_does_not_fit_what_was_noted_elsewhere(
+    store: Store, database: Database
+) -> None:
+    await write(store, 3)
+    newest, before = await store.audit_log(None, limit=2)
+    tamper(database, "DELETE FROM audit WHERE seq = 6")
+    database.execute(f"UPDATE audit_head SET seq = 5, hash = '{before.hash}'")
+    assert (await store.audit_verify()).broken is None, "the chain alone cannot show it"
+    assert (await store.audit_verify((6, newest.hash))).broken == 6
+
+
+async def test_entries_of_two_processes_at_once_make_one_chain(store: Store, database: Database) -> None:
+    other = await connect(database.url, clock=SetClock(), secret_key=KEY)
+    try:
+        await asyncio.gather(*(write(one, 15) for one in (store, other)))
+    finally:
+        await other.close()
+    verdict = await store.audit_verify()
+    assert (verdict.entries, verdict.broken) == (33, None)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
+async def test_the_log_can_only_be_added_to(store: Store, database: Database, statement: str) -> None:
+    with pytest.raises(Exception, match="can only be added to"):
+        database.execute(statement)
+    assert (await store.audit_verify()).broken is None
