@@ -50,6 +50,7 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         (["accounts", "set", "main", "--media-format", "ogg"], 2, "dual-wav"),
         (["drain", "--timeout", "-1"], 2, "--timeout"),
         (["keys", "revoke", "key_0"], 1, "key_0"),
+        (["audit", "verify", "--anchor", "5"], 1, "no end of a log"),
         (["tenants", "set", "nobody", "--slots", "1"], 1, "nobody"),
         (["tenants", "set", "nobody", "--slots", "-1"], 2, "greater than or equal to 0"),
     ],
