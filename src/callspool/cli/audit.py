@@ -19,16 +19,13 @@ def list_(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """List the newest entries."""
+    """List the newest entries. JSON has their details too."""
     entries = run(read_settings(data), lambda parts: parts.store.audit_log(before, limit=limit))
     if json:
         print_json([asdict(entry) for entry in entries])
         return
-    rows = [
-        (entry.seq, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, entry.target, entry.detail)
-        for entry in entries
-    ]
-    print_table("Audit log", ("number", "when (UTC)", "who", "what", "to what", "details"), rows)
+    rows = [(entry.seq, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, entry.target) for entry in entries]
+    print_table("Audit log", ("number", "when (UTC)", "who", "what", "to what"), rows)
 
 
 @app.command()
