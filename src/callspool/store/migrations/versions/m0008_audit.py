@@ -6,8 +6,8 @@ Older code runs on this schema: it writes no audit.
 import sqlalchemy as sa
 from alembic.operations import Operations
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade(op: Operations) -> None:
