@@ -93,6 +93,33 @@ class Settings(BaseSettings):
         ge=timedelta(seconds=1),
         description="Seconds. How often the vault is searched for files that no recording needs.",
     )
+    backfill_span: Seconds = Field(
+        default=timedelta(hours=48),
+        ge=timedelta(0),
+        le=timedelta(days=30),
+        description="Seconds. How far back each account is listed again and again, for what no webhook told. 0: never.",
+    )
+    backfill_every: Seconds = Field(
+        default=timedelta(minutes=15),
+        ge=timedelta(milliseconds=100),
+        description="Seconds. How often that is done; a tenth more or less, so that accounts spread.",
+    )
+    backfill_pause: Seconds = Field(
+        default=timedelta(milliseconds=500),
+        ge=timedelta(0),
+        le=timedelta(minutes=1),
+        description="Seconds. Between two questions of one backfill to a provider.",
+    )
+    backfill_backlog: int = Field(
+        default=200,
+        ge=1,
+        description="While so many jobs of the account's tenant wait, a backfill that was asked for lists no further.",
+    )
+    announced_ttl: Seconds = Field(
+        default=timedelta(hours=4),
+        ge=timedelta(seconds=1),
+        description="Seconds. A recording that was announced longer ago is asked for at the provider.",
+    )
     connect_timeout: Seconds = Field(
         default=timedelta(seconds=10), gt=timedelta(0), description="Seconds. To connect to a provider."
     )

@@ -5,6 +5,7 @@ What only one kind of process needs is imported by the function that makes it: a
 
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from callspool.fetch.outcome import Outcome
     from callspool.fetch.worker import Worker
     from callspool.lifecycle.schedule import Lifecycle
+    from callspool.reconcile.backfiller import Backfiller
     from callspool.reconcile.operations import OperationRunner
     from callspool.reconcile.reconciler import Reconciler
     from callspool.telemetry import Metrics
@@ -217,6 +219,22 @@ def make_operation_runner(parts: Parts) -> "OperationRunner":
     from callspool.reconcile.operations import OperationRunner
 
     return OperationRunner(store=parts.store, producer=parts.producer, bulletin=parts.bulletin)
+
+
+def make_backfiller(parts: Parts) -> "Backfiller":
+    """Return what compares the providers' lists with the store."""
+    from callspool.reconcile.backfiller import Backfiller
+
+    return Backfiller(
+        holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        store=parts.store,
+        producer=parts.producer,
+        bulletin=parts.bulletin,
+        providers=parts.providers,
+        clock=parts.clock,
+        settings=parts.settings,
+        random=SystemRandom(),
+    )
 
 
 @asynccontextmanager

@@ -62,6 +62,11 @@ CASES = [
 ELSEWHERE = {
     ("GET", "/api/events"),  # test_events.py
     ("DELETE", "/api/recordings/{id}"),  # test_purge.py
+    ("GET", "/api/backfills"),
+    ("POST", "/api/backfills"),
+    ("GET", "/api/backfills/{id}"),
+    ("DELETE", "/api/backfills/{id}"),
+    ("GET", "/api/completeness"),  # test_backfills.py
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),  # test_operations.py

@@ -244,6 +244,25 @@ async def test_an_answer_that_is_no_page_is_a_failure_and_never_an_empty_list(
         assert failure.value.retry_after == timedelta(seconds=7)
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason", "retry_after"),
+    [("429:7", Reason.THROTTLED, timedelta(seconds=7)), ("503", Reason.PROVIDER_ERROR, None)],
+)
+async def test_a_page_that_fails_can_be_asked_for_again(
+    provided: Provided, fault: str, reason: Reason, retry_after: timedelta | None
+) -> None:
+    sids = [provided.make(DAY + timedelta(minutes=n)).sid for n in range(3)]
+    first = await provided.provider.list(provided.account, DAY, NEXT, limit=2)
+    provided.simulator.fail_lists(provided.simulator.accounts[provided.account.account_sid], fault)
+
+    with pytest.raises(FetchFailed) as failure:
+        await provided.provider.list(provided.account, DAY, NEXT, cursor=first.next_cursor, limit=2)
+    second = await provided.provider.list(provided.account, DAY, NEXT, cursor=first.next_cursor, limit=2)
+
+    assert (failure.value.reason, failure.value.retry_after) == (reason, retry_after)
+    assert {one.notice.provider_recording_id for one in (*first.entries, *second.entries)} == set(sids)
+
+
 async def test_a_refused_cursor_is_a_failure(provided: Provided) -> None:
     for n in range(3):
         provided.make(DAY + timedelta(minutes=n))

@@ -18,6 +18,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "retry": "recordings:retry",
     "purge": "recordings:purge",
     "why": "recordings:why",
+    "backfill": "backfill:backfill",
+    "completeness": "backfill:completeness",
     "drain": "drain:drain",
     "doctor": "doctor:doctor",
     "tenants": "tenants:app",

@@ -9,7 +9,7 @@ from callspool.cli.console import out
 from callspool.cli.context import Data, read_settings
 from callspool.cli.serving import Server, listen, run, stop_on_signals
 from callspool.telemetry import Metrics
-from callspool.wiring import make_app, make_operation_runner, make_reconciler, open_parts, with_port
+from callspool.wiring import make_app, make_backfiller, make_operation_runner, make_reconciler, open_parts, with_port
 
 
 def serve(
@@ -28,17 +28,19 @@ def serve(
             stop = asyncio.Event()
             stop_on_signals(stop)
             app = make_app(parts, Metrics())
-            server, reconciler = Server(app), make_reconciler(parts)
+            server, reconciler, backfiller = Server(app), make_reconciler(parts), make_backfiller(parts)
             async with asyncio.TaskGroup() as group:
                 group.create_task(server.serve([taken]))
                 group.create_task(reconciler.run())
                 operations = group.create_task(make_operation_runner(parts).run())
+                group.create_task(backfiller.run())
                 await server.ready.wait()
                 out.print(f"callspool answers on {settings.public_url}")
                 await stop.wait()
                 app.state.live.close()
                 reconciler.stop()
                 operations.cancel()
+                backfiller.stop()
                 server.stop()
 
     run(work())

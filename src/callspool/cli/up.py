@@ -28,6 +28,7 @@ from callspool.telemetry import Metrics
 from callspool.wiring import (
     add_key,
     make_app,
+    make_backfiller,
     make_operation_runner,
     make_reconciler,
     open_parts,
@@ -80,7 +81,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
         stop = asyncio.Event()
         stop_on_signals(stop)
         key = None if await parts.store.keys() else (await add_key(parts, None, "first key"))[1]
-        reconciler = make_reconciler(parts)
+        reconciler, backfiller = make_reconciler(parts), make_backfiller(parts)
         await reconciler.push_limits()
         if owns_valkey:
             # The folder's lock says that no other worker of it runs, so there is no lease to wait for.
@@ -92,6 +93,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             group.create_task(server.serve([taken]))
             group.create_task(reconciler.run())
             operations = group.create_task(make_operation_runner(parts).run())
+            group.create_task(backfiller.run())
             supervisor = group.create_task(worker.supervise())
             await server.ready.wait()
             _greet(settings, key, json=json)
@@ -102,6 +104,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             await supervisor
             reconciler.stop()
             operations.cancel()
+            backfiller.stop()
             app.state.live.close()
             server.stop()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
+from callspool.domain.backfill import BackfillStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.operation import FailedFilter, Operation
@@ -230,7 +231,7 @@ class Worked:
     """To be submitted."""
 
 
-class Store(Protocol):
+class Store(BackfillStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
     Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.

@@ -180,6 +180,10 @@ class Simulator:
         """Move a recording on, or delete it with ``deleted``."""
         self._world.set_status(recording, status)
 
+    def fail_lists(self, account: Account, *faults: str) -> None:
+        """Answer the next questions for a list of recordings with these statuses, such as ``429:2`` or ``503``."""
+        account.list_faults.extend(Fault.parse(fault) for fault in faults)
+
     async def announce(
         self,
         recording: Recording,

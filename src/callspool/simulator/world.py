@@ -23,6 +23,8 @@ class Account:
     """Most media downloads at once; one more is answered with 429. None: any number."""
     api_keys: dict[str, str] = field(default_factory=dict)
     """API key to secret: the other way to sign in."""
+    list_faults: list[Fault] = field(default_factory=list)
+    """What the next questions for a list of recordings are answered with, one each; after them all is well."""
 
     def accepts(self, user: str, password: str) -> bool:
         """Say whether these are its credentials."""

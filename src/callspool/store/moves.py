@@ -62,6 +62,9 @@ def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
         row = _move(connection, step, event, statements.NOTICED[event], {**known, **given}, detail=detail)
         if row is not None:
             return Recorded(rows.recording(row), changed=True)
+    if event is Event.ENQUEUE and (notice.duration_s is not None or notice.channels is not None):
+        filled = {f"the_{name}": said[name] for name in ("announced_duration_s", "announced_channels")}
+        connection.execute(statements.FILL, {**known, **filled})  # it does not move: no version, no event
     return Recorded(rows.recording(connection.execute(statements.SELECT_BY_PROVIDER, known).one()), changed=False)
 
 

@@ -16,11 +16,12 @@ from callspool.store import audit, counts, lists, moves, operations, reads, regi
 from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
+from callspool.store.sqlbackfills import SqlBackfills
 
 T = TypeVar("T")
 
 
-class SqlStore:
+class SqlStore(SqlBackfills):
     """Hands each operation to the engine."""
 
     def __init__(self, database: Database, clock: Clock, envelope: Envelope) -> None:

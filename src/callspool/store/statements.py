@@ -71,6 +71,21 @@ HASTEN: Final = update(recordings).where(_OF_TENANT, _R.state == State.QUEUED.va
 DESCRIBE: Final = update(recordings).where(_BY_ID).values({name: _SAID[name] for name in CALL})
 
 NOTICED: Final = {event: _moving(event, _BY_PROVIDER, **_SAID) for event in (Event.ENQUEUE, Event.VANISH)}
+FILL: Final = (
+    update(recordings)
+    .where(
+        _BY_PROVIDER,
+        _R.state == State.QUEUED.value,
+        or_(_R.announced_duration_s.is_(None), _R.announced_channels.is_(None)),
+    )
+    .values(
+        # The first word stands: a later one fills only what it left open.
+        {
+            name: func.coalesce(_R[name], bindparam(f"the_{name}", type_=_R[name].type))
+            for name in ("announced_duration_s", "announced_channels")
+        }
+    )
+)
 CLAIM: Final = _moving(Event.CLAIM, _BY_ID, attempt=_R.attempt + 1, not_before=None)
 EXPIRE: Final = _moving(Event.EXPIRE, _BY_ID, lost=_R.lost + 1, not_before=None)
 ABANDON: Final = _moving(Event.GIVE_UP, _BY_ID, not_before=None)

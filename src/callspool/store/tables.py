@@ -252,3 +252,53 @@ audit_head = Table(
     # What keys the chain, sealed by store/envelope.py.
     Column("sealed_key", LargeBinary, nullable=False),
 )
+
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("sliding", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("position", UtcDateTime, nullable=False),
+    Column("cursor", Text),
+    Column("begun_at", UtcDateTime),
+    Column("listed", Integer, nullable=False),
+    Column("inserted", Integer, nullable=False),
+    Column("vanished", Integer, nullable=False),
+    Column("window_listed", Integer, nullable=False),
+    Column("window_inserted", Integer, nullable=False),
+    Column("error", Text),
+    Column("actor", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("not_before", UtcDateTime, nullable=False),
+    # One process at a time: who lists now, and until when it need not be asked again.
+    Column("holder", Text),
+    Column("held_until", UtcDateTime),
+    Index("backfills_state_ix", "state", "id"),
+)
+
+# What the provider listed, whatever we have of it: completeness is this beside ``recordings``.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("provider_recording_id", Text, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("gone_at", UtcDateTime),
+    Index("sightings_account_created_ix", "account_id", "created_at"),
+)
+
+listed_days = Table(
+    "listed_days",
+    metadata,
+    Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("day", UtcDateTime, primary_key=True),
+    Column("listed_at", UtcDateTime, nullable=False),
+)

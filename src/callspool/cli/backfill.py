@@ -1,0 +1,171 @@
+"""``callspool backfill`` and ``completeness``: what the provider lists, beside what is here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from callspool.cli.console import err, out, print_json, print_table
+from callspool.cli.context import Data, Json, read_settings, run
+from callspool.domain.backfill import UNDER_WAY, Backfill, BackfillState, DayReport
+from callspool.domain.errors import InvalidInput
+from callspool.domain.ids import AccountId
+from callspool.wiring import Parts, make_backfiller
+
+_LOOK_EVERY_S = 0.5
+_MOST_NAMED = 10
+
+Name = Annotated[str, typer.Option("--account", help="The account's id.")]
+Until = Annotated[str | None, typer.Option(help="Before this day. Left out: until now.")]
+
+
+def backfill(
+    account: Annotated[str | None, typer.Option(help="The account's id.")] = None,
+    since: Annotated[str | None, typer.Option(help="The first day, in UTC: 2026-11-01.")] = None,
+    until: Until = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing; insert nothing.")] = False,
+    resume: Annotated[str | None, typer.Option(metavar="ID", help="Go on with one that was stopped.")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """List an account at its provider and fetch what is not here."""
+    if (resume is None) == (account is None or since is None):
+        raise InvalidInput("account", "Give --account and --since, or --resume and the id of a backfill.")
+    first, last = _day("since", since), _day("until", until)
+
+    async def work(parts: Parts) -> Backfill:
+        if resume is not None:
+            wanted = await parts.store.backfill(resume)
+        else:
+            begin, end = first or parts.clock.now(), last or parts.clock.now()
+            wanted = await parts.store.add_backfill(AccountId(str(account)), begin, end, dry_run=dry_run, actor="cli")
+        return await _follow(parts, wanted, quiet=json)
+
+    ended = run(read_settings(data), work)
+    if json:
+        figures = asdict(ended) | {"known": ended.known, "windows": ended.windows, "windows_done": ended.windows_done}
+        print_json(figures)
+    else:
+        out.print(_summary(ended))
+    if ended.state is not BackfillState.DONE:
+        raise typer.Exit(1)
+
+
+def completeness(
+    account: Name,
+    since: Annotated[str, typer.Option(help="The first day, in UTC: 2026-11-01.")],
+    until: Until = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Say for each day what became of all that the provider listed."""
+    first, last = _day("since", since), _day("until", until)
+
+    async def work(parts: Parts) -> list[DayReport]:
+        now = parts.clock.now()
+        before = (last or now + timedelta(days=1)).date()
+        return list(await parts.store.completeness(AccountId(account), (first or now).date(), before))
+
+    days = run(read_settings(data), work)
+    if json:
+        print_json([asdict(day) for day in days])
+        return
+    if not days:
+        out.print(f"Nothing was listed yet: callspool backfill --account {account} --since {since} --dry-run")
+        return
+    columns = ("day", "listed", "kept", "pending", "failed", "absent", "cancelled", "purged", "missing", "vanished")
+    rows = [
+        (
+            *(str(day.day) + ("" if day.listed_at else " (in part)"), day.listed, day.kept, day.pending),
+            *(sum(day.failed.values()), day.absent, day.cancelled, day.purged, day.missing_count, day.vanished),
+        )
+        for day in days
+    ]
+    print_table(f"Account {account}", columns, rows)
+    for day in days:
+        if day.failed:
+            out.print(f"{day.day} failed: " + ", ".join(f"{reason} {count}" for reason, count in day.failed.items()))
+        if day.missing:
+            more = day.missing_count - len(day.missing[:_MOST_NAMED])
+            out.print(
+                f"{day.day} missing: " + " ".join(day.missing[:_MOST_NAMED]) + (f" and {more} more" if more else "")
+            )
+
+
+def _day(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput(option, f"--{option}: '{text}' is not a day such as 2026-11-01.") from None
+
+
+async def _follow(parts: Parts, wanted: Backfill, *, quiet: bool) -> Backfill:
+    """List here, unless a server took it first; show how far it is until it ends."""
+    backfiller = make_backfiller(parts)
+    listing = asyncio.create_task(backfiller.run_one(wanted.id))
+    try:
+        async with _shown(quiet=quiet) as show:
+            now = await parts.store.backfill(wanted.id)
+            while now.state in UNDER_WAY:
+                show(now)
+                await asyncio.wait({listing}, timeout=_LOOK_EVERY_S)
+                if listing.done():
+                    listing.result()  # what went wrong with it is ours to say
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                    listing = asyncio.create_task(backfiller.run_one(wanted.id))
+                now = await parts.store.backfill(wanted.id)
+            show(now)
+            return now
+    except asyncio.CancelledError:
+        err.print(f"Stopped. A server that runs goes on with it; or: callspool backfill --resume {wanted.id}")
+        raise
+    finally:
+        listing.cancel()
+        await asyncio.gather(listing, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _shown(*, quiet: bool) -> AsyncIterator[Any]:
+    """Give what shows a backfill: a bar on a terminal, else a line for each day; nothing where *quiet*."""
+    if quiet:
+        yield lambda _: None
+        return
+    if not err.is_terminal:
+        told = -1
+
+        def line(now: Backfill) -> None:
+            nonlocal told
+            if now.windows_done != told:
+                told = now.windows_done
+                err.print(_progress(now))
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda now: progress.update(
+            task, completed=now.windows_done, total=now.windows, description=f"{now.account_id}: {_figures(now)}"
+        )
+
+
+def _progress(now: Backfill) -> str:
+    return f"{now.windows_done} of {now.windows} days: {_figures(now)}"
+
+
+def _figures(now: Backfill) -> str:
+    inserted = "missing" if now.dry_run else "inserted"
+    return f"{now.listed} listed, {now.inserted} {inserted}, {now.vanished} vanished"
+
+
+def _summary(ended: Backfill) -> str:
+    what = "Dry run" if ended.dry_run else "Backfill"
+    text = f"{what} of {ended.account_id} {ended.since:%Y-%m-%d} to {ended.until:%Y-%m-%d %H:%M} UTC: {ended.state}. "
+    return text + f"{_figures(ended)}, {ended.known} known." + (f" {ended.error}" if ended.error else "")
