@@ -47,6 +47,7 @@ class Hands:
         self.rings = Rings()
         self.purger = Purger(store, vault, self.rings)
         self._number = 0
+        self.vault_is_away = False
 
     async def queued(self, tenant: TenantId = ACME) -> Recording:
         self._number += 1
@@ -136,6 +137,29 @@ async def test_what_could_not_be_deleted_is_deleted_later(hands: Hands, monkeypa
     assert await hands.purger.erase_due(limit=10) == 1
     assert await hands.files() == set()
     assert await hands.purger.erase_due(limit=10) == 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_one_that_cannot_be_deleted_holds_up_no_other(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, keys = await hands.ready()
+    delete = hands.vault.delete
+
+    async def away(key: str) -> None:
+        if key in keys or hands.vault_is_away:
+            raise VaultUnavailable("away, as the test wants it")
+        await delete(key)
+
+    monkeypatch.setattr(hands.vault, "delete", away)
+    hands.vault_is_away = True
+    for recording in (stuck, *[(await hands.ready())[0] for _ in range(5)]):
+        hands.clock.pass_by(timedelta(seconds=1))
+        await hands.purger.purge(ACME, recording.id, actor="key:1", why="")
+    assert await hands.purger.erase_due(limit=10) == 0
+
+    hands.vault_is_away = False
+    while await hands.purger.erase_due(limit=1) or await hands.purger.erase_due(limit=2):
+        hands.clock.pass_by(timedelta(seconds=1))
+    assert await hands.files() == set(keys)
 
 
 async def test_retention_purges_what_is_too_old_and_some_at_a_time(hands: Hands) -> None:

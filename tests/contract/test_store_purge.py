@@ -110,9 +110,13 @@ async def test_what_was_purged_is_to_be_erased_until_that_is_noted(store: Store,
 
     assert [row.id for row in await store.to_erase(limit=10)] == [row.id for row in reversed(rows)]
     assert [row.id for row in await store.to_erase(limit=2)] == [rows[2].id, rows[1].id]
+    clock.pass_by(timedelta(seconds=1))
+    await store.erase_later(rows[2].id)
+    assert [row.id for row in await store.to_erase(limit=10)] == [rows[1].id, rows[0].id, rows[2].id]
     for row in rows[1:]:
         await store.erased(row.id)
         await store.erased(row.id)
+        await store.erase_later(row.id)  # there is nothing left
     assert [row.id for row in await store.to_erase(limit=10)] == [rows[0].id]
 
 

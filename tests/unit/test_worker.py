@@ -576,6 +576,18 @@ async def test_too_little_free_disk_stops_claims(tmp_path: Path, start: Start) -
         await rig.stop()
 
 
+@pytest.mark.rule("F26")
+async def test_what_another_worker_left_that_died_is_removed_while_this_one_works(start: Start) -> None:
+    rig = await start(sweep_every=1)
+    dead = rig.spool / "w0-dead"
+    await rig.until(rig.spool.is_dir)
+    dead.mkdir()
+    (dead / ".lock").touch()
+    (dead / "rec.part").write_bytes(AUDIO)
+    await rig.until(lambda: not dead.exists())
+    assert len(list(rig.spool.glob("w1-*"))) == 1
+
+
 async def test_a_job_of_an_unknown_recording_is_settled(start: Start) -> None:
     rig = await start()
     rig.consumer.submit(made.recording())

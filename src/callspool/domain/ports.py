@@ -332,6 +332,10 @@ class Store(BackfillStore, Protocol):
         """Note that the vault has nothing of a purged recording any more. Again is fine."""
         ...
 
+    async def erase_later(self, recording_id: RecordingId) -> None:
+        """Put a purged recording that could not be erased now behind the others that wait."""
+        ...
+
     async def find(self, recording_ids: Sequence[RecordingId]) -> Mapping[RecordingId, Recording]:
         """Return those of a bounded number of recordings that exist, of every tenant."""
         ...

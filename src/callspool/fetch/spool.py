@@ -162,6 +162,11 @@ class Spool:
         found = os.statvfs(self._own)
         return found.f_bavail * found.f_frsize
 
+    def sweep(self) -> None:
+        """Remove what processes left that are gone by now."""
+        with _gate(self._folder):
+            _sweep(self._folder)
+
     def close(self) -> None:
         """Remove this process's folder; again is fine."""
         lock, self._lock = self._lock, None

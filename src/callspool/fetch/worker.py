@@ -113,10 +113,13 @@ class Worker:
         )
         self._consumer.watch(self._stop)
         self._log.info("worker.started", concurrency=self._settings.concurrency)
+        sweeping = asyncio.create_task(self._sweep(spool))
         try:
             await self._work(tools)
             await self._finish()
         finally:
+            sweeping.cancel()
+            await asyncio.wait([sweeping])
             await self._abandon()
             spool.close()
             self._log.info("worker.stopped")
@@ -150,6 +153,13 @@ class Worker:
             if listening is not None:
                 listening.cancel()
                 await asyncio.wait([listening])
+
+    async def _sweep(self, spool: Spool) -> None:
+        """Remove from time to time what another worker of this machine left that died and was not started again."""
+        while not self._draining.is_set():
+            await _within(self._draining, self._settings.sweep_every)
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(spool.sweep)
 
     async def _turn(self, room: int) -> Turn:
         settled = tuple(self._settled)

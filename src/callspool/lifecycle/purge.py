@@ -4,12 +4,17 @@ What is said to be gone is never served from that moment, whatever the vault sti
 at once; where the vault does not answer they go with a later sweep. Until then the store remembers that they are due.
 """
 
+from typing import Final
+
 import structlog
 
 from callspool.domain.errors import VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Bulletin, Store, Vault
 from callspool.domain.recording import Recording
+
+_MOST_FAILURES: Final = 3
+"""In one turn: each may wait as long as the vault is given to answer."""
 
 _log = structlog.get_logger("callspool.lifecycle")
 
@@ -44,9 +49,13 @@ class Purger:
 
     async def erase_due(self, *, limit: int) -> int:
         """Erase what an earlier try left, some of it; return how many recordings have nothing left now."""
-        count = 0
+        count = failures = 0
         for purged in await self._store.to_erase(limit=limit):
-            if not await self.erase(purged):
-                break  # the vault is away: the others would wait as long
-            count += 1
+            if await self.erase(purged):
+                count += 1
+                continue
+            await self._store.erase_later(purged.id)  # one whose files cannot be deleted must not hold up the others
+            failures += 1
+            if failures >= _MOST_FAILURES:
+                break  # the vault is away, rather
         return count

@@ -42,24 +42,30 @@ class Lifecycle:
         self._settings = settings
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Take a turn at the reconciler's pace, and sweep the vault at its own."""
+        """Take a turn at the reconciler's pace, and sweep the vault at its own. Nothing waits for its end."""
+        working, stopped = asyncio.create_task(self._work()), asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+
+    async def _work(self) -> None:
         time = asyncio.get_running_loop().time
-        every, sweep_every = (
-            each.total_seconds() for each in (self._settings.reconcile_every, self._settings.sweep_every)
-        )
-        due = time() + sweep_every / 10  # soon after a start, and not at once
-        while not stopping.is_set():
+        pause, sweep_pause = self._settings.reconcile_every.total_seconds(), self._settings.sweep_every.total_seconds()
+        due = time() + sweep_pause / 10  # soon after a start, and not at once
+        while True:
             try:
                 await self.turn()
                 if time() >= due:
-                    due = time() + sweep_every
+                    due = time() + sweep_pause
                     await self.sweep()
             except Unavailable as error:
                 _log.warning("lifecycle.put_off", error=str(error))
             except Exception:
                 _log.exception("lifecycle.broke")  # recordings come and play all the same
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), every)
+            await asyncio.sleep(pause)
 
     async def turn(self) -> None:
         """Purge some of what has expired; erase some of what an earlier try left."""

@@ -173,6 +173,11 @@ def erased(connection: Connection, recording_id: RecordingId) -> None:
     connection.execute(statements.ERASED, {"the_id": recording_id})
 
 
+def erase_later(connection: Connection, step: Step, recording_id: RecordingId) -> None:
+    """Wait behind the others: no move, no event."""
+    connection.execute(statements.ERASE_LATER, {"the_id": recording_id, "the_time": step.at})
+
+
 def hasten(connection: Connection, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
     """Let a queued recording be due now. It does not move: no version, no event."""
     connection.execute(statements.HASTEN, {"the_id": recording_id, "the_tenant": tenant_id})

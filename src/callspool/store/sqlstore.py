@@ -113,6 +113,9 @@ class SqlStore(SqlBackfills):
     async def erased(self, recording_id: RecordingId) -> None:
         await self._database.write(lambda c: moves.erased(c, recording_id))
 
+    async def erase_later(self, recording_id: RecordingId) -> None:
+        await self._database.write(lambda c: moves.erase_later(c, self._step(""), recording_id))
+
     async def find(self, recording_ids: Sequence[RecordingId]) -> Mapping[RecordingId, Recording]:
         return await self._database.read(lambda c: reads.find(c, recording_ids))
 

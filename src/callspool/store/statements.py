@@ -110,6 +110,11 @@ PURGE: Final = _moving(
     not_before=None,
 )
 ERASED: Final = update(recordings).where(_BY_ID, _R.state == State.PURGED.value).values(erase_due_at=None)
+ERASE_LATER: Final = (
+    update(recordings)
+    .where(_BY_ID, _R.state == State.PURGED.value, _R.erase_due_at.is_not(None))
+    .values(erase_due_at=bindparam("the_time"))
+)
 
 LOG: Final = insert(events)
 LOCK_EVENTS: Final = select(func.pg_advisory_xact_lock(0x63735F65))
