@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help demo test check bench chaos format clean
+.PHONY: help demo test check bench chaos soak format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,10 @@ bench: $(STAMP) ## Measure beside the peers (BENCH=slots ARGS="--quick --json")
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench
 	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
-chaos: $(STAMP) ## Fault runs in their long form: workers killed, frozen and stopped, Valkey flushed, any order of calls
+chaos: $(STAMP) ## Fault runs: twenty seeds of 60 s, then I1 to I9 are checked (ARGS="--seeds 2 --seconds 20 --json")
+	@$(BIN)/python -m chaos $(ARGS)
+
+soak: $(STAMP) ## The long forms of tests: thousands of kills, any order of calls
 	$(BIN)/pytest --long tests/property tests/acceptance/test_kills.py tests/acceptance/test_main_job.py \
 	  tests/acceptance/test_play_while_fetching.py $(ARGS)
 

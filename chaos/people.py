@@ -1,0 +1,108 @@
+"""What the provider and people do meanwhile: calls, plays, cancels, retries, limits, and a look where one must not."""
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Final
+
+import httpx
+
+from callspool.simulator import Recording
+from chaos.evidence import Heard, Limit, Peek
+from chaos.plan import TENANTS, Call, Step
+from chaos.system import SIDS, System
+
+_PEEKS: Final = ("", "/why", "/audio", "/waveform")
+
+
+class People:
+    """Does the deeds of the plan and notes what was answered. An answer that does not come is no news."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._made: list[Recording] = []
+        self.limits = [Limit(tenant, slots, 0.0, 0.0) for tenant, slots in TENANTS.items()]
+        self.heard: list[Heard] = []
+        self.peeks: list[Peek] = []
+
+    async def call(self, call: Call) -> None:
+        """Have the provider record a call and tell of it."""
+        made = self._system.simulator.add_recording(
+            account_sid=SIDS["main"],
+            tag=call.tenant,
+            duration_s=call.duration_s,
+            seed=call.seed,
+            rate=call.rate,
+            faults=call.faults,
+            callback_faults=call.callback_faults,
+        )
+        self._made.append(made)
+        await self._system.simulator.announce(
+            made, self._system.webhook(call.tenant), events=["in-progress", "completed"]
+        )
+
+    async def do(self, step: Step) -> None:
+        """Do what a person does."""
+        with suppress(httpx.HTTPError):
+            if step.action == "limit":
+                await self.set_limit(step.part, step.value)
+            elif self._made:
+                made = self._made[-1 - step.target % len(self._made)]
+                if (found := await self._find(made)) is not None:
+                    await self._ask(step, made, found)
+
+    async def set_limit(self, tenant: str, slots: int) -> None:
+        """Change a tenant's slots."""
+        asked = monotonic()
+        # It may have had its effect even where no answer comes.
+        self.limits.append(Limit(tenant, slots, asked, float("inf")))
+        place = len(self.limits) - 1
+        await self._system.http.patch(f"/api/tenants/{tenant}", json={"slots": slots}, headers=self._key(""))
+        self.limits[place] = Limit(tenant, slots, asked, monotonic())
+
+    async def _find(self, made: Recording) -> dict[str, Any] | None:
+        answer = await self._system.http.get(
+            "/api/recordings", params={"provider_recording_id": made.sid}, headers=self._key("")
+        )
+        found = answer.json()["recordings"] if answer.status_code == 200 else []
+        return found[0] if found else None
+
+    async def _ask(self, step: Step, made: Recording, found: dict[str, Any]) -> None:
+        place, mine = f"/api/recordings/{found['id']}", self._key(made.tag)
+        match step.action:
+            case "play":
+                await self._play(made, place, mine)
+            case "fetch" | "cancel" | "retry":
+                await self._system.http.post(f"{place}/{step.action}", headers=mine)
+            case "peek":
+                others = [name for name in TENANTS if name != made.tag]
+                await self.peek(made, place + _PEEKS[step.value % len(_PEEKS)], others[step.value % len(others)])
+
+    async def _play(self, made: Recording, place: str, key: dict[str, str]) -> None:
+        digest, whole, status = hashlib.sha256(), False, 0
+        try:
+            async with asyncio.timeout(20), self._system.http.stream("GET", f"{place}/audio", headers=key) as answer:
+                status = answer.status_code
+                async for block in answer.aiter_raw():
+                    digest.update(block)
+                whole = True
+        except (httpx.HTTPError, TimeoutError):
+            pass
+        self.heard.append(Heard(made.sid, status, digest.hexdigest(), whole))
+
+    async def peek(self, made: Recording, path: str, tenant: str) -> None:
+        """Ask with another tenant's key, also in its list."""
+        key = self._key(tenant)
+        answer = await self._system.http.get(path, headers=key)
+        self.peeks.append(Peek(path, answer.status_code, _tells(answer.text, made)))
+        listed = await self._system.http.get("/api/recordings", params={"q": made.call_sid}, headers=key)
+        self.peeks.append(Peek(f"the list of {tenant}", 404, _tells(listed.text, made)))
+
+    def _key(self, tenant: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._system.keys[tenant]}"}
+
+
+def _tells(text: str, made: Recording) -> str:
+    """Return what of a recording stands in a text."""
+    return next((word for word in (made.sid, made.call_sid) if word in text), "")

@@ -1,0 +1,190 @@
+"""One seed: load and blows for the given time, then heal, drain, try the healed system, and judge."""
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from callspool.domain.ports import RecordingFilter
+from callspool.domain.recording import Recording, State
+from callspool.simulator import Recording as Made
+from callspool.simulator import highest_concurrency
+from chaos.checks import judge, unfinished
+from chaos.evidence import Evidence, Probe, Stored
+from chaos.nemesis import Nemesis
+from chaos.people import People
+from chaos.plan import LEASE_S, TENANTS, Plan
+from chaos.system import LIMITS, SIDS, System, system
+
+_DRAIN_S: Final = 90.0
+_LOOK_S: Final = 0.1
+_BURST: Final = 12
+_CLEAN: Final = {"duration_s": 1.0, "faults": (), "callback_faults": ()}
+_ONE_SECOND: Final = 32_000.0
+"""Bytes a second at which a clean call's download takes so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a seed showed."""
+
+    plan: Plan
+    recordings: int
+    ready: int
+    broken: dict[str, list[str]]
+    logs: Path | None
+    """Kept where something broke."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether every invariant held."""
+        return not any(self.broken.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for a script: each invariant's name with ``held``, or what broke it."""
+        return {
+            "seed": self.plan.seed,
+            "seconds": self.plan.seconds,
+            "database": self.plan.database,
+            "vault": self.plan.vault,
+            "actions": self.plan.actions,
+            "recordings": self.recordings,
+            "ready": self.ready,
+            **{name: "held" if not found else "; ".join(found[:5]) for name, found in self.broken.items()},
+            **({"logs": str(self.logs)} if self.logs else {}),
+        }
+
+
+async def run(plan: Plan) -> Result:
+    """Run a plan. What it left is removed if all held."""
+    folder = Path(tempfile.mkdtemp(prefix=f"callspool-chaos-{plan.seed}-"))
+    async with system(plan, folder) as running:
+        evidence, dealt = await _go(running, plan)
+    broken = judge(evidence)
+    held = not any(broken.values())
+    if held:
+        shutil.rmtree(folder)
+    else:
+        (folder / "blows.txt").write_text("\n".join(dealt) + "\n", encoding="utf-8")
+        (folder / "provider.log").write_text("\n".join(map(str, evidence.log)) + "\n", encoding="utf-8")
+    ready = sum(one.state is State.READY for one in evidence.recordings)
+    return Result(plan, len(evidence.recordings), ready, broken, None if held else folder)
+
+
+async def _go(running: System, plan: Plan) -> tuple[Evidence, Sequence[str]]:
+    people, nemesis = People(running), Nemesis(running)
+    wall_minus_monotonic = time.time() - time.monotonic()
+    await _at_their_times(people, nemesis, plan)
+    await running.heal()
+    for tenant, slots in TENANTS.items():
+        await people.set_limit(tenant, slots)
+    await _drained(running)
+    probe = await _probe(running)
+    await _drained(running)
+    recordings = await _all(running)
+    store = running.parts.store
+    evidence = Evidence(
+        log=running.simulator.log.entries,
+        acknowledged=frozenset(d.recording_sid for d in running.simulator.deliveries if (d.status or 0) // 100 == 2),
+        recordings=recordings,
+        histories={one.id: await store.history(None, one.id) for one in recordings},
+        limits=people.limits,
+        account_limits={SIDS[name]: limit for name, limit in LIMITS.items()},
+        freezes=nemesis.freezes,
+        worker_pids=frozenset(running.worker_pids),
+        wall_minus_monotonic=wall_minus_monotonic,
+        lease_s=LEASE_S,
+        stored=[await _stored(running, one) for one in recordings if one.state is State.READY],
+        heard=people.heard,
+        peeks=people.peeks,
+        running={load.tenant: load.running for load in await running.parts.producer.load(list(TENANTS))},
+        probe=probe,
+        emptied=nemesis.emptied,
+    )
+    return evidence, nemesis.dealt
+
+
+async def _at_their_times(people: People, nemesis: Nemesis, plan: Plan) -> None:
+    """Do everything when the plan says, beside each other, and wait for the end of it all."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    async def at(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(max(0.0, start + seconds - loop.time()))  # the plan's own pace
+        await work()
+
+    async with asyncio.TaskGroup() as group:
+        for call in plan.calls:
+            group.create_task(at(call.at_s, lambda call=call: people.call(call)))  # type: ignore[misc]
+        for deed in plan.deeds:
+            group.create_task(at(deed.at_s, lambda deed=deed: people.do(deed)))  # type: ignore[misc]
+        for blow in plan.blows:
+            group.create_task(at(blow.at_s, lambda blow=blow: nemesis.deal(blow)))  # type: ignore[misc]
+
+
+async def _drained(running: System) -> None:
+    """Wait until nothing is on its way and no slot is taken, or for so long that something is wrong."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _DRAIN_S
+    while loop.time() < end:
+        loads = await running.parts.producer.load(list(TENANTS))
+        if not unfinished(await _all(running)) and not any(load.running for load in loads):
+            return
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _probe(running: System) -> Probe:
+    """Give every tenant more than its slots, then one a burst on an account for two and the others one call each."""
+    before = len(running.simulator.log.entries)
+    many = [tenant for tenant, slots in TENANTS.items() for _ in range(3 * slots)]
+    await _announce(running, "wide", many, _ONE_SECOND)
+    await _drained(running)
+    wide = [entry for entry in running.simulator.log.entries[before:] if entry.account_sid == SIDS["wide"]]
+    big, *others = TENANTS
+    await _announce(running, "narrow", [big] * _BURST, 2 * _ONE_SECOND)
+    await _announce(running, "narrow", others, 2 * _ONE_SECOND)
+    await _drained(running)
+    narrow = [entry for entry in running.simulator.log.entries if entry.account_sid == SIDS["narrow"]]
+    order = [entry.tag for entry in sorted(narrow, key=lambda entry: entry.start) if entry.is_download]
+    return Probe(dict(TENANTS), highest_concurrency(wide, "tag"), order)
+
+
+async def _announce(running: System, account: str, tenants: Sequence[str], rate: float) -> None:
+    made: list[tuple[str, Made]] = [
+        (tenant, running.simulator.add_recording(account_sid=SIDS[account], tag=tenant, rate=rate, **_CLEAN))  # type: ignore[arg-type]
+        for tenant in tenants
+    ]
+    async with asyncio.TaskGroup() as group:
+        for tenant, one in made:
+            group.create_task(running.simulator.announce(one, running.webhook(tenant, account)))
+
+
+async def _all(running: System) -> list[Recording]:
+    found: list[Recording] = []
+    cursor = None
+    while True:
+        page = await running.parts.store.list(RecordingFilter(), cursor=cursor, limit=200)
+        found += page.recordings
+        if (cursor := page.next_cursor) is None:
+            return found
+
+
+async def _stored(running: System, one: Recording) -> Stored:
+    served = hashlib.sha256()
+    try:
+        key = {"Authorization": f"Bearer {running.keys['']}"}
+        async with running.http.stream("GET", f"/api/recordings/{one.id}/audio", headers=key) as answer:
+            async for block in answer.aiter_raw():
+                served.update(block)
+    except httpx.HTTPError as error:
+        served.update(str(error).encode())  # what cannot be had whole is not what was kept
+    made = running.simulator.recordings[one.provider_recording_id]
+    kept = one.kept.sha256 if one.kept else ""
+    return Stored(made.sid, kept, served.hexdigest(), await running.simulator.sha256(made))
