@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from callspool.cli import main
+from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill, BackfillState, Step
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job, Lane, Place
@@ -52,7 +53,7 @@ class Lab:
     async def ask(self, days: int, *, dry_run: bool = False) -> Backfill:
         """Ask for the last *days* before today."""
         since = TODAY - timedelta(days=days)
-        return await self.parts.store.add_backfill(MAIN, since, TODAY, dry_run=dry_run, actor="test")
+        return await self.parts.store.add_backfill(MAIN, since, TODAY, dry_run=dry_run, by=By("test"))
 
     async def backfill(self, days: int, *, dry_run: bool = False) -> Backfill:
         """List the last *days*, to the end."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill, Sighting, Step
 from callspool.domain.ids import AccountId
 from tests.api.conftest import Api, new_sid
@@ -21,7 +22,7 @@ async def ask(api: Api, method: str, path: str, who: str | None = "operator", js
 
 async def list_a_day(api: Api, *sids: str) -> Backfill:
     store = api.services.store
-    made = await store.add_backfill(AccountId("main"), DAY, DAY + timedelta(days=1), dry_run=False, actor="test")
+    made = await store.add_backfill(AccountId("main"), DAY, DAY + timedelta(days=1), dry_run=False, by=By("test"))
     await store.claim_backfill("test", LEASE, sliding=False, span=LEASE, only=made.id)
     await store.begin_window(made.id, "test", LEASE)
     step = Step([Sighting(sid, DAY) for sid in sids], (), 0, None)
@@ -68,6 +69,11 @@ async def test_a_backfill_is_asked_for_seen_and_cancelled(api: Api) -> None:
     gone = await ask(api, "DELETE", f"/api/backfills/{one['id']}")
 
     assert (gone.status_code, gone.json()["state"]) == (200, "cancelled")
+    log = await api.services.store.audit_log(None, limit=2)
+    assert [(entry.action, entry.target) for entry in log] == [
+        ("backfill.cancel", one["id"]),
+        ("backfill.add", one["id"]),
+    ]
     again = await ask(api, "DELETE", f"/api/backfills/{one['id']}")
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 

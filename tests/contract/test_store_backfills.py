@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill, BackfillState, Sighting, Step, count_windows, window_end
 from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId
@@ -31,7 +32,7 @@ def step(*numbers: int, at: datetime = DAY, inserted: int = 0, **given: Any) -> 
 
 
 async def asked(store: Store, days: int = 2, *, dry_run: bool = False) -> Backfill:
-    return await store.add_backfill(MAIN, DAY, DAY + timedelta(days=days), dry_run=dry_run, actor="test")
+    return await store.add_backfill(MAIN, DAY, DAY + timedelta(days=days), dry_run=dry_run, by=By("test"))
 
 
 async def claimed(store: Store, holder: str = "one", *, sliding: bool = False, **given: Any) -> Backfill | None:
@@ -73,7 +74,7 @@ def test_windows_end_with_their_days() -> None:
 
 async def test_what_is_asked_for_waits_and_covers_whole_days_until_now_at_most(store: Store) -> None:
     backfill = await store.add_backfill(
-        MAIN, DAY + timedelta(hours=7), NOW + timedelta(days=9), dry_run=True, actor="key:1"
+        MAIN, DAY + timedelta(hours=7), NOW + timedelta(days=9), dry_run=True, by=By("key:1")
     )
 
     assert (backfill.state, backfill.since, backfill.until) == (BackfillState.WAITING, DAY, NOW)
@@ -84,9 +85,9 @@ async def test_what_is_asked_for_waits_and_covers_whole_days_until_now_at_most(s
 
 async def test_what_cannot_be_asked_for_is_refused(store: Store) -> None:
     with pytest.raises(NotFound):
-        await store.add_backfill(AccountId("nobody"), DAY, NOW, dry_run=False, actor="test")
+        await store.add_backfill(AccountId("nobody"), DAY, NOW, dry_run=False, by=By("test"))
     with pytest.raises(InvalidInput):
-        await store.add_backfill(MAIN, NOW + timedelta(days=2), NOW + timedelta(days=3), dry_run=False, actor="test")
+        await store.add_backfill(MAIN, NOW + timedelta(days=2), NOW + timedelta(days=3), dry_run=False, by=By("test"))
     with pytest.raises(NotFound):
         await store.backfill("bf_0")
     with pytest.raises(NotFound):
@@ -259,7 +260,7 @@ async def test_a_half_listed_window_marks_nothing_as_vanished(store: Store, cloc
 
 
 async def test_a_part_of_a_past_day_is_not_called_the_whole_day(store: Store) -> None:
-    made = await store.add_backfill(MAIN, DAY, DAY + timedelta(hours=12), dry_run=False, actor="test")
+    made = await store.add_backfill(MAIN, DAY, DAY + timedelta(hours=12), dry_run=False, by=By("test"))
     await claimed(store, only=made.id)
     await store.begin_window(made.id, "one", LEASE)
     await store.note_page(made.id, "one", LEASE, step(1))

@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from callspool.cli.console import err, out, print_json, print_table
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.backfill import UNDER_WAY, Backfill, BackfillState, DayReport
 from callspool.domain.errors import InvalidInput
 from callspool.domain.ids import AccountId
@@ -43,7 +43,7 @@ def backfill(
             wanted = await parts.store.backfill(resume)
         else:
             begin, end = first or parts.clock.now(), last or parts.clock.now()
-            wanted = await parts.store.add_backfill(AccountId(str(account)), begin, end, dry_run=dry_run, actor="cli")
+            wanted = await parts.store.add_backfill(AccountId(str(account)), begin, end, dry_run=dry_run, by=by_hand())
         return await _follow(parts, wanted, quiet=json)
 
     ended = run(read_settings(data), work)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from callspool.domain.audit import CALLSPOOL, By
 from callspool.domain.ids import AccountId
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
@@ -127,7 +128,7 @@ class BackfillStore(Protocol):
     """The part of the store that backfills need. Raises `StoreUnavailable` where the database does not answer."""
 
     async def add_backfill(
-        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, actor: str
+        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, by: By = CALLSPOOL
     ) -> Backfill:
         """Write down that it shall run. Raises `NotFound` for the account, `InvalidInput` for an empty span."""
         ...
@@ -140,7 +141,7 @@ class BackfillStore(Protocol):
         """Return the newest that somebody asked for, newest first."""
         ...
 
-    async def cancel_backfill(self, backfill_id: str) -> Backfill:
+    async def cancel_backfill(self, backfill_id: str, *, by: By = CALLSPOOL) -> Backfill:
         """Let it end. Raises `NotFound`, or `Conflict` where it has ended."""
         ...
 

@@ -12,27 +12,16 @@ from callspool.store.database import Database
 
 
 class SqlBackfills:
-    """The part of the store that backfills use."""
+    """The part of the store that backfills use, without what is audited."""
 
     _database: Database
     _clock: Clock
-
-    async def add_backfill(
-        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, actor: str
-    ) -> Backfill:
-        now = self._clock.now()
-        return await self._database.write(
-            lambda c: backfills.add(c, now, account_id, since, until, dry_run=dry_run, actor=actor)
-        )
 
     async def backfill(self, backfill_id: str) -> Backfill:
         return await self._database.read(lambda c: backfills.get(c, backfill_id))
 
     async def backfills(self, *, limit: int) -> Sequence[Backfill]:
         return await self._database.read(lambda c: backfills.newest(c, limit))
-
-    async def cancel_backfill(self, backfill_id: str) -> Backfill:
-        return await self._database.write(lambda c: backfills.cancel(c, self._clock.now(), backfill_id))
 
     async def ensure_sliding(self, account_id: AccountId, *, first_at: datetime) -> None:
         await self._database.write(lambda c: backfills.ensure_sliding(c, self._clock.now(), account_id, first_at))

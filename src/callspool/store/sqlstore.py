@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
+from callspool.domain.backfill import Backfill
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import audit, counts, lists, moves, operations, reads, registry
+from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry
 from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
@@ -227,6 +228,20 @@ class SqlStore(SqlBackfills):
             lambda key: Act("key.revoke", key.id, key.tenant_id, {"name": key.name}),
             lambda c: registry.revoke_key(c, key_id, self._clock.now()),
         )
+
+    async def add_backfill(
+        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, by: By = CALLSPOOL
+    ) -> Backfill:
+        now = self._clock.now()
+        return await self._act(
+            by,
+            lambda made: Act("backfill.add", made.id, None, {"account_id": account_id, "dry_run": dry_run}),
+            lambda c: backfills.add(c, now, account_id, since, until, dry_run=dry_run, actor=by.actor),
+        )
+
+    async def cancel_backfill(self, backfill_id: str, *, by: By = CALLSPOOL) -> Backfill:
+        act = Act("backfill.cancel", backfill_id)
+        return await self._act(by, act, lambda c: backfills.cancel(c, self._clock.now(), backfill_id))
 
     async def audit(self, act: Act, *, by: By) -> None:
         await self._act(by, act, lambda _: None)

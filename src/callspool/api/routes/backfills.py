@@ -118,7 +118,7 @@ async def start_backfill(wish: BackfillWish, services: ServicesOf, caller: Opera
     """Ask for an account to be listed. It begins within seconds, and goes on whatever dies. For the operator."""
     now = services.clock.now()
     backfill = await services.store.add_backfill(
-        AccountId(wish.account_id), wish.since, wish.until or now, dry_run=wish.dry_run, actor=caller.actor
+        AccountId(wish.account_id), wish.since, wish.until or now, dry_run=wish.dry_run, by=caller.by
     )
     return BackfillView.of(backfill, now)
 
@@ -130,9 +130,9 @@ async def get_backfill(id: str, services: ServicesOf, _: Operator) -> BackfillVi
 
 
 @router.delete("/backfills/{id}", operation_id="cancelBackfill", responses=responses(403, 404, 409))
-async def cancel_backfill(id: str, services: ServicesOf, _: Operator) -> BackfillView:  # noqa: A002
+async def cancel_backfill(id: str, services: ServicesOf, caller: Operator) -> BackfillView:  # noqa: A002
     """Let a backfill end where it is; what it inserted stays. For the operator."""
-    return BackfillView.of(await services.store.cancel_backfill(id), services.clock.now())
+    return BackfillView.of(await services.store.cancel_backfill(id, by=caller.by), services.clock.now())
 
 
 @router.get("/completeness", operation_id="getCompleteness", responses=responses(403, 404, 422))
