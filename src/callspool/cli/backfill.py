@@ -1,7 +1,7 @@
 """``callspool backfill`` and ``completeness``: what the provider lists, beside what is here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,8 @@ from callspool.domain.ids import AccountId
 from callspool.wiring import Parts, make_backfiller
 
 _LOOK_EVERY_S = 0.5
-_MOST_NAMED = 10
+_MOST_NAMED = 5
+_ALWAYS = ("listed", "kept", "missing")
 
 Name = Annotated[str, typer.Option("--account", help="The account's id.")]
 Until = Annotated[str | None, typer.Option(help="Before this day. Left out: until now.")]
@@ -78,23 +79,37 @@ def completeness(
     if not days:
         out.print(f"Nothing was listed yet: callspool backfill --account {account} --since {since} --dry-run")
         return
-    columns = ("day", "listed", "kept", "pending", "failed", "absent", "cancelled", "purged", "missing", "vanished")
+    _print_days(account, days)
+
+
+def _print_days(account: str, days: Sequence[DayReport]) -> None:
+    """Print a table without the columns in which nothing is, then failures and gaps by name."""
+    figures: dict[str, list[int]] = {
+        "listed": [day.listed for day in days],
+        "kept": [day.kept for day in days],
+        "pending": [day.pending for day in days],
+        "failed": [sum(day.failed.values()) for day in days],
+        "absent": [day.absent for day in days],
+        "cancelled": [day.cancelled for day in days],
+        "purged": [day.purged for day in days],
+        "missing": [day.missing_count for day in days],
+        "vanished": [day.vanished for day in days],
+    }
+    shown = [name for name in figures if name in _ALWAYS or any(figures[name])]
     rows = [
-        (
-            *(str(day.day) + ("" if day.listed_at else " (in part)"), day.listed, day.kept, day.pending),
-            *(sum(day.failed.values()), day.absent, day.cancelled, day.purged, day.missing_count, day.vanished),
-        )
-        for day in days
+        (f"{day.day}{'' if day.listed_at else '*'}", *(figures[name][place] for name in shown))
+        for place, day in enumerate(days)
     ]
-    print_table(f"Account {account}", columns, rows)
+    print_table(f"Account {account}", ("day", *shown), rows)
+    if not all(day.listed_at for day in days):
+        out.print("* Only a part of the day was listed.")
     for day in days:
         if day.failed:
             out.print(f"{day.day} failed: " + ", ".join(f"{reason} {count}" for reason, count in day.failed.items()))
         if day.missing:
-            more = day.missing_count - len(day.missing[:_MOST_NAMED])
-            out.print(
-                f"{day.day} missing: " + " ".join(day.missing[:_MOST_NAMED]) + (f" and {more} more" if more else "")
-            )
+            named = day.missing[:_MOST_NAMED]
+            more = day.missing_count - len(named)
+            out.print(f"{day.day} missing: " + " ".join(named) + (f" and {more} more" if more else ""))
 
 
 def _day(option: str, text: str | None) -> datetime | None:
