@@ -173,6 +173,12 @@ class Settings(BaseSettings):
     playback_ttl: Seconds = Field(
         default=timedelta(minutes=15), gt=timedelta(0), description="Seconds. How long a signed playback URL is valid."
     )
+    session_ttl: Seconds = Field(
+        default=timedelta(hours=12),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=30),
+        description="Seconds. How long a browser stays signed in to the dashboard.",
+    )
     drain_grace: Seconds = Field(
         default=timedelta(seconds=25),
         ge=timedelta(0),

@@ -54,6 +54,9 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         (["drain", "--timeout", "-1"], 2, "--timeout"),
         (["keys", "revoke", "key_0"], 1, "key_0"),
         (["audit", "verify", "--anchor", "5"], 1, "no end of a log"),
+        (["users", "add", "anna"], 1, "10 to 1000 characters"),  # nothing was piped in
+        (["users", "add", "Anna"], 1, "lower-case"),
+        (["users", "remove", "anna"], 1, "anna"),
         (["tenants", "set", "nobody", "--slots", "1"], 1, "nobody"),
         (["tenants", "set", "nobody", "--slots", "-1"], 2, "greater than or equal to 0"),
     ],
@@ -132,3 +135,16 @@ async def test_nothing_outlives_a_killed_up(tmp_path: Path) -> None:
             return not await alive()
 
         await until(none_left)
+
+
+async def test_a_user_is_added_with_a_password_that_is_piped_in(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path), "--json")
+    assert (await run("tenants", "add", "acme", *data))[0] == 0
+
+    code, out, err = await run("users", "add", "anna", "--tenant", "acme", *data, typed="correct horse battery\n")
+    listed = json.loads((await run("users", "list", *data))[1])
+
+    assert code == 0, err
+    assert [(user["name"], user["tenant_id"]) for user in listed] == [("anna", "acme")]
+    assert listed == [json.loads(out)]
+    assert "argon2" not in out

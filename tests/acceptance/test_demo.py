@@ -10,16 +10,16 @@ import pytest
 FIELDS = {"tenants", "account_most_at_once", "account_limit", "duplicates", "bytes", "broken", "holds"}
 
 
-async def run(*args: str) -> tuple[int, str, str]:
-    """Run the command line; return its exit code and what it printed."""
+async def run(*args: str, typed: str = "") -> tuple[int, str, str]:
+    """Run the command line, with what is piped into it; return its exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "callspool.cli", *args),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=dict(os.environ),
     )
-    out, err = await asyncio.wait_for(process.communicate(), 150)
+    out, err = await asyncio.wait_for(process.communicate(typed.encode()), 150)
     return process.returncode or 0, out.decode(), err.decode()
 
 

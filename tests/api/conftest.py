@@ -266,10 +266,9 @@ async def running(
 ) -> AsyncIterator[Api]:
     """Serve the API on a free port until the block ends."""
     prober = SubprocessProber()
+    given: dict[str, Any] = {"play_wait": play_wait, "public_url": "https://calls.example/prefix", **settings}
     services = Services(
-        settings=Settings.read(
-            {}, data=folder, play_wait=play_wait, public_url="https://calls.example/prefix", **settings
-        ),
+        settings=Settings.read({}, data=folder, **given),
         store=store,
         producer=ValkeyProducer(functions),
         bulletin=ValkeyBulletin(functions),

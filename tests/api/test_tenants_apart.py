@@ -60,6 +60,8 @@ CASES = [
     Case("GET", "/api/session", 200, foreign=200),
 ]
 ELSEWHERE = {
+    ("POST", "/api/session"),
+    ("DELETE", "/api/session"),  # test_session.py
     ("GET", "/api/events"),  # test_events.py
     ("DELETE", "/api/recordings/{id}"),  # test_purge.py
     ("GET", "/api/backfills"),

@@ -18,6 +18,7 @@ import callspool
 from callspool.api import problems
 from callspool.api.live import Live
 from callspool.api.making import Making
+from callspool.api.passwords import Passwords
 from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import (
     accounts,
@@ -89,6 +90,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
     app.state.services = services
     app.state.live = live
+    app.state.passwords = Passwords()
     app.state.making = Making(services)
     app.state.quick = Quick(services)
     if services.settings.vault_redirect and services.vault.origin:

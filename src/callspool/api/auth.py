@@ -1,13 +1,15 @@
-"""Who asks: a tenant's key or the operator's. Foreign and unknown things look the same to everybody."""
+"""Who asks: a key, or a browser that signed in. Foreign and unknown things look the same to everybody."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
-from callspool.api.services import ServicesOf
+from callspool.api.services import Services, ServicesOf
 from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
@@ -17,21 +19,28 @@ from callspool.domain.ports import Store
 Declared = Annotated[
     HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="An API key: `cs_…`."))
 ]
-"""Tells OpenAPI that a key is wanted; `find` reads it."""
+"""Tells OpenAPI that a key is wanted; `find_caller` reads it."""
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_PAGES: Final = frozenset({"same-origin", "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whose key it is. ``tenant_id`` None: the operator's, who sees every tenant."""
+    """Who asks. ``tenant_id`` None: the operator, who sees every tenant."""
 
-    key_id: str
+    key_id: str | None
     tenant_id: TenantId | None
+    name: str = ""
+    """The user's, or the key's."""
+    csrf: str | None = None
+    """Set where a cookie says who asks."""
     address: str | None = None
 
     @property
     def actor(self) -> str:
         """What the event log says of who did it."""
-        return f"key:{self.key_id}"
+        return f"user:{self.name}" if self.key_id is None else f"key:{self.key_id}"
 
     @property
     def by(self) -> By:
@@ -58,12 +67,47 @@ async def find(store: Store, authorization: str | None) -> Principal | None:
     if scheme.lower() != "bearer" or not is_key(text):
         return None
     key = await store.key_by_hash(hash_key(text))
-    return Principal(key.id, key.tenant_id) if key is not None else None
+    return Principal(key.id, key.tenant_id, key.name) if key is not None else None
+
+
+async def find_caller(request: Request, services: Services) -> Principal | None:
+    """Return who asks: by the header, else by the cookie. Refuses what a foreign page makes a browser send."""
+    authorization = request.headers.get("authorization")
+    secret = request.cookies.get(cookie_name(services))
+    if authorization is not None or not secret:
+        return await find(services.store, authorization)
+    if request.headers.get("sec-fetch-site", "none") not in _OWN_PAGES:
+        return None
+    session = await services.store.session(hash_key(secret))
+    if session is None:
+        return None
+    csrf = csrf_token(services, secret)
+    if request.method not in _SAFE:
+        given = request.headers.get("x-csrf-token", "")
+        if not hmac.compare_digest(given.encode(), csrf.encode()):
+            raise Refusal("bad_csrf")
+    return Principal(session.key_id, session.tenant_id, session.name, csrf)
+
+
+def cookie_name(services: Services) -> str:
+    """Return the cookie's name. With its prefix a browser takes it over https only, and from this very host."""
+    return "__Host-callspool" if is_https(services) else "callspool"
+
+
+def is_https(services: Services) -> bool:
+    """Say whether browsers come over https."""
+    return services.settings.public_url.startswith("https://")
+
+
+def csrf_token(services: Services, secret: str) -> str:
+    """Return what a page of ours sends beside the cookie: it can be read by no other origin."""
+    key = hmac.digest(services.secret_key, b"callspool csrf v1", "sha256")
+    return hmac.new(key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 async def require(request: Request, services: ServicesOf, _: Declared) -> Principal:
     """Return the principal, or refuse with 401."""
-    principal = await find(services.store, request.headers.get("authorization"))
+    principal = await find_caller(request, services)
     if principal is None:
         raise Refusal("unauthenticated")
     return replace(principal, address=request.client.host if request.client else None)

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from callspool.api.passwords import LONGEST
 from callspool.domain.audit import AuditEntry
 from callspool.domain.job import Circuit
 from callspool.domain.operation import Operation, OperationKind, OperationState
@@ -113,6 +114,22 @@ class OperationView(BaseModel):
             started_at=operation.started_at,
             ended_at=operation.ended_at,
         )
+
+
+class SignIn(BaseModel):
+    """A name and its password, or a key."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    name: str | None = Field(default=None, max_length=100)
+    password: str | None = Field(default=None, max_length=LONGEST)
+    key: str | None = Field(default=None, max_length=200)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.key is None) == (self.name is None or self.password is None):
+            raise ValueError("give name and password, or a key")
+        return self
 
 
 class TenantChange(BaseModel):

@@ -48,6 +48,8 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "unauthenticated": Kind(401, "No valid key", "Send 'Authorization: Bearer cs_…' with a key that is not revoked."),
+    "sign_in_refused": Kind(401, "Not signed in", "The name or the password is wrong, or the key is not valid."),
+    "bad_csrf": Kind(403, "Not from a page of ours", "Send the session's token as X-CSRF-Token, from the same site."),
     "bad_signature": Kind(403, "Not signed by this account", "The signature does not fit the account and the address."),
     "bad_link": Kind(403, "Not a valid link", "This playback link is damaged or for another recording."),
     "link_expired": Kind(403, "The link has expired", "Ask for a new one: POST /api/recordings/{id}/playback."),
@@ -66,6 +68,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "too_large": Kind(413, "The request is too large", "A webhook has at most 64 kB."),
     "range_unsatisfiable": Kind(416, "Outside of the recording", "No part of that range exists."),
     "invalid_input": Kind(422, "A value is wrong", "A value has a wrong form."),
+    "too_many_tries": Kind(429, "Too many tries", "Wait as long as Retry-After says, then try again."),
     "unavailable": Kind(503, "A part does not answer", "Nothing was lost. Ask again.", RETRY_AFTER_S),
     "store_unavailable": Kind(503, "The store does not answer", "Nothing was changed. Ask again.", RETRY_AFTER_S),
     "scheduler_unavailable": Kind(503, "The scheduler does not answer", "Ask again.", RETRY_AFTER_S),

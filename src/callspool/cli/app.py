@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "accounts": "accounts:app",
     "keys": "keys:app",
     "audit": "audit:app",
+    "users": "users:app",
 }
 """Where each command stands in this package: its module, and its function, or the group of those below it."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
@@ -12,8 +12,9 @@ from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
+from callspool.domain.session import Session, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry
+from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry, users
 from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
@@ -151,7 +152,13 @@ class SqlStore(SqlBackfills):
         return await self._database.read(lambda c: operations.matching(c, wanted))
 
     async def begin_retry(self, wanted: FailedFilter, *, owner: TenantId | None, actor: str) -> Operation:
-        return await self._database.write(lambda c: operations.begin(c, self._step(actor), wanted, owner))
+        return await self._act(
+            By(actor),
+            lambda begun: Act(
+                "recordings.retry", begun.id, wanted.tenant_id, {"matched": begun.matched, "reason": wanted.reason}
+            ),
+            lambda c: operations.begin(c, self._step(actor), wanted, owner),
+        )
 
     async def operation(self, owner: TenantId | None, operation_id: str) -> Operation:
         return await self._database.read(lambda c: operations.get(c, owner, operation_id))
@@ -255,6 +262,34 @@ class SqlStore(SqlBackfills):
     async def _act(self, by: By, act: Act | Callable[[T], Act], work: Work[T]) -> T:
         """Do what is audited: the entry and the deed are one transaction."""
         return await self._database.write(audit.acting(work, act, by, self._clock.now(), self._envelope))
+
+    async def add_user(self, user: User, *, by: By = CALLSPOOL) -> None:
+        await self._act(by, Act("user.add", user.name, user.tenant_id), lambda c: users.add_user(c, user))
+
+    async def remove_user(self, name: str, *, by: By = CALLSPOOL) -> None:
+        await self._act(by, Act("user.remove", name), lambda c: users.remove_user(c, name))
+
+    async def user(self, name: str) -> User | None:
+        return await self._database.read(lambda c: users.user(c, name))
+
+    async def users(self) -> Sequence[User]:
+        return await self._database.read(users.all_users)
+
+    async def begin_session(self, session: Session, *, by: By = CALLSPOOL) -> None:
+        act = Act("session.begin", session.key_id or session.name, session.tenant_id)
+        await self._act(by, act, lambda c: users.begin_session(c, session))
+
+    async def session(self, secret_sha256: str) -> Session | None:
+        return await self._database.read(lambda c: users.session(c, secret_sha256, self._clock.now()))
+
+    async def end_session(self, secret_sha256: str) -> None:
+        await self._database.write(lambda c: users.end_session(c, secret_sha256))
+
+    async def try_sign_in(self, tries: Tries) -> timedelta | None:
+        return await self._database.write(lambda c: users.try_sign_in(c, tries, self._clock.now()))
+
+    async def forget_tries(self, tries: Tries) -> None:
+        await self._database.write(lambda c: users.forget_tries(c, tries))
 
     def _step(self, actor: str) -> moves.Step:
         return moves.Step(actor, self._clock.now())

@@ -109,6 +109,36 @@ api_keys = Table(
     UniqueConstraint("secret_sha256"),
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("tenant_id", Id, ForeignKey("tenants.id")),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("secret_sha256", Text, primary_key=True),
+    Column("user", Id, ForeignKey("users.name", ondelete="CASCADE")),
+    Column("key_id", Text, ForeignKey("api_keys.id")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("sessions_expires_at_ix", "expires_at"),
+    Index("sessions_user_ix", "user"),
+)
+
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    # A hash of what is counted by.
+    Column("by", Text, primary_key=True),
+    Column("free_at", UtcDateTime, nullable=False),
+    Index("sign_in_tries_free_at_ix", "free_at"),
+)
+
 recordings = Table(
     "recordings",
     metadata,

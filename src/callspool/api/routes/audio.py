@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from callspool.api.auth import Caller, Declared, find
+from callspool.api.auth import Caller, Declared, find_caller
 from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
 from callspool.api.making import Making
@@ -54,7 +54,7 @@ async def authorised(
     quick: Quick = request.app.state.quick
     if token is None:
         authorization = request.headers.get("authorization")
-        principal = await find(services.store, authorization)
+        principal = await find_caller(request, services)
         if principal is None:
             raise Refusal("unauthenticated")
         recording = await services.store.get(principal.tenant_id, wanted)

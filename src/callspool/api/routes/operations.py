@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from callspool.api.auth import find
+from callspool.api.auth import find_caller
 from callspool.api.problems import Refusal
 from callspool.api.routes.tenants import loads_of
 from callspool.api.schemas import Readiness
@@ -49,7 +49,7 @@ async def _answers(ping: Awaitable[object]) -> bool:
 async def get_metrics(request: Request, services: ServicesOf) -> Response:
     """Return the figures for Prometheus: to this machine, or with the operator's key. They name tenants."""
     if not _from_here(request):
-        principal = await find(services.store, request.headers.get("authorization"))
+        principal = await find_caller(request, services)
         if principal is None or principal.tenant_id is not None:
             raise Refusal("operator_only")
     metrics: Metrics = request.app.state.metrics

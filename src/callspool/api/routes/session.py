@@ -1,18 +1,105 @@
-"""Who asks: what a page needs to know of its key before it shows anything."""
+"""Signing in and out: a browser gets a cookie that no script can read, and a token that our pages send beside it."""
 
-from fastapi import APIRouter
+import math
+import secrets
+from dataclasses import dataclass
 
-from callspool.api.auth import Caller
-from callspool.api.problems import responses
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from callspool.api.auth import Caller, Principal, cookie_name, csrf_token, find, is_https
+from callspool.api.dashboard import SignIn
+from callspool.api.passwords import Passwords
+from callspool.api.problems import Refusal, responses
 from callspool.api.schemas import SessionView
-from callspool.api.services import ServicesOf
+from callspool.api.services import Services, ServicesOf
+from callspool.domain.ids import TenantId
+from callspool.domain.keys import hash_key
+from callspool.domain.session import Session, Tries
 
 router = APIRouter(prefix="/api/session", tags=["session"])
+_log = structlog.get_logger("callspool.api")
+
+
+@dataclass(frozen=True, slots=True)
+class _Who:
+    """Who signed in, by a password or by a key."""
+
+    name: str
+    tenant_id: TenantId | None
+    user: str | None
+    key_id: str | None
 
 
 @router.get("", operation_id="getSession", responses=responses())
-async def get_session(services: ServicesOf, caller: Caller) -> SessionView:
-    """Say whose key this is and what it may see."""
-    keys = await services.store.keys()
-    name = next((key.name for key in keys if key.id == caller.key_id), caller.key_id)
-    return SessionView(kind="key", name=name, tenant_id=caller.tenant_id, csrf=None)
+async def get_session(caller: Caller) -> SessionView:
+    """Say who asks and what it may see."""
+    return _view(caller)
+
+
+@router.post("", operation_id="signIn", responses=responses(403, 422, 429))
+async def sign_in(wish: SignIn, request: Request, response: Response, services: ServicesOf) -> SessionView:
+    """Sign in by name and password, or by a key. Every try is counted, by name and by address, before it is judged."""
+    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise Refusal("bad_csrf")
+    tries = Tries(wish.name or "", request.client.host if request.client else "")
+    wait = await services.store.try_sign_in(tries)
+    if wait is not None:
+        _log.warning("sign_in.slowed", address=tries.address)
+        raise Refusal("too_many_tries", headers={"retry-after": str(math.ceil(wait.total_seconds()))})
+    who = await _who(wish, services, request.app.state.passwords)
+    if who is None:
+        _log.warning("sign_in.refused", address=tries.address)
+        raise Refusal("sign_in_refused")
+    await services.store.forget_tries(tries)
+    secret, now = secrets.token_urlsafe(32), services.clock.now()
+    if before := request.cookies.get(cookie_name(services)):
+        await services.store.end_session(hash_key(before))
+    lifetime = services.settings.session_ttl
+    session = Session(hash_key(secret), who.name, who.tenant_id, who.user, who.key_id, now, now + lifetime)
+    principal = Principal(who.key_id, who.tenant_id, who.name, csrf_token(services, secret), tries.address)
+    await services.store.begin_session(session, by=principal.by)
+    _set_cookie(response, services, secret, int(lifetime.total_seconds()))
+    _log.info("sign_in.done", user=who.user, key_id=who.key_id, address=tries.address)
+    return _view(principal)
+
+
+@router.delete("", operation_id="signOut", status_code=204, responses=responses(403))
+async def sign_out(request: Request, services: ServicesOf, _: Caller) -> Response:
+    """End the session of this browser."""
+    if secret := request.cookies.get(cookie_name(services)):
+        await services.store.end_session(hash_key(secret))
+    response = Response(status_code=204)
+    _set_cookie(response, services, "", 0)
+    return response
+
+
+async def _who(wish: SignIn, services: Services, passwords: Passwords) -> _Who | None:
+    if wish.key is not None:
+        principal = await find(services.store, f"Bearer {wish.key.strip()}")
+        return None if principal is None else _Who(principal.name, principal.tenant_id, None, principal.key_id)
+    user = await services.store.user(wish.name or "")
+    if not await passwords.fits(wish.password or "", user.password_hash if user else None) or user is None:
+        return None
+    return _Who(user.name, user.tenant_id, user.name, None)
+
+
+def _view(caller: Principal) -> SessionView:
+    return SessionView(
+        kind="key" if caller.csrf is None else "session",
+        name=caller.name,
+        tenant_id=caller.tenant_id,
+        csrf=caller.csrf,
+    )
+
+
+def _set_cookie(response: Response, services: Services, secret: str, seconds: int) -> None:
+    response.set_cookie(
+        cookie_name(services),
+        secret,
+        max_age=seconds,
+        path="/",
+        secure=is_https(services),
+        httponly=True,
+        samesite="strict",
+    )

@@ -1,0 +1,81 @@
+"""People who sign in, what lets their browser go on without a password, and how often they may try.
+
+Neither a password nor a session's secret is ever kept: only what tells that it is the right one.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from callspool.domain.ids import TenantId
+
+_USER = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
+
+
+def is_user_name(text: str) -> bool:
+    """Say whether *text* may name a user: lower case, digits and ``._@+-``, at most 100, as mail addresses are."""
+    return _USER.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who may sign in."""
+
+    name: str
+    tenant_id: TenantId | None
+    """None: an operator."""
+    password_hash: str = field(repr=False)
+    """argon2id, with its parameters."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that signed in. It ends with its time, its user or its key, whichever is first."""
+
+    secret_sha256: str = field(repr=False)
+    name: str
+    """Of the user, or of the key."""
+    tenant_id: TenantId | None
+    user: str | None
+    key_id: str | None
+    """One of the two is set: what was signed in with."""
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often something may be tried: *burst* times at once, then once every *every*."""
+
+    burst: int
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What a try to sign in is counted by. The text itself is not kept: people type passwords into any field."""
+
+    name: str
+    address: str
+
+    def paces(self) -> dict[str, Pace]:
+        """Return what must allow the try.
+
+        A name from one address is slowed soon; the name as such late, so that a stranger cannot lock its owner out.
+        """
+        return {
+            f"both\n{self.name}\n{self.address}": _ONE_NAME_FROM_ONE_ADDRESS,
+            f"address\n{self.address}": _ONE_ADDRESS,
+            f"name\n{self.name}": _ONE_NAME,
+        }
+
+    def own(self) -> str:
+        """Return the count that a success takes back."""
+        return f"both\n{self.name}\n{self.address}"
+
+
+_ONE_NAME_FROM_ONE_ADDRESS: Final = Pace(5, timedelta(seconds=60))
+_ONE_ADDRESS: Final = Pace(30, timedelta(seconds=10))
+_ONE_NAME: Final = Pace(60, timedelta(seconds=10))
