@@ -1,4 +1,4 @@
-"""The main job with the vault in a bucket: fetched by a worker, kept there, played from there."""
+"""The main job with the vault in a bucket: fetched by a worker, kept there, played from there, made smaller, purged."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ async def test_recording_is_kept_in_a_bucket_and_played_from_it(
     tmp_path: Path, s3_server: S3Server, s3_prefix: str
 ) -> None:
     where = f"s3://{BUCKET}/{s3_prefix}?endpoint={s3_server.url}"
-    given = {"vault_url": where, "vault_access_key": ACCESS_KEY, "vault_secret_key": SECRET_KEY}
+    given = {"play_wait": 60, "vault_url": where, "vault_access_key": ACCESS_KEY, "vault_secret_key": SECRET_KEY}
     async with system(tmp_path, **given) as running:
         await running.worker()
         queued = await running.call(duration_s=300.0, channels=2)  # in parts
@@ -28,6 +28,13 @@ async def test_recording_is_kept_in_a_bucket_and_played_from_it(
             headers = {"authorization": f"Bearer {running.key}"}
             answer = await client.get(f"/api/recordings/{queued.id}/audio", headers=headers)
             part = await client.get(f"/api/recordings/{queued.id}/audio", headers={**headers, "range": "bytes=-1000"})
+            smaller = await client.get(f"/api/recordings/{queued.id}/audio?rendition=opus", headers=headers, timeout=60)
+            assert (smaller.status_code, smaller.headers["content-type"]) == (200, "audio/ogg")
+            assert len(smaller.content) < len(whole) / 4
+            kept = [key async for key in running.parts.vault.keys(ready.tenant_id, ready.id)]
+            assert sorted(kept) == [f"{ready.kept.vault_key}{more}" for more in ("", ".opus", ".peaks")]
+            assert (await client.delete(f"/api/recordings/{queued.id}", headers=headers)).status_code == 204
+            assert [key async for key in running.parts.vault.keys(ready.tenant_id, ready.id)] == []
     assert answer.content == whole
     assert (part.status_code, part.content) == (206, whole[-1000:])
     assert not (tmp_path / "data" / "vault").exists()
