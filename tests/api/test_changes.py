@@ -24,6 +24,7 @@ async def test_a_tenants_limits_are_in_force_at_once(api: Api) -> None:
         "slots": 7,
         "weight": 2.5,
         "paused": False,
+        "keep_days": None,
         "in_force": True,
     }
     assert (await api.services.store.tenant("acme")).slots == 7
@@ -35,6 +36,14 @@ async def test_a_tenants_limits_are_in_force_at_once(api: Api) -> None:
     assert (await api.services.producer.why(recording.id)).tenant_paused
     assert (await patch(api, "/api/tenants/acme", {"paused": False}))["paused"] is False
     assert not (await api.services.producer.why(recording.id)).tenant_paused
+
+
+async def test_a_tenants_retention_is_set_and_taken_back(api: Api) -> None:
+    assert (await patch(api, "/api/tenants/acme", {"keep_days": 90}))["keep_days"] == 90
+    assert (await patch(api, "/api/tenants/acme", {"slots": 7}))["keep_days"] == 90
+    assert (await api.services.store.tenant("acme")).retention_days == 90
+    assert (await patch(api, "/api/tenants/acme", {"keep_days": 0}))["keep_days"] is None
+    assert (await api.services.store.tenant("acme")).retention_days is None
 
 
 async def test_an_accounts_limit_and_pause_are_in_force_at_once(api: Api) -> None:

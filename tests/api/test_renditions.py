@@ -9,6 +9,7 @@ from typing import Any
 import av
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.ports import Store
 from callspool.lifecycle.purge import Purger
 from callspool.scheduler.connection import Functions
@@ -114,7 +115,7 @@ async def test_what_is_made_while_its_recording_is_purged_is_thrown_away(
 
     await until(is_made)
     purger = Purger(api.services.store, api.services.vault, api.services.bulletin)
-    await purger.purge(None, recording.id, actor="cli", why="")
+    await purger.purge(None, recording.id, by=By("cli"), why="")
     work.may_go_on.set()
 
     assert (await asking).status_code == 410

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.errors import VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Notice, ProviderStatus, Store, Vault
@@ -110,7 +111,7 @@ async def test_purge_leaves_the_tombstone_before_anything_is_deleted_and_then_no
         await delete(key)
 
     monkeypatch.setattr(hands.vault, "delete", observed)
-    purged = await hands.purger.purge(ACME, row.id, actor="key:1", why="")
+    purged = await hands.purger.purge(ACME, row.id, by=By("key:1"), why="")
 
     assert purged.state is State.PURGED
     assert states == [State.PURGED] * 5
@@ -129,7 +130,7 @@ async def test_what_could_not_be_deleted_is_deleted_later(hands: Hands, monkeypa
         await delete(key)
 
     monkeypatch.setattr(hands.vault, "delete", away)
-    assert (await hands.purger.purge(ACME, row.id, actor="key:1", why="")).state is State.PURGED
+    assert (await hands.purger.purge(ACME, row.id, by=By("key:1"), why="")).state is State.PURGED
     assert keys[1] in await hands.files()
     assert await hands.purger.erase_due(limit=10) == 0
 
@@ -153,7 +154,7 @@ async def test_one_that_cannot_be_deleted_holds_up_no_other(hands: Hands, monkey
     hands.vault_is_away = True
     for recording in (stuck, *[(await hands.ready())[0] for _ in range(5)]):
         hands.clock.pass_by(timedelta(seconds=1))
-        await hands.purger.purge(ACME, recording.id, actor="key:1", why="")
+        await hands.purger.purge(ACME, recording.id, by=By("key:1"), why="")
     assert await hands.purger.erase_due(limit=10) == 0
 
     hands.vault_is_away = False
@@ -220,7 +221,7 @@ async def test_orphans_go_and_what_is_needed_or_may_be_written_stays(hands: Hand
 
 async def test_what_comes_after_a_purge_goes_at_once(hands: Hands) -> None:
     row, _ = await hands.ready()
-    await hands.purger.purge(ACME, row.id, actor="key:1", why="")
+    await hands.purger.purge(ACME, row.id, by=By("key:1"), why="")
     await hands.put(row)
 
     swept = await sweep_orphans(hands.store, hands.vault, hands.clock, settled_for=REST, most=100)
@@ -230,7 +231,7 @@ async def test_what_comes_after_a_purge_goes_at_once(hands: Hands) -> None:
 
 async def test_one_sweep_removes_a_bounded_number(hands: Hands) -> None:
     row, _ = await hands.ready()
-    await hands.purger.purge(ACME, row.id, actor="key:1", why="")
+    await hands.purger.purge(ACME, row.id, by=By("key:1"), why="")
     for attempt in (1, 2, 3):
         await hands.put(replace(row, attempt=3), attempt)
     removed = [

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Notice, ProviderStatus, Store
@@ -34,7 +35,7 @@ async def test_purged_recording_leaves_a_tombstone_that_says_who_when_and_why(st
     row = await ready(store, encryption=Encryption("CR1", b"wrapped", b"iv"))
     clock.pass_by(timedelta(days=3))
 
-    purged = await store.purge(ACME, row.id, actor="key:1", why="the caller asked for it")
+    purged = await store.purge(ACME, row.id, by=By("key:1"), why="the caller asked for it")
 
     assert (purged.state, purged.version, purged.updated_at) == (State.PURGED, row.version + 1, clock.now())
     assert purged.kept == KEPT  # what it was: its hash, size and duration
@@ -50,10 +51,17 @@ async def test_purged_recording_leaves_a_tombstone_that_says_who_when_and_why(st
 
 async def test_purging_again_changes_nothing(store: Store, clock: SetClock) -> None:
     row = await ready(store)
-    first = await store.purge(ACME, row.id, actor="key:1", why="once")
+    first = await store.purge(ACME, row.id, by=By("key:1"), why="once")
     clock.pass_by(timedelta(days=1))
 
-    assert await store.purge(None, row.id, actor="key:2", why="twice") == first
+    assert await store.purge(None, row.id, by=By("key:2"), why="twice") == first
+    (newest, older) = await store.audit_log(None, limit=2)
+    assert (newest.actor, newest.action, newest.target, newest.tenant_id) == (
+        *("key:1", "recording.purge"),
+        *(row.id, ACME),
+    )
+    assert KEPT.sha256 in newest.detail
+    assert older.action != "recording.purge"
     assert [entry.event for entry in await store.history(None, row.id)].count(Event.PURGE) == 1
 
 
@@ -64,7 +72,7 @@ async def test_failed_and_cancelled_recordings_can_be_purged_and_others_cannot(s
     await store.give_up(failed.id, failed.attempt, **why)  # type: ignore[arg-type]
     cancelled = await store.cancel(None, (await queued(store, 2)).id, actor="cli")
     for row in (failed, cancelled):
-        assert (await store.purge(None, row.id, actor="cli", why="")).state is State.PURGED
+        assert (await store.purge(None, row.id, by=By("cli"), why="")).state is State.PURGED
 
     waiting, announced = await queued(store, 3), await queued(store, 4, status=ProviderStatus.IN_PROGRESS)
     running = await store.claim((await queued(store, 5)).id, actor="worker:1")
@@ -72,7 +80,7 @@ async def test_failed_and_cancelled_recordings_can_be_purged_and_others_cannot(s
     assert running is not None
     for other in (waiting, announced, running, absent):
         with pytest.raises(Conflict, match=other.state):
-            await store.purge(None, other.id, actor="cli", why="")
+            await store.purge(None, other.id, by=By("cli"), why="")
         assert await store.get(None, other.id) == other
 
 
@@ -80,7 +88,7 @@ async def test_failed_and_cancelled_recordings_can_be_purged_and_others_cannot(s
 async def test_nothing_reopens_a_tombstone(store: Store) -> None:
     """Not a late webhook, a person's retry, nor a worker that wakes."""
     row = await ready(store)
-    purged = await store.purge(ACME, row.id, actor="key:1", why="")
+    purged = await store.purge(ACME, row.id, by=By("key:1"), why="")
     for status in ProviderStatus:
         assert (await queued(store, status=status)) == purged
     with pytest.raises(Conflict):
@@ -95,10 +103,10 @@ async def test_another_tenants_recording_cannot_be_purged(store: Store) -> None:
     row = await ready(store)
     for tenant in (OTHER, TenantId("nobody")):
         with pytest.raises(NotFound):
-            await store.purge(tenant, row.id, actor="key:2", why="")
+            await store.purge(tenant, row.id, by=By("key:2"), why="")
     assert await store.get(ACME, row.id) == row
     with pytest.raises(NotFound):
-        await store.purge(None, RecordingId("rec_" + "0" * 32), actor="cli", why="")
+        await store.purge(None, RecordingId("rec_" + "0" * 32), by=By("cli"), why="")
 
 
 async def test_what_was_purged_is_to_be_erased_until_that_is_noted(store: Store, clock: SetClock) -> None:
@@ -106,7 +114,7 @@ async def test_what_was_purged_is_to_be_erased_until_that_is_noted(store: Store,
     await store.erased(rows[0].id)  # not purged: nothing happens
     for row in reversed(rows):
         clock.pass_by(timedelta(seconds=1))
-        await store.purge(None, row.id, actor="cli", why="")
+        await store.purge(None, row.id, by=By("cli"), why="")
 
     assert [row.id for row in await store.to_erase(limit=10)] == [row.id for row in reversed(rows)]
     assert [row.id for row in await store.to_erase(limit=2)] == [rows[2].id, rows[1].id]
@@ -140,7 +148,7 @@ async def test_recordings_whose_time_is_over_are_found_by_when_they_became_ready
     assert await expired(1) == [old.id]
     assert await expired(10, limit=2) == [slow.id, old.id]
     assert len(await expired(10)) == 3
-    await store.purge(None, old.id, actor="lifecycle", why="")
+    await store.purge(None, old.id, by=By("lifecycle"), why="")
     assert await expired(1) == []
     assert [row.id for row in await store.expired(OTHER, clock.now(), limit=10)] == [foreign.id]
 

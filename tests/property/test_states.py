@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from callspool.domain.audit import By
 from callspool.domain.backoff import LOST_LIMIT
 from callspool.domain.errors import Conflict, IllegalMove
 from callspool.domain.ports import Notice, ProviderStatus, Store
@@ -118,7 +119,7 @@ async def do(store: Store, clock: SetClock, row: Recording, happening: Happening
             return await store.hand_back(row.id, attempt, actor="worker:1") is not None
         case Event.PURGE:
             was = await store.get(ACME, row.id)
-            return await _happens(store.purge(ACME, row.id, actor="key:1", why="")) and was.state is not State.PURGED
+            return await _happens(store.purge(ACME, row.id, by=By("key:1"), why="")) and was.state is not State.PURGED
     act = store.cancel if event is Event.CANCEL else store.retry
     return await _happens(act(ACME, row.id, actor="key:1"))
 

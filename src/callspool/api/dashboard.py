@@ -140,6 +140,9 @@ class TenantChange(BaseModel):
     slots: int | None = Field(default=None, ge=0, le=10_000, description="Most downloads at once.")
     weight: float | None = Field(default=None, ge=0.01, le=1000, description="Its share against other tenants.")
     paused: bool | None = None
+    keep_days: int | None = Field(
+        default=None, ge=0, le=36_500, description="Recordings are purged so long after they became ready. 0: never."
+    )
 
 
 class TenantSettings(BaseModel):
@@ -150,6 +153,7 @@ class TenantSettings(BaseModel):
     slots: int
     weight: float
     paused: bool
+    keep_days: int | None = Field(description="Null: its recordings are kept for ever.")
     in_force: bool = Field(description="False: the scheduler does not answer. It is told as soon as it does.")
 
 

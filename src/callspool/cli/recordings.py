@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callspool.cli.console import err, out, print_json
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.errors import Conflict, InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import RecordingId, is_recording_id
 from callspool.domain.job import Job, Lane, Why
@@ -63,7 +63,7 @@ def purge(
         typer.confirm(f"Delete the audio of {recording}? It cannot be had again from here", abort=True, err=True)
 
     async def work(parts: Parts) -> Recording:
-        return await make_lifecycle(parts).purger.purge(None, recording_id, actor="cli", why=why)
+        return await make_lifecycle(parts).purger.purge(None, recording_id, by=by_hand(), why=why)
 
     _show(run(read_settings(data), work), json=json)
 

@@ -314,10 +314,11 @@ class Store(BackfillStore, Protocol):
         """
         ...
 
-    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, by: By, why: str) -> Recording:
         """ready, failed or cancelled → purged: the tombstone. What the vault has of it is to be erased from now on.
 
-        Again is the same, and the first one stays. Raises `NotFound`, or `Conflict` in another state.
+        Again is the same, and the first one stays. Raises `NotFound`, or `Conflict` in another state. Audited, with the
+        hash of what was there.
         """
         ...
 
@@ -416,9 +417,10 @@ class Store(BackfillStore, Protocol):
         slots: int | None = None,
         weight: float | None = None,
         paused: bool | None = None,
+        retention_days: int | None = None,
         by: By = CALLSPOOL,
     ) -> Tenant:
-        """Change what is given, in one step, and return it; or raise `NotFound`."""
+        """Change what is given, in one step, and return it; or raise `NotFound`. A retention of 0: for ever."""
         ...
 
     async def tenant(self, tenant_id: TenantId) -> Tenant:

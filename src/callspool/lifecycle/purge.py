@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from callspool.domain.audit import By
 from callspool.domain.errors import VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Bulletin, Store, Vault
@@ -27,9 +28,9 @@ class Purger:
         self._vault = vault
         self._bulletin = bulletin
 
-    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, by: By, why: str) -> Recording:
         """Leave a tombstone and erase the files. Raises `NotFound`, or `Conflict` where it cannot be purged now."""
-        purged = await self._store.purge(tenant_id, recording_id, actor=actor, why=why)
+        purged = await self._store.purge(tenant_id, recording_id, by=by, why=why)
         await self._bulletin.ring()
         await self.erase(purged)
         return purged

@@ -103,8 +103,17 @@ class SqlStore(SqlBackfills):
     async def retry(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str) -> Recording:
         return await self._database.write(lambda c: moves.retry(c, self._step(actor), tenant_id, recording_id))
 
-    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, actor: str, why: str) -> Recording:
-        return await self._database.write(lambda c: moves.purge(c, self._step(actor), tenant_id, recording_id, why))
+    async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, by: By, why: str) -> Recording:
+        found = await self.get(tenant_id, recording_id)
+        if found.state is State.PURGED:
+            return found
+
+        def receipt(purged: Recording) -> Act:
+            was = {"sha256": purged.kept.sha256, "size": purged.kept.size} if purged.kept else {}
+            return Act("recording.purge", purged.id, purged.tenant_id, {"why": why, **was})
+
+        step = self._step(by.actor)
+        return await self._act(by, receipt, lambda c: moves.purge(c, step, tenant_id, recording_id, why))
 
     async def expired(self, tenant_id: TenantId, before: datetime, *, limit: int) -> Sequence[Recording]:
         return await self._database.read(lambda c: reads.expired(c, tenant_id, before, limit))
@@ -186,9 +195,12 @@ class SqlStore(SqlBackfills):
         slots: int | None = None,
         weight: float | None = None,
         paused: bool | None = None,
+        retention_days: int | None = None,
         by: By = CALLSPOOL,
     ) -> Tenant:
-        changes = _given(slots=slots, weight=weight, paused=paused)
+        changes = _given(slots=slots, weight=weight, paused=paused, retention_days=retention_days)
+        if retention_days == 0:
+            changes["retention_days"] = None
         act = Act("tenant.set", tenant_id, tenant_id, changes)
         return await self._act(by, act, lambda c: registry.adjust_tenant(c, tenant_id, changes))
 

@@ -1572,6 +1572,11 @@ export interface components {
             weight?: number | null;
             /** Paused */
             paused?: boolean | null;
+            /**
+             * Keep Days
+             * @description Recordings are purged so long after they became ready. 0: never.
+             */
+            keep_days?: number | null;
         };
         /**
          * TenantList
@@ -1630,6 +1635,11 @@ export interface components {
             weight: number;
             /** Paused */
             paused: boolean;
+            /**
+             * Keep Days
+             * @description Null: its recordings are kept for ever.
+             */
+            keep_days: number | null;
             /**
              * In Force
              * @description False: the scheduler does not answer. It is told as soon as it does.

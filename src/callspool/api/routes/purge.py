@@ -37,5 +37,5 @@ async def purge_recording(
         await services.store.get(caller.tenant_id, wanted)
         raise Refusal("operator_only", "Only the operator's key deletes recordings. Ask the operator.")
     purger = Purger(services.store, services.vault, services.bulletin)
-    await purger.purge(None, wanted, actor=caller.actor, why=why)
+    await purger.purge(None, wanted, by=caller.by, why=why)
     return Response(status_code=204)

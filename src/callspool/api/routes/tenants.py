@@ -48,7 +48,12 @@ async def loads_of(producer: Producer, tenants: Sequence[Tenant]) -> Mapping[str
 async def change_tenant(id: str, change: TenantChange, services: ServicesOf, caller: Operator) -> TenantSettings:  # noqa: A002 - its JSON name
     """Change a tenant's limits or pause it: in the store, then at once in the scheduler. For the operator."""
     tenant = await services.store.adjust_tenant(
-        TenantId(id), slots=change.slots, weight=change.weight, paused=change.paused, by=caller.by
+        TenantId(id),
+        slots=change.slots,
+        weight=change.weight,
+        paused=change.paused,
+        retention_days=change.keep_days,
+        by=caller.by,
     )
     try:
         await services.producer.set_tenant(tenant.id, slots=tenant.slots, weight=tenant.weight, paused=tenant.paused)
@@ -62,6 +67,7 @@ async def change_tenant(id: str, change: TenantChange, services: ServicesOf, cal
         slots=tenant.slots,
         weight=tenant.weight,
         paused=tenant.paused,
+        keep_days=tenant.retention_days,
         in_force=in_force,
     )
 
