@@ -3,7 +3,6 @@
 What only one kind of process needs is imported by the function that makes it: a command starts in half the time.
 """
 
-import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -30,6 +29,7 @@ from callspool.scheduler.connection import Functions, shard_names
 from callspool.scheduler.producer import ValkeyProducer
 from callspool.settings import Settings
 from callspool.store import connect
+from callspool.store.keyfile import KeyFile
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from callspool.reconcile.operations import OperationRunner
     from callspool.reconcile.reconciler import Reconciler
     from callspool.telemetry import Metrics
-
-_SECRET_BYTES = 32
 
 
 class SystemClock:
@@ -60,6 +58,7 @@ class Parts:
     settings: Settings
     clock: Clock
     secret_key: bytes = field(repr=False)
+    key_file: KeyFile
     store: Store
     functions: Functions
     producer: ValkeyProducer
@@ -84,35 +83,14 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.data.absolute()}/callspool.db"
 
 
-def secret_key(settings: Settings) -> bytes:
-    """Read the secret key; in a new data folder, make it. Raises `Misconfigured` where it cannot be read."""
-    path = settings.secret_key_file or settings.data / "secret.key"
-    if not path.exists() and settings.secret_key_file is None:
+def key_file(settings: Settings) -> KeyFile:
+    """Return the file of the secret key; in a new data folder, make it. Raises `Misconfigured` where it is none."""
+    file = KeyFile(settings.secret_key_file or settings.data / "secret.key")
+    if not file.path.exists() and settings.secret_key_file is None:
         settings.data.mkdir(parents=True, exist_ok=True)
-        _make_secret(path)
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"The secret key {path} cannot be read: {error}.") from None
-    if len(key) != _SECRET_BYTES:
-        raise Misconfigured(f"The secret key {path} must be {_SECRET_BYTES} bytes in hex; it has {len(key)}.")
-    return key
-
-
-def _make_secret(path: Path) -> None:
-    """Write a new key whole or not at all; where two processes race, the first one's stays."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_SECRET_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+        file.make()
+    file()
+    return file
 
 
 def open_vault(settings: Settings, clock: Clock | None = None) -> Vault:
@@ -143,9 +121,9 @@ def open_vault(settings: Settings, clock: Clock | None = None) -> Vault:
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Open store and vault and prepare the connections to Valkey, which need not answer yet."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    clock, key = SystemClock(), secret_key(settings)
+    clock, keys = SystemClock(), key_file(settings)
     async with AsyncExitStack() as stack:
-        store = await connect(database_url(settings), clock=clock, secret_key=key)
+        store = await connect(database_url(settings), clock=clock, secret_key=keys)
         stack.push_async_callback(store.close)
         shards = [Functions(valkey_url(settings), name) for name in shard_names(settings.shards)]
         for shard in shards:
@@ -157,7 +135,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         yield Parts(
             settings=settings,
             clock=clock,
-            secret_key=key,
+            secret_key=await store.signing_key(),
+            key_file=keys,
             store=store,
             functions=shards[0],
             producer=ValkeyProducer(*shards, dedup_window=settings.dedup_window),

@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "keys": "keys:app",
     "audit": "audit:app",
     "users": "users:app",
+    "secrets": "secrets:app",
 }
 """Where each command stands in this package: its module, and its function, or the group of those below it."""
 

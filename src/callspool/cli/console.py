@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from callspool.domain.errors import CallspoolError, NotFound, Unavailable
+
+_WIDE: Final = 1000
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -28,7 +30,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, justify="right" if figures else "left", no_wrap=True)
     for row in rows:
         table.add_row(*("–" if cell is None else str(cell) for cell in row))
-    out.print(table)
+    # Into a pipe nothing is cut: there is no window that it must fit.
+    out.print(table, width=None if out.is_terminal else _WIDE)
 
 
 def explain(error: CallspoolError) -> None:

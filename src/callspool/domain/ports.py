@@ -469,6 +469,17 @@ class Store(BackfillStore, Protocol):
         """Revoke it (again is the same), or raise `NotFound`."""
         ...
 
+    async def signing_key(self) -> bytes:
+        """Return the key of links and of what API and workers say to each other. It never changes."""
+        ...
+
+    async def reseal(self, looked: Callable[[int, int], None], *, by: By) -> int:
+        """Seal all credentials anew with the newest secret key; return how many were sealed with an older one.
+
+        *looked* is told how many rows were looked at, and of how many. May be broken off and run again.
+        """
+        ...
+
     async def audit(self, act: Act, *, by: By) -> None:
         """Write into the audit log what is done outside the store. Changes of the registry write themselves there."""
         ...

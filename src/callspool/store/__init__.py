@@ -9,11 +9,11 @@ from sqlalchemy.exc import ArgumentError
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ports import Clock, Store
 from callspool.store.database import Database
-from callspool.store.envelope import Envelope
+from callspool.store.envelope import Envelope, Keys
 from callspool.store.sqlstore import SqlStore
 
 
-async def connect(url: str, *, clock: Clock, secret_key: bytes) -> Store:
+async def connect(url: str, *, clock: Clock, secret_key: bytes | Keys) -> Store:
     """Open the store at ``sqlite:////absolute/path``, ``sqlite:///relative/path`` or ``postgresql://…``.
 
     The schema is created or brought up to date; several processes may do so at once. Raises `Misconfigured`

@@ -5,6 +5,7 @@ another row, field or table does not open.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -13,44 +14,70 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from callspool.domain.errors import Misconfigured
+from callspool.store.keyfile import KEY_BYTES
+
+Keys = Callable[[], Sequence[bytes]]
 
 KEY_VERSION: Final = 1
 """Which key sealed a value: its first byte. Another key, or another way to seal, gets another number."""
 
-_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 
 
 class Envelope:
-    """Seals and opens with a key of its own, derived from the installation's secret key."""
+    """Seals and opens with keys of its own, derived from the installation's secret keys.
 
-    def __init__(self, secret_key: bytes) -> None:
-        if len(secret_key) != _KEY_BYTES:
-            raise Misconfigured(
-                f"The secret key has {len(secret_key)} bytes; it must have {_KEY_BYTES}. "
-                "Give CALLSPOOL_SECRET_KEY_FILE a file of 64 hex digits."
-            )
-        derive = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"callspool/store/envelope")
-        self._cipher = AESGCM(derive.derive(secret_key))
+    *secret_key* is the key, or what returns the keys as they are now, the newest first: see `KeyFile`.
+    """
+
+    def __init__(self, secret_key: bytes | Keys) -> None:
+        self._keys: Keys = (lambda: (secret_key,)) if isinstance(secret_key, bytes) else secret_key
+        self._ciphers: dict[bytes, AESGCM] = {}
+        self._cipher(self._keys()[0])
 
     def seal(self, text: str, *, table: str, row: str, field: str) -> bytes:
-        """Return *text* sealed for this place."""
+        """Return *text* sealed for this place, with the newest key."""
         nonce = os.urandom(_NONCE_BYTES)
-        version = bytes([KEY_VERSION])
-        return version + nonce + self._cipher.encrypt(nonce, text.encode(), _place(table, row, field, KEY_VERSION))
+        cipher = self._cipher(self._keys()[0])
+        place = _place(table, row, field, KEY_VERSION)
+        return bytes([KEY_VERSION]) + nonce + cipher.encrypt(nonce, text.encode(), place)
 
     def open(self, sealed: bytes, *, table: str, row: str, field: str) -> str:
         """Return the text, or raise `Misconfigured`: another key sealed it, or it was altered or moved."""
+        for key in self._keys():
+            text = self._try(key, sealed, table, row, field)
+            if text is not None:
+                return text
+        raise Misconfigured(
+            f"The {field} of {row!r} in {table} does not open with this secret key. "
+            "Start with the secret key file that the database was made with (CALLSPOOL_SECRET_KEY_FILE), "
+            "or restore it from your backup."
+        )
+
+    def is_newest(self, sealed: bytes, *, table: str, row: str, field: str) -> bool:
+        """Say whether the newest key sealed it."""
+        return self._try(self._keys()[0], sealed, table, row, field) is not None
+
+    def _try(self, key: bytes, sealed: bytes, table: str, row: str, field: str) -> str | None:
         version, nonce, text = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             place = _place(table, row, field, int.from_bytes(version, "big"))
-            return self._cipher.decrypt(nonce, text, place).decode()
+            return self._cipher(key).decrypt(nonce, text, place).decode()
         except (InvalidTag, ValueError):
+            return None
+
+    def _cipher(self, key: bytes) -> AESGCM:
+        known = self._ciphers.get(key)
+        if known is not None:
+            return known
+        if len(key) != KEY_BYTES:
             raise Misconfigured(
-                f"The {field} of {row!r} in {table} does not open with this secret key. "
-                "Start with the secret key file that the database was made with (CALLSPOOL_SECRET_KEY_FILE), "
-                "or restore it from your backup."
-            ) from None
+                f"The secret key has {len(key)} bytes; it must have {KEY_BYTES}. "
+                "Give CALLSPOOL_SECRET_KEY_FILE a file of 64 hex digits."
+            )
+        derive = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"callspool/store/envelope")
+        cipher = self._ciphers[key] = AESGCM(derive.derive(key))
+        return cipher
 
 
 def _place(table: str, row: str, field: str, version: int) -> bytes:

@@ -1,5 +1,6 @@
 """Tenants, accounts and API keys."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,8 +13,9 @@ from callspool.domain.tenant import Account, ApiKey, Tenant
 from callspool.store import rows
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.envelope import Envelope
-from callspool.store.tables import accounts, api_keys, tenants
+from callspool.store.tables import accounts, api_keys, sealed_keys, tenants
 
+_KEY_BYTES: Final = 32
 _NO_TENANT: Final = "There is no tenant {!r}."
 _NO_ACCOUNT: Final = "There is no account {!r}."
 
@@ -138,3 +140,19 @@ def revoke_key(connection: Connection, key_id: str, at: datetime) -> ApiKey:
     if row is None:
         raise NotFound(f"There is no key {key_id!r}.")
     return rows.api_key(row)
+
+
+def sealed_key(connection: Connection, name: str, envelope: Envelope) -> bytes | None:
+    """Return a key that the installation made for itself, or None where it has not yet."""
+    sealed = connection.execute(select(sealed_keys.c.sealed).where(sealed_keys.c.name == name)).scalar()
+    return None if sealed is None else bytes.fromhex(envelope.open(sealed, **_sealed_place(name)))
+
+
+def make_sealed_key(connection: Connection, name: str, envelope: Envelope) -> None:
+    """Make it; where two do at once, the first one's stays."""
+    fresh = envelope.seal(secrets.token_hex(_KEY_BYTES), **_sealed_place(name))
+    connection.execute(insert_or_ignore(sealed_keys)[connection.dialect.name].values(name=name, sealed=fresh))
+
+
+def _sealed_place(name: str) -> Mapping[str, str]:
+    return {"table": sealed_keys.name, "row": name, "field": "sealed"}

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.backfill import Backfill
@@ -14,13 +15,14 @@ from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry, users
+from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry, rotation, users
 from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
 from callspool.store.sqlbackfills import SqlBackfills
 
 T = TypeVar("T")
+_SIGNING: Final = "signing"
 
 
 class SqlStore(SqlBackfills):
@@ -261,6 +263,23 @@ class SqlStore(SqlBackfills):
     async def cancel_backfill(self, backfill_id: str, *, by: By = CALLSPOOL) -> Backfill:
         act = Act("backfill.cancel", backfill_id)
         return await self._act(by, act, lambda c: backfills.cancel(c, self._clock.now(), backfill_id))
+
+    async def signing_key(self) -> bytes:
+        while (key := await self._database.read(lambda c: registry.sealed_key(c, _SIGNING, self._envelope))) is None:
+            await self._database.write(lambda c: registry.make_sealed_key(c, _SIGNING, self._envelope))
+        return key
+
+    async def reseal(self, looked: Callable[[int, int], None], *, by: By) -> int:
+        total = await self._database.read(rotation.total)
+        at = rotation.Progress()
+        while True:
+            following = await self._database.write(partial(rotation.step, envelope=self._envelope, at=at))
+            if following is None:
+                break
+            at = following
+            looked(at.looked, total)
+        await self.audit(Act("secrets.reseal", "credentials", detail={"resealed": at.resealed}), by=by)
+        return at.resealed
 
     async def audit(self, act: Act, *, by: By) -> None:
         await self._act(by, act, lambda _: None)

@@ -331,4 +331,10 @@ listed_days = Table(
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("day", UtcDateTime, primary_key=True),
     Column("listed_at", UtcDateTime, nullable=False),
+sealed_keys = Table(
+    "sealed_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    # Random, sealed by store/envelope.py: it outlives a change of the secret key.
+    Column("sealed", LargeBinary, nullable=False),
 )
