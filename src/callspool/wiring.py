@@ -3,6 +3,7 @@
 What only one kind of process needs is imported by the function that makes it: a command starts in half the time.
 """
 
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping

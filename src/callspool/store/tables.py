@@ -331,6 +331,8 @@ listed_days = Table(
     Column("account_id", Id, ForeignKey("accounts.id"), primary_key=True),
     Column("day", UtcDateTime, primary_key=True),
     Column("listed_at", UtcDateTime, nullable=False),
+)
+
 sealed_keys = Table(
     "sealed_keys",
     metadata,
