@@ -122,7 +122,7 @@ export class RecordingPage extends Page {
       ["fact.to", recording.to_number],
       ["fact.direction", recording.direction],
       ["fact.duration", recording.duration_s === null ? null : duration(recording.duration_s)],
-      ["fact.verified", recording.verified === null ? null : t(recording.verified ? "yes" : "fact.unverified")],
+      ["fact.verified", proof(recording)],
       ["fact.channels", recording.channels],
       ["fact.size", recording.size === null ? null : bytes(recording.size)],
       ["fact.type", recording.content_type],
@@ -161,4 +161,11 @@ declare global {
   interface HTMLElementTagNameMap {
     "callspool-recording-page": RecordingPage;
   }
+}
+
+/** Says what of a recording could not be compared with the provider's word. */
+function proof(recording: RecordingDetail): string | null {
+  if (recording.verified === null) return null;
+  if (recording.verified) return t("yes");
+  return recording.unverified.map((what) => t(`fact.unverified_${what}`)).join(" ");
 }
