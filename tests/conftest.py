@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.fixtures.rules",
     "tests.fixtures.s3",
     "tests.fixtures.simulator",
+    "tests.fixtures.providers",  # after simulator, which it imports
     "tests.fixtures.valkey",
 ]

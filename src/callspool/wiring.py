@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from callspool.audio.probe import SubprocessProber
@@ -23,7 +23,8 @@ from callspool.domain.ids import TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
 from callspool.domain.ports import Clock, Provider, Store, Vault
 from callspool.domain.tenant import ApiKey
-from callspool.providers.twilio import Twilio
+from callspool.providers import signalwire, telnyx, twilio
+from callspool.providers.profile import Profile
 from callspool.scheduler import embedded
 from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, shard_names
@@ -42,6 +43,13 @@ if TYPE_CHECKING:
     from callspool.reconcile.operations import OperationRunner
     from callspool.reconcile.reconciler import Reconciler
     from callspool.telemetry import Metrics
+
+PROVIDERS: Final[Mapping[str, type[twilio.Twilio | telnyx.Telnyx]]] = {
+    "twilio": twilio.Twilio,
+    "signalwire": signalwire.SignalWire,
+    "telnyx": telnyx.Telnyx,
+}
+PROFILES: Final[Mapping[str, Profile]] = {one.PROFILE.name: one.PROFILE for one in (twilio, signalwire, telnyx)}
 
 
 class SystemClock:
@@ -129,8 +137,10 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         shards = [Functions(valkey_url(settings), name) for name in shard_names(settings.shards)]
         for shard in shards:
             stack.push_async_callback(shard.close)
-        twilio = Twilio(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
-        stack.push_async_callback(twilio.close)
+        providers: dict[str, Provider] = {}
+        for name, make in PROVIDERS.items():
+            providers[name] = make(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
+            stack.push_async_callback(providers[name].close)
         prober = SubprocessProber()  # starts nothing before it is asked
         stack.push_async_callback(prober.close)
         yield Parts(
@@ -144,7 +154,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             bulletin=ValkeyBulletin(shards[0]),
             vault=open_vault(settings, clock),
             prober=prober,
-            providers={"twilio": twilio},
+            providers=providers,
         )
 
 

@@ -40,7 +40,7 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
     [
         (["nonsense"], 2, "No such command"),
         (["tenants", "add", "Bad Name"], 1, "lower-case"),
-        (["accounts", "add", "main", "--sid", "AC1", "--tenant", "acme"], 1, "not an account SID"),
+        (["accounts", "add", "main", "--sid", "AC1", "--tenant", "acme"], 1, "AC and 32 lower-case hex digits"),
         (["fetch", "rec_1"], 1, "not a recording's id"),
         (["why", "rec_1"], 1, "not a recording's id"),
         (["why", "rec_" + "0" * 32], 1, "There is no such recording"),

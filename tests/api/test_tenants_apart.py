@@ -72,8 +72,8 @@ ELSEWHERE = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),  # test_operations.py
-    ("POST", "/webhooks/twilio/{account}"),
-    ("POST", "/webhooks/twilio/{account}/{tenant}"),  # test_webhooks.py
+    ("POST", "/webhooks/{provider}/{account}"),
+    ("POST", "/webhooks/{provider}/{account}/{tenant}"),  # test_webhooks.py
 }
 CANARY = "canary"
 

@@ -128,7 +128,7 @@ async def test_no_client_is_trusted_to_count(file: SpoolFile) -> None:
     """A provider's module whose client takes a short body for whole, as several clients do."""
 
     class Short:
-        length, offset, etag, channels = 1000, 0, None, None
+        length, offset, etag, channels, duration_s = 1000, 0, None, None, None
 
         async def chunks(self) -> AsyncIterator[bytes]:
             yield b"begin"

@@ -18,18 +18,18 @@ from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.tenant import Account, MediaFormat, PrivateKey
+from callspool.providers.profile import Profile
 from callspool.settings import Settings
-from callspool.wiring import Parts
+from callspool.wiring import PROFILES, Parts
 
 app = typer.Typer(help="Accounts: provider credentials and their limits.", no_args_is_help=True)
 
-_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
 _KEY_SID = re.compile(r"CR[0-9a-f]{32}")
 
 Token = Annotated[
     str | None,
     typer.Option(
-        help="Auth token. Better not on the command line: leave it out and type it, or pipe it in.",
+        help="Auth token, or API key. Better not on the command line: leave it out and type it, or pipe it in.",
         envvar="TWILIO_AUTH_TOKEN",
         show_envvar=True,
     ),
@@ -41,9 +41,18 @@ Format = Annotated[
 Limit = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once over all its tenants.")]
 
 
-def webhook_url(settings: Settings, account: str) -> str:
+SigningKey = Annotated[
+    str | None,
+    typer.Option(
+        help="What signs the account's webhooks. Telnyx: the public key. SignalWire: the signing key. Twilio: a shared "
+        "key, where they are signed with SHA-256; else the auth token does."
+    ),
+]
+
+
+def webhook_url(settings: Settings, account: Account) -> str:
     """Return what to enter at the provider."""
-    return f"{settings.public_url.rstrip('/')}/webhooks/twilio/{account}"
+    return f"{settings.public_url.rstrip('/')}/webhooks/{account.provider}/{account.id}"
 
 
 def shown(account: Account, settings: Settings) -> dict[str, Any]:
@@ -51,18 +60,37 @@ def shown(account: Account, settings: Settings) -> dict[str, Any]:
     return {
         **masked(asdict(account)),
         "private_key_sids": [key.sid for key in account.private_keys],
-        "webhook_url": webhook_url(settings, account.id),
+        "webhook_url": webhook_url(settings, account),
     }
 
 
-def _token(given: str | None) -> str:
+def _token(given: str | None, profile: Profile) -> str:
     token = given
     if token is None:
-        token = typer.prompt("Auth token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+        token = typer.prompt(profile.secret, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     token = str(token).strip()
     if not token:
-        raise InvalidInput("token", "The auth token is empty. Pipe it in, or set TWILIO_AUTH_TOKEN.")
+        raise InvalidInput("token", f"The {profile.secret} is empty. Pipe it in, or set TWILIO_AUTH_TOKEN.")
     return token
+
+
+def _profile(provider: str) -> Profile:
+    if provider not in PROFILES:
+        raise InvalidInput("provider", f"'{provider}' is not known. There are: {', '.join(PROFILES)}.")
+    return PROFILES[provider]
+
+
+def _checked(account: Account, profile: Profile) -> Account:
+    """Return the account, or raise `InvalidInput` naming what its provider needs."""
+    if profile.sid is not None and not profile.sid.fullmatch(account.account_sid):
+        raise InvalidInput("sid", f"'{account.account_sid}' is not what {profile.title} has: {profile.sid_words}.")
+    if profile.sid is None and account.account_sid:
+        raise InvalidInput("sid", f"{profile.title} has no account id: leave --sid out.")
+    if not account.base_url.startswith(("https://", "http://")):
+        raise InvalidInput("base-url", f"'{account.base_url}' is not an address: begin with https://.")
+    if profile.needs_signing_key and not account.signing_key:
+        raise InvalidInput("signing-key", f"{profile.title} needs --signing-key: {profile.signing_key}.")
+    return account
 
 
 async def push(parts: Parts, account: Account) -> None:
@@ -76,25 +104,31 @@ async def push(parts: Parts, account: Account) -> None:
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Its id, as it stands in the webhook's address.")],
-    sid: Annotated[str, typer.Option(help="The account SID: AC and 32 hex digits.")],
     tenant: Annotated[str, typer.Option(help="The tenant whose recordings these are by default.")],
+    sid: Annotated[
+        str, typer.Option(help="The provider's id of it. Twilio: AC and 32 hex digits. SignalWire: the project's UUID.")
+    ] = "",
+    provider: Annotated[str, typer.Option(help="twilio, signalwire or telnyx.")] = "twilio",
     token: Token = None,
+    signing_key: SigningKey = None,
     limit: Limit = None,
     media_format: Format = None,
-    base_url: Annotated[str, typer.Option(help="The provider's address.")] = "https://api.twilio.com",
+    base_url: Annotated[
+        str,
+        typer.Option(help="The API's address, where it is not the usual one: a region, or a SignalWire space."),
+    ] = "",
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Add a Twilio account."""
+    """Add an account."""
     settings = read_settings(data)
     checked_name("account", name)
-    if not _ACCOUNT_SID.fullmatch(sid):
-        raise InvalidInput("sid", f"'{sid}' is not an account SID: AC and 32 lower-case hex digits.")
-    if not base_url.startswith(("https://", "http://")):
-        raise InvalidInput("base-url", f"'{base_url}' is not an address: begin with https://.")
-    account = Account(AccountId(name), "twilio", TenantId(tenant), sid, _token(token), base_url=base_url)
+    profile = _profile(provider)
+    account = Account(AccountId(name), provider, TenantId(tenant), sid, "", base_url=base_url or profile.base_url)
+    account = _checked(replace(account, signing_key=signing_key), profile)
     account = replace(
         account,
+        auth_token=_token(token, profile),
         limit=account.limit if limit is None else limit,
         media_format=media_format or account.media_format,
     )
@@ -104,12 +138,10 @@ def add(
         await push(parts, account)
 
     run(settings, work)
-    url = webhook_url(settings, name)
     if json:
         print_json(shown(account, settings))
         return
-    out.print(f"Account {name} added. Set this as the recording status callback at Twilio:\n  {url}")
-    out.print("with the events in-progress, completed and absent.")
+    out.print(f"Account {name} added. {profile.setup}\n  {webhook_url(settings, account)}")
 
 
 @app.command("list")
@@ -124,7 +156,7 @@ def list_(data: Data = None, json: Json = False) -> None:
     rows = [
         (
             *(one.id, one.provider, one.account_sid, one.default_tenant, one.limit, "yes" if one.paused else "no"),
-            webhook_url(settings, one.id),
+            webhook_url(settings, one),
         )
         for one in accounts
     ]
@@ -135,6 +167,7 @@ def list_(data: Data = None, json: Json = False) -> None:
 def set_(
     name: Annotated[str, typer.Argument()],
     token: Token = None,
+    signing_key: SigningKey = None,
     limit: Limit = None,
     media_format: Format = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
@@ -152,6 +185,7 @@ def set_(
             limit=account.limit if limit is None else limit,
             paused=account.paused if pause is None else pause,
             media_format=media_format or account.media_format,
+            signing_key=signing_key or account.signing_key,
         )
         await parts.store.set_account(changed, by=by_hand())
         await push(parts, changed)

@@ -565,6 +565,11 @@ class Media(Protocol):
         """How many channels the form has that was asked for; None: as many as the provider likes."""
         ...
 
+    @property
+    def duration_s(self) -> float | None:
+        """The recording's, where the provider says it with the file."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes | memoryview]:
         """Yield the body, in pieces that never change. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
         ...
@@ -594,8 +599,11 @@ class Listing:
 class Provider(Protocol):
     """What is special about one provider: its signatures, addresses and errors."""
 
-    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
-        """Check the signature, then the form. Raises `BadSignature` or `InvalidInput`. Fetches nothing."""
+    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
+        """Check the signature, then the form. Raises `BadSignature` or `InvalidInput`. Fetches nothing.
+
+        None: it is about something else than a recording of ours, and there is nothing to do.
+        """
         ...
 
     def open(
@@ -616,6 +624,14 @@ class Provider(Protocol):
 
     async def look_up(self, account: Account, provider_recording_id: str) -> Listed | None:
         """Return one recording, or None where the provider has none of this id (any more). Raises `FetchFailed`."""
+        ...
+
+    async def delete(self, account: Account, provider_recording_id: str) -> None:
+        """Delete it at the provider, for ever. One that is not there is fine. Raises `FetchFailed`."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
         ...
 
     async def call(self, account: Account, recording: Recording) -> Call | None:

@@ -49,9 +49,10 @@ class Account:
 
     id: AccountId
     provider: str
-    """``twilio`` for now."""
+    """``twilio``, ``signalwire`` or ``telnyx``."""
     default_tenant: TenantId
     account_sid: str
+    """The provider's id of it; empty where it has none."""
     auth_token: str = field(repr=False)
     previous_auth_token: str | None = field(default=None, repr=False)
     """Also accepted in signatures, for as long as a rotation lasts."""
@@ -64,6 +65,8 @@ class Account:
     paused: bool = False
     media_format: MediaFormat = MediaFormat.DUAL_WAV
     private_keys: tuple[PrivateKey, ...] = ()
+    signing_key: str | None = field(default=None, repr=False)
+    """What signs the account's webhooks, where that is not ``auth_token``: the provider's public key, or a secret."""
 
     @property
     def public(self) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Downloaded:
     """From the request to the answer's head."""
     channels: int | None = None
     """How many the form that came was asked to have; None: any."""
+    duration_s: float | None = None
+    """As the provider said with the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ async def download(
             await work.run()
     except TimeoutError:
         raise FetchFailed(Reason.DEADLINE, f"{file.size} bytes in {limits.deadline.total_seconds():g} s") from None
-    return Downloaded(file.size, await file.finish(), work.first_byte_ms, work.channels)
+    return Downloaded(file.size, await file.finish(), work.first_byte_ms, work.channels, work.duration_s)
 
 
 class _Download:
@@ -93,6 +95,7 @@ class _Download:
         self._length: int | None = None
         self.first_byte_ms = 0
         self.channels: int | None = None
+        self.duration_s: float | None = None
 
     async def run(self) -> None:
         breaks = 0
@@ -116,6 +119,7 @@ class _Download:
             if media.offset != self._received:
                 raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
             self._etag, self._length, self.channels = media.etag, media.length, media.channels
+            self.duration_s = media.duration_s
             if self._length is not None and self._length > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
             await self._fill(media)

@@ -166,7 +166,13 @@ class Work:
                     self._received = file.size
                 probe = await tools.prober.probe(file.path)
             self._first_byte_ms = got.first_byte_ms
-            unverified = verify(recording, probe, media_format=account.media_format, asked_channels=got.channels)
+            unverified = verify(
+                recording,
+                probe,
+                media_format=account.media_format,
+                asked_channels=got.channels,
+                told_duration_s=got.duration_s,
+            )
             kept = Kept(
                 vault_key=vault_key(recording.tenant_id, recording.id, recording.attempt, probe.extension),
                 sha256=got.sha256,

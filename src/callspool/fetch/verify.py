@@ -14,18 +14,26 @@ TOLERANCE: Final = 0.02
 
 
 def verify(
-    recording: Recording, probe: Probe, *, media_format: MediaFormat, asked_channels: int | None
+    recording: Recording,
+    probe: Probe,
+    *,
+    media_format: MediaFormat,
+    asked_channels: int | None,
+    told_duration_s: float | None = None,
 ) -> tuple[Unverified, ...]:
     """Return what could not be compared. Raises `FetchFailed` (wrong_duration, wrong_channels).
 
-    *asked_channels* is what the form had that came; None where it was the provider's to choose.
+    *asked_channels* is what the form had that came; None where it was the provider's to choose. *told_duration_s* is
+    what the provider said with the file: later, and so better, than what it announced.
     """
-    checks = (_duration(recording, probe), _channels(recording, probe, media_format, asked_channels))
+    checks = (
+        _duration(told_duration_s or recording.announced_duration_s, probe),
+        _channels(recording, probe, media_format, asked_channels),
+    )
     return tuple(unknown for unknown in checks if unknown is not None)
 
 
-def _duration(recording: Recording, probe: Probe) -> Unverified | None:
-    announced = recording.announced_duration_s
+def _duration(announced: float | None, probe: Probe) -> Unverified | None:
     if announced is None:
         return Unverified.DURATION
     if abs(probe.duration_s - announced) > max(LEAST_TOLERANCE_S, announced * TOLERANCE):

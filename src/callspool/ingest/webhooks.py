@@ -36,14 +36,16 @@ class Ingest:
 
     async def receive(
         self, provider: str, account_id: AccountId, tenant_id: TenantId | None, request: WebhookRequest
-    ) -> Recorded:
-        """Take one webhook in. A repeated one changes nothing and returns the same.
+    ) -> Recorded | None:
+        """Take one webhook in. A repeated one changes nothing and returns the same; None: it is of no concern to us.
 
         Raises `BadSignature` (also for an unknown account: a stranger learns nothing), `InvalidInput`,
         `NotFound` for a tenant that does not exist, and `StoreUnavailable`: then nothing was acknowledged.
         """
         account = await self._account(provider, account_id)
         notice = self._providers[provider].read_webhook(account, tenant_id or account.default_tenant, request)
+        if notice is None:
+            return None
         await self._store.tenant(notice.tenant_id)
         recorded = await self._store.record(notice, actor=ACTOR)
         recording = recorded.recording

@@ -5,12 +5,12 @@ from typing import Final
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
-from callspool.providers.http import Credentials, Downloads
+from callspool.providers.http import Bearer, Credentials, Downloads
 
 _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
-async def read_object(downloads: Downloads, url: str, credentials: Credentials) -> dict[str, object]:
+async def read_object(downloads: Downloads, url: str, credentials: Credentials | Bearer) -> dict[str, object]:
     """Return the JSON object at *url*. Raises `FetchFailed`, as `Refused` where the status says no."""
     body = bytearray()
     async with downloads.open(url, credentials) as media:

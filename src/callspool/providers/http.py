@@ -6,32 +6,29 @@ breaks, stalls or ends early is told apart. It never retries: that is the schedu
 """
 
 import asyncio
-import email.utils
 import ipaddress
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import DecodeError, PyreqwestError, RequestTimeoutError
+from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
+from callspool.providers.http_errors import broken_body, no_answer, refusal
 
 MOST_REDIRECTS: Final = 3
-LEAST_RETRY_AFTER: Final = timedelta(seconds=1)
-MOST_RETRY_AFTER: Final = timedelta(minutes=15)
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_MOST_ERROR_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +39,11 @@ class Credentials:
     password: str
 
 
-class Refused(FetchFailed):
-    """The answer had an error status; ``body`` is the beginning of what came with it."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A key that is sent as it is, to one origin only."""
 
-    def __init__(self, status: int, reason: Reason, detail: str, retry_after: timedelta | None, body: bytes) -> None:
-        super().__init__(reason, detail, retry_after)
-        self.status = status
-        self.body = body
+    key: str
 
 
 class HttpMedia:
@@ -61,6 +56,8 @@ class HttpMedia:
         self._etag = etag
         self.channels: int | None = None
         """How many were asked for; the provider's module knows."""
+        self.duration_s: float | None = None
+        """As the provider says beside the file; its module knows."""
 
     @property
     def length(self) -> int | None:
@@ -84,7 +81,7 @@ class HttpMedia:
             try:
                 chunk = await reader.read_chunk()
             except PyreqwestError as error:
-                raise _broken_body(error) from None
+                raise broken_body(error) from None
             _heed_cancellation()
             if chunk is None:
                 return
@@ -104,7 +101,7 @@ class Downloads:
 
     @asynccontextmanager
     async def open(
-        self, url: str, credentials: Credentials, *, offset: int = 0, etag: str | None = None
+        self, url: str, credentials: Credentials | Bearer | None, *, offset: int = 0, etag: str | None = None
     ) -> AsyncIterator[HttpMedia]:
         """GET *url*, from *offset* on if *etag* is strong and still holds. Raises `FetchFailed`."""
         resume = offset > 0 and etag is not None and is_strong(etag)
@@ -113,12 +110,12 @@ class Downloads:
         for _ in range(MOST_REDIRECTS + 1):
             request = self._get(url).headers({"Accept-Encoding": "identity", **headers})
             if origin_of(url) == home:
-                request = request.basic_auth(credentials.username, credentials.password)
+                request = _signed_in(request, credentials)
             sent = request.streamed_read_buffer_limit(0).build_streamed()
             try:
                 response = await sent.__aenter__()
             except PyreqwestError as error:
-                raise _no_answer(error) from None
+                raise no_answer(error) from None
             try:
                 _heed_cancellation()
                 if response.status in _REDIRECTS:
@@ -133,6 +130,29 @@ class Downloads:
                 await sent.__aexit__(None, None, None)
         raise FetchFailed(Reason.REDIRECT_REFUSED, f"more than {MOST_REDIRECTS} redirects")
 
+    async def delete(self, url: str, credentials: Credentials | Bearer) -> None:
+        """DELETE what is at *url*. Raises `FetchFailed`, as `Refused` where the status says no. Follows nothing."""
+        sent = _signed_in(self._connected().delete(url), credentials).build_streamed()
+        try:
+            async with sent as response:
+                _heed_cancellation()
+                if not 200 <= response.status < 300:
+                    raise await refusal(response)
+        except PyreqwestError as error:
+            raise no_answer(error) from None
+
+    async def permitted(self, home: str, target: str) -> str:
+        """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`."""
+        try:
+            if origin_of(target) == origin_of(home) or (
+                self._is_allowed(home, target) and await _is_public(home, target)
+            ):
+                return target
+        except ValueError:
+            raise FetchFailed(Reason.REDIRECT_REFUSED, "led to an address that cannot be read") from None
+        where = urlsplit(target)
+        raise FetchFailed(Reason.REDIRECT_REFUSED, f"led to {where.scheme[:10]}://{(where.hostname or '')[:100]}")
+
     async def close(self) -> None:
         """Close the connections. A later download opens new ones."""
         client, self._client = self._client, None
@@ -140,12 +160,15 @@ class Downloads:
             await client.close()
 
     def _get(self, url: str) -> RequestBuilder:
+        return self._connected().get(url)
+
+    def _connected(self) -> Client:
         if self._client is None:
             builder = ClientBuilder().follow_redirects(False).referer(False).no_proxy().user_agent("callspool")
             builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
             builder = builder.connect_timeout(self._connect_timeout).read_timeout(self._stall_timeout)
             self._client = builder.pool_idle_timeout(timedelta(seconds=30)).build()
-        return self._client.get(url)
+        return self._client
 
     async def _next_hop(self, home: str, url: str, response: Response) -> str:
         location = response.get_header("location")
@@ -153,14 +176,9 @@ class Downloads:
             raise FetchFailed(Reason.PROVIDER_ERROR, f"status {response.status} without a Location")
         try:
             target = urljoin(url, location)
-            if origin_of(target) == home or (self._is_allowed(home, target) and await _is_public(home, target)):
-                return target
         except ValueError:
-            raise FetchFailed(Reason.REDIRECT_REFUSED, "redirected to an address that cannot be read") from None
-        raise FetchFailed(
-            Reason.REDIRECT_REFUSED,
-            f"redirected to {urlsplit(target).scheme[:10]}://{(urlsplit(target).hostname or '')[:100]}",
-        )
+            raise FetchFailed(Reason.REDIRECT_REFUSED, "led to an address that cannot be read") from None
+        return await self.permitted(home, target)
 
     def _is_allowed(self, home: str, target: str) -> bool:
         parts = urlsplit(target)
@@ -188,22 +206,6 @@ def is_strong(etag: str) -> bool:
     return len(etag) >= 2 and etag.startswith('"') and etag.endswith('"')
 
 
-def read_retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Return how long a server asks us to wait, clamped to 1 s to 15 min, or None if it does not say.
-
-    A date is compared with the answer's own Date header, so that a wrong clock on either side is harmless.
-    """
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        wait = timedelta(seconds=min(int(value[:12]), 10**6))
-    else:
-        until, now = _read_date(value), _read_date(headers.get("date", ""))
-        if until is None or now is None:
-            return None
-        wait = timedelta(seconds=until - now)
-    return min(max(wait, LEAST_RETRY_AFTER), MOST_RETRY_AFTER)
-
-
 async def _is_public(home: str, url: str) -> bool:
     """Say whether every address of *url*'s host is a public one: a name may lead into our own network."""
     parts = urlsplit(url)
@@ -218,7 +220,7 @@ async def _is_public(home: str, url: str) -> bool:
 
 async def _accept(response: Response, offset: int) -> HttpMedia:
     if response.status not in (200, 206):
-        raise await _refusal(response)
+        raise await refusal(response)
     encoding = response.get_header("content-encoding")
     if encoding not in (None, "", "identity"):
         raise FetchFailed(Reason.PROVIDER_ERROR, f"sent with content encoding {encoding[:40]}")
@@ -233,29 +235,13 @@ async def _accept(response: Response, offset: int) -> HttpMedia:
     return HttpMedia(response, offset, None if found[3] == "*" else int(found[3]), strong)
 
 
-async def _refusal(response: Response) -> Refused:
-    status = response.status
-    body = b""
-    try:
-        while len(body) < _MOST_ERROR_BYTES and (chunk := await response.body_reader.read_chunk()) is not None:
-            body += bytes(chunk)
-    except PyreqwestError:
-        pass  # the status is enough
-    retry_after = read_retry_after({name.lower(): value for name, value in response.headers.items()})
-    match status:
-        case 401:
-            reason = Reason.UNAUTHORIZED
-        case 403:
-            reason = Reason.FORBIDDEN
-        case 404:
-            reason = Reason.NOT_READY  # early or gone: only time tells
-        case 410:
-            reason = Reason.GONE
-        case 429:
-            reason = Reason.THROTTLED
-        case _:
-            reason = Reason.PROVIDER_ERROR
-    return Refused(status, reason, f"status {status}", retry_after, body[:_MOST_ERROR_BYTES])
+def _signed_in(request: RequestBuilder, credentials: Credentials | Bearer | None) -> RequestBuilder:
+    match credentials:
+        case Credentials(username, password):
+            return request.basic_auth(username, password)
+        case Bearer(key):
+            return request.bearer_auth(key)
+    return request
 
 
 def _heed_cancellation() -> None:
@@ -263,38 +249,6 @@ def _heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _no_answer(error: PyreqwestError) -> FetchFailed:
-    causes = _causes(error)
-    if isinstance(error, RequestTimeoutError) and "client error (Connect)" not in causes:
-        return FetchFailed(Reason.STALLED, "no answer to the request in time")
-    if isinstance(error, DecodeError):
-        return FetchFailed(Reason.PROVIDER_ERROR, f"the answer is not HTTP: {causes[-1]}")
-    return FetchFailed(Reason.UNREACHABLE, causes[-1])
-
-
-def _broken_body(error: PyreqwestError) -> FetchFailed:
-    causes = _causes(error)
-    if isinstance(error, RequestTimeoutError):
-        return FetchFailed(Reason.STALLED, "silence in the middle of the body")
-    if "end of file before message length reached" in causes:
-        return FetchFailed(Reason.TRUNCATED, "the body ended before its announced length")
-    return FetchFailed(Reason.INTERRUPTED, causes[-1])
-
-
-def _causes(error: PyreqwestError) -> list[str]:
-    """Return the chain of causes, without the first: it holds the address."""
-    causes = (getattr(error, "details", None) or {}).get("causes") or []
-    return [str(cause["message"]) for cause in causes[1:]] or [error.message]
-
-
-def _read_date(text: str) -> float | None:
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _bracketed(parts: SplitResult) -> str:

@@ -12,14 +12,37 @@ from callspool.domain.ports import Listed, Listing, Media, Notice, WebhookReques
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account, MediaFormat
+from callspool.providers.dialect import SID, Dialect
 from callspool.providers.documents import read_object
-from callspool.providers.http import Credentials, Downloads, Refused
+from callspool.providers.http import Credentials, Downloads
+from callspool.providers.http_errors import Refused
+from callspool.providers.profile import Profile
 from callspool.providers.twilio_errors import explain
-from callspool.providers.twilio_form import SID, read_callback
+from callspool.providers.twilio_form import check_signature, read_callback
 from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
 
 MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
+
+PROFILE: Final = Profile(
+    name="twilio",
+    title="Twilio",
+    sid=SID["AC"],
+    sid_words="the account SID (or a subaccount's), AC and 32 lower-case hex digits",
+    base_url="https://api.twilio.com",
+    secret="auth token",  # noqa: S106 - its name, not its value
+    signing_key="a shared key, where webhooks are signed with SHA-256",
+    needs_signing_key=False,
+    setup="Set this as the recording status callback at Twilio, with the events in-progress, completed and absent:",
+)
+
+TWILIO: Final = Dialect(
+    ids=SID,
+    id_words={prefix: f"{prefix} and 32 lower-case hex digits" for prefix in SID},
+    check_signature=check_signature,
+    asks_for_two=True,
+    media_is_public=False,
+)
 
 _DUAL: Final = "?RequestedChannels=2"
 
@@ -33,14 +56,16 @@ class Twilio:
         connect_timeout: timedelta = timedelta(seconds=10),
         stall_timeout: timedelta = timedelta(seconds=30),
         allowed_hosts: frozenset[str] = MEDIA_HOSTS,
+        dialect: Dialect = TWILIO,
     ) -> None:
+        self._dialect = dialect
         self._downloads = Downloads(
             connect_timeout=connect_timeout, stall_timeout=stall_timeout, allowed_hosts=allowed_hosts
         )
 
     def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
         """Check the signature, then the form. Raises `BadSignature` or `InvalidInput`."""
-        return read_callback(account, tenant_id, request)
+        return read_callback(self._dialect, account, tenant_id, request)
 
     @asynccontextmanager
     async def open(
@@ -50,8 +75,8 @@ class Twilio:
 
         Only an answer that says that there is no such form (400) leads to the next one.
         """
-        credentials = _credentials(account)
-        *others, last = _media_urls(account, recording)
+        credentials = None if self._dialect.media_is_public else _credentials(account)
+        *others, last = self._media_urls(account, recording)
         for url in others:
             opened = False
             try:
@@ -74,30 +99,41 @@ class Twilio:
     ) -> Listing:
         """Return a page of the recordings made in a window. Raises `FetchFailed`."""
         query = first_query(since, until, limit) if cursor is None else checked_cursor(cursor)
-        document = await self._read(account, f"{_recordings_url(account)}.json?{query}")
-        return read_page(account, document, since, until)
+        document = await self._read(account, f"{self._recordings_url(account)}.json?{query}")
+        return read_page(self._dialect, account, document, since, until)
 
     async def look_up(self, account: Account, provider_recording_id: str) -> Listed | None:
         """Return one recording, or None. Raises `FetchFailed`."""
         try:
-            document = await self._read(account, f"{_recording_url(account, provider_recording_id)}.json")
+            document = await self._read(account, f"{self._recording_url(account, provider_recording_id)}.json")
         except Refused as refused:
             if refused.status == 404:
                 return None
             raise
         if document.get("status") == DELETED:
             return None
-        listed = read_entry(account, document)
+        listed = read_entry(self._dialect, account, document)
         if listed is None:
             raise FetchFailed(Reason.PROVIDER_ERROR, "the answer is no recording")
         return listed
+
+    async def delete(self, account: Account, provider_recording_id: str) -> None:
+        """Delete it at the provider; one that is not there is fine. Raises `FetchFailed`."""
+        url = f"{self._recording_url(account, provider_recording_id)}.json"
+        try:
+            await self._downloads.delete(url, _credentials(account))
+        except Refused as refused:
+            if refused.status != 404:
+                raise _explained(refused) from None
 
     async def call(self, account: Account, recording: Recording) -> Call | None:
         """Return what call it is of, or None. Raises `FetchFailed`."""
         if recording.call_id is None:
             return None
         try:
-            document = await self._read(account, _call_url(account, recording.call_id))
+            document = await self._read(
+                account, f"{self._account_url(account)}/Calls/{self._dialect.checked('CA', recording.call_id)}.json"
+            )
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -114,38 +150,26 @@ class Twilio:
         """Close the connections."""
         await self._downloads.close()
 
+    def _media_urls(self, account: Account, recording: Recording) -> Sequence[str]:
+        """Build the addresses from checked ids; what a webhook called RecordingUrl is never used."""
+        media = self._recording_url(account, recording.provider_recording_id)
+        if account.media_format is MediaFormat.MP3:
+            return [f"{media}.mp3"]
+        forms = [f"{media}.wav", f"{media}.mp3"]
+        wants_two = account.media_format is MediaFormat.DUAL_WAV and recording.announced_channels in (None, 2)
+        if wants_two and self._dialect.asks_for_two:
+            forms.insert(0, f"{media}.wav{_DUAL}")
+        return forms
 
-def _media_urls(account: Account, recording: Recording) -> Sequence[str]:
-    """Build the addresses from checked ids; what a webhook called RecordingUrl is never used."""
-    media = _recording_url(account, recording.provider_recording_id)
-    if account.media_format is MediaFormat.MP3:
-        return [f"{media}.mp3"]
-    forms = [f"{media}.wav", f"{media}.mp3"]
-    if account.media_format is MediaFormat.DUAL_WAV and recording.announced_channels in (None, 2):
-        forms.insert(0, f"{media}.wav{_DUAL}")
-    return forms
+    def _recording_url(self, account: Account, provider_recording_id: str) -> str:
+        return f"{self._recordings_url(account)}/{self._dialect.checked('RE', provider_recording_id)}"
 
+    def _recordings_url(self, account: Account) -> str:
+        return f"{self._account_url(account)}/Recordings"
 
-def _recording_url(account: Account, provider_recording_id: str) -> str:
-    return f"{_recordings_url(account)}/{_checked('RE', provider_recording_id)}"
-
-
-def _call_url(account: Account, call_id: str) -> str:
-    return f"{_account_url(account)}/Calls/{_checked('CA', call_id)}.json"
-
-
-def _recordings_url(account: Account) -> str:
-    return f"{_account_url(account)}/Recordings"
-
-
-def _account_url(account: Account) -> str:
-    return f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{_checked('AC', account.account_sid)}"
-
-
-def _checked(prefix: str, sid: str) -> str:
-    if SID[prefix].fullmatch(sid) is None:
-        raise FetchFailed(Reason.INTERNAL, f"an id is not {prefix} and 32 lower-case hex digits")
-    return sid
+    def _account_url(self, account: Account) -> str:
+        sid = self._dialect.checked("AC", account.account_sid)
+        return f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{sid}"
 
 
 def _credentials(account: Account) -> Credentials:

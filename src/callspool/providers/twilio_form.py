@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import HMAC_SHA256, RequestValidator
 
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
 from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.recording import Encryption
 from callspool.domain.tenant import Account
+from callspool.providers.dialect import SID, Dialect, Form
 from callspool.providers.twilio_errors import explain
 
-SID: Final = {prefix: re.compile(prefix + r"[0-9a-f]{32}") for prefix in ("AC", "RE", "CA", "CR")}
 SIGNATURE_HEADER: Final = "x-twilio-signature"
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -42,31 +42,23 @@ SOURCE: Final = re.compile(r"[A-Za-z]{1,40}")
 ERROR_CODE: Final = re.compile(r"[1-9][0-9]{0,7}")
 
 
-class _Form(dict[str, list[str]]):
-    """Every value of every name; ``getlist`` is what Twilio's validator asks for."""
-
-    def getlist(self, name: str) -> list[str]:
-        """Return the values of *name*."""
-        return self[name]
-
-
-def read_callback(account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
+def read_callback(dialect: Dialect, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
     """Return what the callback says. Raises `BadSignature`, then `InvalidInput`."""
     form, problem = _read_form(request)
-    _check_signature(account, request, form)
+    dialect.check_signature(account, request, form)
     if problem is not None:
         raise problem
     for name, values in form.items():
         if len(values) > 1:
             raise InvalidInput(name[:60], f"{name[:60]} is given {len(values)} times; once is right.")
     fields = {name: values[0] for name, values in form.items()}
-    if _sid(fields, "AccountSid", "AC") != account.account_sid:
+    if _sid(dialect, fields, "AccountSid", "AC") != account.account_sid:
         raise InvalidInput("AccountSid", f"AccountSid is not that of the account {account.id}.")
     return Notice(
         account_id=account.id,
         tenant_id=tenant_id,
-        provider_recording_id=_sid(fields, "RecordingSid", "RE"),
-        call_id=_sid(fields, "CallSid", "CA") if fields.get("CallSid") else None,
+        provider_recording_id=_sid(dialect, fields, "RecordingSid", "RE"),
+        call_id=_sid(dialect, fields, "CallSid", "CA") if fields.get("CallSid") else None,
         status=_status(fields),
         duration_s=read_duration(fields.get("RecordingDuration", "")),
         channels=int(text) if CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
@@ -77,9 +69,9 @@ def read_callback(account: Account, tenant_id: TenantId, request: WebhookRequest
     )
 
 
-def _read_form(request: WebhookRequest) -> tuple[_Form, InvalidInput | None]:
+def _read_form(request: WebhookRequest) -> tuple[Form, InvalidInput | None]:
     """Return the form, empty where the body is not one, and then what is wrong with it."""
-    form = _Form()
+    form = Form()
     kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
     if kind != _FORM:
         return form, InvalidInput("body", f"The body must be a form ({_FORM}).")
@@ -94,10 +86,19 @@ def _read_form(request: WebhookRequest) -> tuple[_Form, InvalidInput | None]:
     return form, None
 
 
-def _check_signature(account: Account, request: WebhookRequest, form: _Form) -> None:
+def check_signature(account: Account, request: WebhookRequest, form: Form) -> None:
+    """Raise `BadSignature` unless Twilio signed the request.
+
+    The algorithm is the account's, never the sender's: with a shared key it is HMAC-SHA256, else HMAC-SHA1 with the
+    auth token.
+    """
     signature = request.headers.get(SIGNATURE_HEADER, "")
     if not signature:
         raise BadSignature("The header X-Twilio-Signature is missing.")
+    if account.signing_key:
+        if RequestValidator(account.signing_key).validate(request.url, form, signature, HMAC_SHA256):
+            return
+        raise BadSignature(f"The signature is not made with SHA-256 and the shared key of the account {account.id}.")
     for token in (account.auth_token, account.previous_auth_token):
         if token and RequestValidator(token).validate(request.url, form, signature):
             return
@@ -106,10 +107,10 @@ def _check_signature(account: Account, request: WebhookRequest, form: _Form) -> 
     )
 
 
-def _sid(fields: Mapping[str, str], name: str, prefix: str) -> str:
+def _sid(dialect: Dialect, fields: Mapping[str, str], name: str, prefix: str) -> str:
     value = fields.get(name, "")
-    if SID[prefix].fullmatch(value) is None:
-        raise InvalidInput(name, f"{name} must be {prefix} and 32 lower-case hex digits.")
+    if dialect.ids[prefix].fullmatch(value) is None:
+        raise InvalidInput(name, f"{name} must be {dialect.id_words[prefix]}.")
     return value
 
 

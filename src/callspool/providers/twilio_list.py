@@ -16,11 +16,11 @@ from callspool.domain.ports import Listed, Listing, Notice
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call
 from callspool.domain.tenant import Account
+from callspool.providers.dialect import Dialect
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import (
     CHANNELS,
     ERROR_CODE,
-    SID,
     SOURCE,
     STATUSES,
     read_date,
@@ -59,7 +59,9 @@ def checked_cursor(cursor: str) -> str:
     return cursor
 
 
-def read_page(account: Account, document: dict[str, object], since: datetime, until: datetime) -> Listing:
+def read_page(
+    dialect: Dialect, account: Account, document: dict[str, object], since: datetime, until: datetime
+) -> Listing:
     """Return what a page says of the window. Raises `FetchFailed` where it is no page."""
     items, following = document.get("recordings"), document.get("next_page_uri")
     if not isinstance(items, list) or not isinstance(following, str | None):
@@ -70,7 +72,7 @@ def read_page(account: Account, document: dict[str, object], since: datetime, un
             raise FetchFailed(Reason.PROVIDER_ERROR, "the answer is no page of recordings")
         if item.get("status") == DELETED:
             continue
-        listed = read_entry(account, item)
+        listed = read_entry(dialect, account, item)
         if listed is None:
             unread.append(str(item.get("sid"))[:64])
         elif since <= listed.created_at < until:
@@ -96,15 +98,15 @@ def read_party(given: object) -> str | None:
     return phone_number(given) or given.strip()[:MOST_OF_A_NAME]
 
 
-def read_entry(account: Account, item: dict[str, object]) -> Listed | None:
+def read_entry(dialect: Dialect, account: Account, item: dict[str, object]) -> Listed | None:
     """Return one recording, or None where its form is not one that we know."""
     text = {name: "" if value is None else str(value) for name, value in item.items()}
     status = STATUSES.get(text.get("status", ""))
     created_at = read_date(text.get("date_created", ""))
     sid, call = text.get("sid", ""), text.get("call_sid", "")
-    if status is None or created_at is None or SID["RE"].fullmatch(sid) is None:
+    if status is None or created_at is None or dialect.ids["RE"].fullmatch(sid) is None:
         return None
-    if text.get("account_sid") != account.account_sid or (call and SID["CA"].fullmatch(call) is None):
+    if text.get("account_sid") != account.account_sid or (call and dialect.ids["CA"].fullmatch(call) is None):
         return None
     try:
         encryption = read_encryption(given) if (given := item.get("encryption_details")) else None

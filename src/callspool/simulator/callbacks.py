@@ -4,24 +4,28 @@ Signature, form and HTTP client are our own: what checks them must be software t
 """
 
 import asyncio
-import base64
 import email.utils
-import hmac
+import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
 from callspool.simulator.clock import Clock
 from callspool.simulator.encryption import details_of
 from callspool.simulator.faults import CallbackFault, CallbackFaultKind
-from callspool.simulator.world import Recording, World
+from callspool.simulator.signing import KeyPair, sign, sign_body
+from callspool.simulator.telnyx_api import TelnyxApi, event_of
+from callspool.simulator.world import Account, Recording, World
 
 ALL_IN_ALL_S: Final = 15.0
 CONNECT_S: Final = 5.0
 RETRIES: Final = 1
 MOST_RETRIES: Final = 5
+
+_NOT_OF_SIGNALWIRE: Final = frozenset({"RecordingStartTime", "RecordingTrack", "ErrorCode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,6 @@ class _Policy:
         return bool(why) and (why in self.after or "all" in self.after)
 
 
-def sign(auth_token: str, url: str, form: Mapping[str, str]) -> str:
-    """Return the signature of a form that is sent to *url*."""
-    text = url + "".join(name + form[name] for name in sorted(form))
-    return base64.b64encode(hmac.new(auth_token.encode(), text.encode(), "sha1").digest()).decode()
-
-
 def form_of(recording: Recording, event: str, base_url: str) -> dict[str, str]:
     """Return what the callback of an event says."""
     place = f"/2010-04-01/Accounts/{recording.account_sid}/Recordings/{recording.sid}"
@@ -95,11 +93,49 @@ def form_of(recording: Recording, event: str, base_url: str) -> dict[str, str]:
     return form
 
 
+def message_of(
+    recording: Recording,
+    account: Account,
+    event: str,
+    *,
+    telnyx: TelnyxApi,
+    signed_url: str,
+    base_url: str,
+    at: datetime,
+    instead: bytes | None = None,
+) -> tuple[dict[str, str], bytes]:
+    """Return headers and body (or another one) of the callback of an event, signed as the account's provider does."""
+    if account.provider == "telnyx":
+        body = instead or json.dumps(event_of(recording, event, telnyx.addresses(recording), at)).encode()
+        timestamp = str(int(at.timestamp()))
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "telnyx-webhooks",
+            "telnyx-timestamp": timestamp,
+            "telnyx-signature-ed25519": KeyPair(account.sid).sign(timestamp, body),
+        }, body
+    form = form_of(recording, event, base_url)
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "Accept": "*/*"}
+    if account.provider == "signalwire":
+        form = {name: value for name, value in form.items() if name not in _NOT_OF_SIGNALWIRE}
+        form["RecordingUrl"] = form["RecordingUrl"].replace("/2010-04-01/", "/api/laml/2010-04-01/")
+        body = instead or urlencode(form).encode()
+        return {**headers, "X-SignalWire-Signature": sign_body(account.signing_key, signed_url, body)}, body
+    headers["User-Agent"] = "TwilioProxy/1.1"
+    if account.signing_key:
+        headers["X-Twilio-Webhooks-Signature-Settings"] = "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+        headers["X-Twilio-Signature"] = sign(account.signing_key, signed_url, form, "sha256")
+    else:
+        headers["X-Twilio-Signature"] = sign(account.auth_token, signed_url, form)
+    return headers, urlencode(form).encode()
+
+
 class Callbacks:
     """Everything that was, or should have been, delivered."""
 
-    def __init__(self, world: World, clock: Clock, within_s: float) -> None:
+    def __init__(self, world: World, telnyx: TelnyxApi, clock: Clock, within_s: float) -> None:
         self._world = world
+        self._telnyx = telnyx
         self._clock = clock
         self._within_s = within_s
         self.deliveries: list[Delivery] = []
@@ -130,10 +166,19 @@ class Callbacks:
                 attempts.append(lost)
                 self.deliveries.append(lost)
                 continue
-            form = form_of(recording, event, base_url)
+            headers, body = message_of(
+                recording,
+                self._world.accounts[recording.account_sid],
+                event,
+                telnyx=self._telnyx,
+                signed_url=signed_url or _sendable(url),
+                base_url=base_url,
+                at=self._clock.now(),
+            )
+            headers["I-Twilio-Idempotency-Token"] = token
             for copy in await asyncio.gather(
                 *(
-                    self._deliver(recording, event, url, signed_url or _sendable(url), form, token)
+                    self._deliver(recording, event, url, headers, body, token)
                     for _ in range(duplicate.copies if duplicate else 1)
                 )
             ):
@@ -141,17 +186,9 @@ class Callbacks:
         return attempts
 
     async def _deliver(
-        self, recording: Recording, event: str, url: str, signed_url: str, form: Mapping[str, str], token: str
+        self, recording: Recording, event: str, url: str, headers: Mapping[str, str], body: bytes, token: str
     ) -> list[Delivery]:
         policy = _Policy.of(url)
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "User-Agent": "TwilioProxy/1.1",
-            "Accept": "*/*",
-            "X-Twilio-Signature": sign(self._world.accounts[recording.account_sid].auth_token, signed_url, form),
-            "I-Twilio-Idempotency-Token": token,
-        }
-        body = urlencode(form).encode()
         attempts: list[Delivery] = []
         deadline = self._clock.monotonic() + self._within_s
         for attempt in range(1, policy.retries + 2):

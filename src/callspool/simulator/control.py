@@ -63,7 +63,14 @@ class Controlled(Protocol):
         """Every delivery of a callback."""
 
     def add_account(
-        self, sid: str | None, token: str | None, *, limit: int | None, api_keys: Mapping[str, str] | None
+        self,
+        sid: str | None,
+        token: str | None,
+        *,
+        limit: int | None,
+        api_keys: Mapping[str, str] | None,
+        provider: str,
+        signing_key: str,
     ) -> Account:
         """Make an account."""
 
@@ -133,10 +140,15 @@ def _body(body: bytes) -> dict[str, Any]:
 
 
 def _add_account(simulator: Controlled, values: dict[str, Any]) -> Account:
-    if unknown := values.keys() - {"account_sid", "auth_token", "limit", "api_keys"}:
+    if unknown := values.keys() - {"account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key"}:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     return simulator.add_account(
-        values.get("account_sid"), values.get("auth_token"), limit=values.get("limit"), api_keys=values.get("api_keys")
+        values.get("account_sid"),
+        values.get("auth_token"),
+        limit=values.get("limit"),
+        api_keys=values.get("api_keys"),
+        provider=values.get("provider", "twilio"),
+        signing_key=values.get("signing_key", ""),
     )
 
 

@@ -6,20 +6,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from callspool.simulator import control
-from callspool.simulator.callbacks import ALL_IN_ALL_S, Callbacks, Delivery
+from callspool.simulator import control, telnyx_api
+from callspool.simulator.callbacks import ALL_IN_ALL_S, Callbacks, Delivery, message_of
 from callspool.simulator.clock import Clock
 from callspool.simulator.faults import CallbackFault, Fault
 from callspool.simulator.library import Library, read_all, sha256_of
 from callspool.simulator.media import MediaServer
 from callspool.simulator.requestlog import Log
+from callspool.simulator.telnyx_api import TelnyxApi
 from callspool.simulator.twilio_api import TwilioApi
 from callspool.simulator.wire import Exchange, HttpServer
 from callspool.simulator.world import Account, Call, PublicKey, Recording, World
 
 
 class Simulator:
-    """A Twilio that makes its own calls and errs on demand.
+    """A Twilio (and a SignalWire, and a Telnyx) that makes its own calls and errs on demand.
 
     >>> async with Simulator(seed=1) as sim:
     ...     account = sim.add_account()
@@ -49,7 +50,8 @@ class Simulator:
         self._library = Library()
         self._media = MediaServer(self._library, self.clock)
         self._api = TwilioApi(self._world, self._media, self._log, self.clock)
-        self._callbacks = Callbacks(self._world, self.clock, callback_within_s)
+        self._telnyx = TelnyxApi(self._world, self._log, self.clock)
+        self._callbacks = Callbacks(self._world, self._telnyx, self.clock, callback_within_s)
         self._first = HttpServer(self._handle, self._log, self.clock, "api")
         self._second = HttpServer(self._api.handle_second_origin, self._log, self.clock, "media")
         self._announcing: set[asyncio.Task[list[Delivery]]] = set()
@@ -68,7 +70,8 @@ class Simulator:
         """Listen on both origins."""
         await self._first.start(self._host, self._port)
         await self._second.start(self._host, 0)
-        self._api.base_url, self._media.second_origin = self._first.url, self._second.url
+        self._api.base_url = self._first.url
+        self._media.second_origin = self._telnyx.second_origin = self._second.url
 
     async def stop(self) -> None:
         """End what runs and remove the temporary audio."""
@@ -121,9 +124,11 @@ class Simulator:
         *,
         limit: int | None = None,
         api_keys: Mapping[str, str] | None = None,
+        provider: str = "twilio",
+        signing_key: str = "",
     ) -> Account:
         """Make an account, or change the one of this id. Past *limit* downloads at once it answers 429."""
-        return self._world.add_account(sid, token, limit, api_keys)
+        return self._world.add_account(sid, token, limit, api_keys, provider, signing_key)
 
     def add_recording(
         self,
@@ -209,6 +214,21 @@ class Simulator:
             else [CallbackFault.parse(f) if isinstance(f, str) else f for f in faults],
         )
 
+    def message(
+        self, recording: Recording, event: str, url: str, body: bytes | None = None
+    ) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a callback as it would be sent to *url*; with another *body*, signed as well."""
+        return message_of(
+            recording,
+            self._world.accounts[recording.account_sid],
+            event,
+            telnyx=self._telnyx,
+            signed_url=url,
+            base_url=self.url,
+            at=self.clock.now(),
+            instead=body,
+        )
+
     def announce_soon(
         self,
         recording: Recording,
@@ -241,5 +261,7 @@ class Simulator:
     async def _handle(self, exchange: Exchange) -> None:
         if exchange.request.path.startswith(control.PREFIX):
             await control.handle(self, exchange)
+        elif exchange.request.path.startswith(telnyx_api.PREFIX):
+            await self._telnyx.handle(exchange)
         else:
             await self._api.handle(exchange)

@@ -11,16 +11,18 @@ from callspool.simulator.paging import in_time, page_of
 from callspool.simulator.problems import problem
 from callspool.simulator.requestlog import Log
 from callspool.simulator.resources import account_json, call_json, call_recording_json, recording_json
+from callspool.simulator.telnyx_api import sign_address
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import DELETED, Account, Call, Recording, World
 
 _PATH: Final = re.compile(
-    r"/2010-04-01/Accounts/(?P<account>[^/.]+)"
+    r"(?P<laml>/api/laml)?/2010-04-01/Accounts/(?P<account>[^/.]+)"
     r"(?:/(?:Calls/(?P<call>[^/.]+)/|Conferences/(?P<conference>[^/.]+)/)?(?P<kind>Recordings|Calls)"
     r"(?:/(?P<sid>[^/.]+))?)?"
     r"(?:\.(?P<extension>json|wav|mp3))?"
 )
-_SECOND_ORIGIN: Final = re.compile(r"/media/(?P<sid>RE[0-9a-f]{32})\.(?P<extension>wav|mp3)")
+_SECOND_ORIGIN: Final = re.compile(r"/media/(?P<sid>[0-9A-Za-z-]+)\.(?P<extension>wav|mp3)")
+_XML: Final = {"Content-Type": "application/xml"}
 
 
 class TwilioApi:
@@ -30,6 +32,7 @@ class TwilioApi:
         self._world = world
         self._media = media
         self._log = log
+        self._clock = clock
         self._begun_at = clock.now()
         self.base_url = ""
 
@@ -45,7 +48,13 @@ class TwilioApi:
         if recording is not None and is_media:
             # Noted even if it is refused: a refused download is one that the provider saw.
             self._log.begin_download(exchange.entry, recording.account_sid, recording.sid, recording.tag)
-        account = self._authenticate(exchange.request.headers, found["account"])
+        account = self._world.accounts.get(found["account"])
+        is_public = account is not None and account.provider == "signalwire" and is_media
+        if not is_public:
+            account = self._authenticate(exchange.request.headers, found["account"])
+        if account is not None and (account.provider == "signalwire") is not bool(found["laml"]):
+            await self._not_found(exchange)
+            return
         if account is None:
             await problem(exchange, 401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
             return
@@ -62,10 +71,27 @@ class TwilioApi:
             await self._not_found(exchange)
             return
         self._log.begin_download(exchange.entry, recording.account_sid, recording.sid, recording.tag)
+        account = self._world.accounts[recording.account_sid]
+        if account.provider == "telnyx":
+            await self._presigned(exchange, account, recording, found["extension"])
+            return
         if exchange.request.query.get("signature") != f"{recording.seed:x}":
             await problem(exchange, 403, 20403, "Forbidden")
             return
         await self._media.serve_audio(exchange, recording, found["extension"])
+
+    async def _presigned(self, exchange: Exchange, account: Account, recording: Recording, extension: str) -> None:
+        expires = exchange.request.query.get("expires", "")
+        if exchange.request.query.get("signature") != sign_address(recording, expires):
+            await exchange.answer(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>", _XML)
+        elif self._clock.now().timestamp() >= float(expires):
+            await exchange.answer(
+                403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", _XML
+            )
+        elif account.limit is not None and exchange.entry.account_concurrency > account.limit:
+            await exchange.answer(429, b"<Error><Code>SlowDown</Code></Error>", _XML)
+        else:
+            await self._media.serve(exchange, recording, extension)
 
     def _authenticate(self, headers: Mapping[str, str], account_sid: str) -> Account | None:
         account = self._world.accounts.get(account_sid)

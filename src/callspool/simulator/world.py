@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
+from uuid import UUID
 
 from callspool.simulator.clock import Clock
 from callspool.simulator.faults import ALONGSIDE, CallbackFault, Fault, FaultKind, Mix
+from callspool.simulator.signing import KeyPair
 
 STATUSES: Final = frozenset({"in-progress", "paused", "stopped", "processing", "completed", "absent"})
 DELETED: Final = "deleted"
+PROVIDERS: Final = ("twilio", "signalwire", "telnyx")
 
 
 @dataclass(slots=True)
@@ -25,6 +28,13 @@ class Account:
     """API key to secret: the other way to sign in."""
     list_faults: list[Fault] = field(default_factory=list)
     """What the next questions for a list of recordings are answered with, one each; after them all is well."""
+    provider: str = "twilio"
+    """Whose protocol it speaks: ``twilio``, ``signalwire`` or ``telnyx``."""
+    signing_key: str = ""
+    """Twilio: a shared key, which then signs callbacks with SHA-256. SignalWire: what signs them. Telnyx: the public
+    half of what signs them, made by itself."""
+    url_lifetime_s: float = 600.0
+    """Telnyx: for how long an address of media holds."""
 
     def accepts(self, user: str, password: str) -> bool:
         """Say whether these are its credentials."""
@@ -118,20 +128,33 @@ class World:
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, Recording] = {}
 
-    def new_sid(self, prefix: str) -> str:
+    def new_sid(self, prefix: str, provider: str = "twilio") -> str:
         """Return an id as the provider writes them."""
-        return f"{prefix}{self._random.getrandbits(128):032x}"
+        number = self._random.getrandbits(128)
+        return f"{prefix}{number:032x}" if provider == "twilio" else str(UUID(int=number, version=4))
 
     def token(self) -> str:
         """Return what makes one delivery different from the next."""
         return f"{self._random.getrandbits(128):032x}"
 
     def add_account(
-        self, sid: str | None, auth_token: str | None, limit: int | None, api_keys: Mapping[str, str] | None
+        self,
+        sid: str | None,
+        auth_token: str | None,
+        limit: int | None,
+        api_keys: Mapping[str, str] | None,
+        provider: str = "twilio",
+        signing_key: str = "",
     ) -> Account:
         """Make an account, or change the one of this id."""
-        sid = sid or self.new_sid("AC")
-        account = Account(sid, auth_token or self.token(), limit, dict(api_keys or {}))
+        if provider not in PROVIDERS:
+            raise ValueError(f"no provider {provider!r}; there are {', '.join(PROVIDERS)}")
+        sid = sid or self.new_sid("AC", provider)
+        account = Account(
+            sid, auth_token or self.token(), limit, dict(api_keys or {}), provider=provider, signing_key=signing_key
+        )
+        if provider == "telnyx":
+            account.signing_key = KeyPair(sid).public
         self.accounts[sid] = account
         return account
 
@@ -165,11 +188,12 @@ class World:
             raise ValueError(f"a recording lasts 0 seconds to 100 hours, not {duration_s:g} s")
         if status not in STATUSES:
             raise ValueError(f"no status {status!r}; there are {', '.join(sorted(STATUSES))}")
+        provider = self.accounts[account_sid].provider
         created = created_at or self._clock.now()
         started = created - timedelta(seconds=round(duration_s))
         own_seed = self._random.getrandbits(48)
         recording = Recording(
-            sid=self.new_sid("RE"),
+            sid=self.new_sid("RE", provider),
             account_sid=account_sid,
             call_sid=call_sid or self._add_call(account_sid, started, duration_s),
             conference_sid=conference_sid,
@@ -207,7 +231,7 @@ class World:
         inbound = self._random.random() < 0.5
         business, person = (f"+1555{self._random.randrange(10**7):07}" for _ in range(2))
         call = Call(
-            sid=self.new_sid("CA"),
+            sid=self.new_sid("CA", self.accounts[account_sid].provider),
             account_sid=account_sid,
             caller=person if inbound else business,
             called=business if inbound else person,

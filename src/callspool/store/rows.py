@@ -12,7 +12,7 @@ from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Te
 from callspool.store.envelope import Envelope
 
 CALL = ("from_number", "to_number", "direction")
-_SECRETS = ("auth_token", "previous_auth_token", "api_secret")
+_SECRETS = ("auth_token", "previous_auth_token", "api_secret", "signing_key")
 
 
 def recording(row: Row[Any]) -> Recording:
@@ -150,6 +150,7 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         paused=row.paused,
         media_format=MediaFormat(row.media_format),
         private_keys=_private_keys(row, envelope),
+        signing_key=opened["signing_key"],
     )
 
 

@@ -95,6 +95,7 @@ accounts = Table(
     Column("paused", Boolean, nullable=False),
     Column("media_format", Text, nullable=False, server_default="dual-wav"),
     Column("private_keys", LargeBinary),
+    Column("signing_key", LargeBinary),
 )
 
 api_keys = Table(

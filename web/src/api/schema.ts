@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/webhooks/twilio/{account}": {
+    "/webhooks/{provider}/{account}": {
         parameters: {
             query?: never;
             header?: never;
@@ -15,16 +15,16 @@ export interface paths {
         put?: never;
         /**
          * Receive
-         * @description Take in a recording status callback for the account's default tenant.
+         * @description Take in what a provider tells of a recording, for the account's default tenant.
          */
-        post: operations["receiveTwilioWebhook"];
+        post: operations["receiveWebhook"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/webhooks/twilio/{account}/{tenant}": {
+    "/webhooks/{provider}/{account}/{tenant}": {
         parameters: {
             query?: never;
             header?: never;
@@ -35,9 +35,9 @@ export interface paths {
         put?: never;
         /**
          * Receive For Tenant
-         * @description Take in a recording status callback for the named tenant: the signature covers its name.
+         * @description Take in what a provider tells of a recording of the named tenant.
          */
-        post: operations["receiveTwilioWebhookOfTenant"];
+        post: operations["receiveWebhookOfTenant"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1720,11 +1720,12 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    receiveTwilioWebhook: {
+    receiveWebhook: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                provider: string;
                 account: string;
             };
             cookie?: never;
@@ -1794,11 +1795,12 @@ export interface operations {
             };
         };
     };
-    receiveTwilioWebhookOfTenant: {
+    receiveWebhookOfTenant: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                provider: string;
                 account: string;
                 tenant: string;
             };

@@ -20,31 +20,35 @@ router = APIRouter(tags=["webhooks"])
 _RESPONSES = {code: answer for code, answer in responses(403, 404, 408, 413, 422).items() if code != 401}
 
 
-@router.post("/webhooks/twilio/{account}", operation_id="receiveTwilioWebhook", status_code=204, responses=_RESPONSES)
-async def receive(account: str, request: Request, services: ServicesOf) -> Response:
-    """Take in a recording status callback for the account's default tenant."""
-    return await _receive(account, None, request, services)
+@router.post("/webhooks/{provider}/{account}", operation_id="receiveWebhook", status_code=204, responses=_RESPONSES)
+async def receive(provider: str, account: str, request: Request, services: ServicesOf) -> Response:
+    """Take in what a provider tells of a recording, for the account's default tenant."""
+    return await _receive(provider, account, None, request, services)
 
 
 @router.post(
-    "/webhooks/twilio/{account}/{tenant}",
-    operation_id="receiveTwilioWebhookOfTenant",
+    "/webhooks/{provider}/{account}/{tenant}",
+    operation_id="receiveWebhookOfTenant",
     status_code=204,
     responses=_RESPONSES,
 )
-async def receive_for_tenant(account: str, tenant: str, request: Request, services: ServicesOf) -> Response:
-    """Take in a recording status callback for the named tenant: the signature covers its name."""
-    return await _receive(account, TenantId(tenant), request, services)
+async def receive_for_tenant(
+    provider: str, account: str, tenant: str, request: Request, services: ServicesOf
+) -> Response:
+    """Take in what a provider tells of a recording of the named tenant."""
+    return await _receive(provider, account, TenantId(tenant), request, services)
 
 
-async def _receive(account: str, tenant: TenantId | None, request: Request, services: ServicesOf) -> Response:
+async def _receive(
+    provider: str, account: str, tenant: TenantId | None, request: Request, services: ServicesOf
+) -> Response:
     webhook = WebhookRequest(
         url=public_url(services.settings.public_url, request),
         headers=dict(request.headers),
         body=await _body(request),
     )
     ingest = Ingest(services.store, services.producer, services.bulletin, services.providers)
-    await ingest.receive("twilio", AccountId(account), tenant, webhook)
+    await ingest.receive(provider, AccountId(account), tenant, webhook)
     return Response(status_code=204)
 
 

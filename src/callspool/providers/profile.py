@@ -1,0 +1,25 @@
+"""What an operator must know to add an account of a provider: the same few facts of each."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One provider, as forms and commands speak of it."""
+
+    name: str
+    """In addresses and in the store."""
+    title: str
+    sid: re.Pattern[str] | None
+    """The form of an account's id at the provider. None: it has none that is needed."""
+    sid_words: str
+    base_url: str
+    """Where its API is; empty: the account must say."""
+    secret: str
+    """What authenticates us."""
+    signing_key: str
+    """What signs its webhooks."""
+    needs_signing_key: bool
+    setup: str
+    """Where to enter the webhook's address at the provider."""

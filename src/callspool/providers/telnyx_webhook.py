@@ -1,0 +1,79 @@
+"""Read Telnyx's webhooks: first the Ed25519 signature over time and body, then the event.
+
+One address gets all events of an application, so most are none of ours and are acknowledged only. What an event says
+of addresses and durations is not read: the first expire, the second count pauses. Its time is signed, but not judged:
+the same event twice changes nothing, whenever it comes.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from callspool.domain.errors import BadSignature, InvalidInput
+from callspool.domain.ids import TenantId
+from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.tenant import Account
+from callspool.providers.dialect import UUID
+from callspool.providers.telnyx_list import read_call_id, read_channels, read_time
+
+SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
+TIMESTAMP_HEADER: Final = "telnyx-timestamp"
+
+_SAVED: Final = frozenset({"call.recording.saved", "conference.recording.saved"})
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+
+
+def read_event(account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
+    """Return what the event says of a recording, if it does. Raises `BadSignature`, then `InvalidInput`."""
+    check_signature(account, request)
+    event = _object(_document(request.body), "data")
+    kind = event.get("event_type")
+    if not isinstance(kind, str):
+        raise InvalidInput("event_type", "data.event_type is missing.")
+    if kind not in _SAVED:
+        return None  # call.recording.error too: it names no recording, for there is none
+    payload = _object(event, "payload")
+    name = payload.get("recording_id")
+    if not isinstance(name, str) or UUID.fullmatch(name) is None:
+        raise InvalidInput("recording_id", "data.payload.recording_id must be a UUID in lower case.")
+    return Notice(
+        account_id=account.id,
+        tenant_id=tenant_id,
+        provider_recording_id=name,
+        call_id=read_call_id(payload),
+        status=ProviderStatus.COMPLETED,
+        channels=read_channels(payload),
+        source="conference" if kind.startswith("conference") else None,
+        started_at=read_time(payload.get("recording_started_at")),
+    )
+
+
+def check_signature(account: Account, request: WebhookRequest) -> None:
+    """Raise `BadSignature` unless Telnyx signed the request with the account's key."""
+    timestamp, signature = (request.headers.get(name, "") for name in (TIMESTAMP_HEADER, SIGNATURE_HEADER))
+    if not signature or _TIMESTAMP.fullmatch(timestamp) is None:
+        raise BadSignature("The headers Telnyx-Signature-Ed25519 and Telnyx-Timestamp are missing.")
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(account.signing_key or "", validate=True))
+        key.verify(base64.b64decode(signature, validate=True), timestamp.encode() + b"|" + request.body)
+    except (InvalidSignature, ValueError):
+        raise BadSignature(f"The signature is not that of the account {account.id}: compare its public key.") from None
+
+
+def _document(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInput("body", "The body must be a JSON object.") from None
+
+
+def _object(given: object, name: str) -> Mapping[str, object]:
+    found = given.get(name) if isinstance(given, dict) else None
+    if not isinstance(found, dict):
+        raise InvalidInput(name, f"{name} must be an object.")
+    return found
