@@ -30,6 +30,8 @@ _PURPOSE: Final = b"callspool spool v1"
 _VALID: Final = timedelta(minutes=30)
 """Long enough for clocks that differ by minutes. It opens one attempt's spool, which is gone when that ends."""
 _CONNECT: Final = timedelta(seconds=2)
+_OK: Final = 200
+_NOTHING: Final = "/spool"
 _SCHEME = re.compile(r"Callspool ([1-9][0-9]{0,11})\.([0-9a-f]{64})")
 _PATH = re.compile(r"/spool/(rec_[0-9a-f]{32})/([1-9][0-9]{0,17})")
 _CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})\r\n")
@@ -121,8 +123,27 @@ async def open_flow(
     address: str, recording_id: RecordingId, attempt: int, seal: Seal, now: datetime
 ) -> AsyncIterator[Flow]:
     """Ask the worker at *address*; wait until it has something to be heard. Raises `NotThere`."""
-    path = path_of(recording_id, attempt)
-    authorization = seal.sign(path, now)
+    authorization = seal.sign(path_of(recording_id, attempt), now)
+    async with _asked(address, path_of(recording_id, attempt), authorization) as (status, fields, reader):
+        if status != _OK or not seal.is_proven(authorization, fields.get(PROOF, "")):
+            raise NotThere(f"the worker at {address} has nothing to be heard")
+        yield Flow(reader, fields.get("content-type", ""))
+
+
+async def status_of(address: str, seal: Seal, now: datetime) -> int:
+    """Ask the worker at *address* for nothing, to see whether it answers: 403 says that it holds another secret.
+
+    Raises `NotThere`.
+    """
+    async with _asked(address, _NOTHING, seal.sign(_NOTHING, now)) as (status, _, _):
+        return status
+
+
+@asynccontextmanager
+async def _asked(
+    address: str, path: str, authorization: str
+) -> AsyncIterator[tuple[int, Mapping[str, str], asyncio.StreamReader]]:
+    """Send a request; yield the answer's status, its header, and where its body comes. Raises `NotThere`."""
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(_CONNECT.total_seconds()):
@@ -132,13 +153,11 @@ async def open_flow(
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nhost: {address}\r\n{AUTHORIZATION}: {authorization}\r\n\r\n".encode())
         try:
-            status = await reader.readuntil(b"\n")
+            status = int((await reader.readuntil(b"\n")).removeprefix(b"HTTP/1.1 ")[:3])
             fields = await _read_fields(reader)
         except (OSError, EOFError, asyncio.LimitOverrunError, ValueError) as error:
             raise NotThere(f"the worker at {address} broke off") from error
-        if not status.startswith(b"HTTP/1.1 200 ") or not seal.is_proven(authorization, fields.get(PROOF, "")):
-            raise NotThere(f"the worker at {address} has nothing to be heard")
-        yield Flow(reader, fields.get("content-type", ""))
+        yield status, fields, reader
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from time import monotonic
 from typing import Any, Final
@@ -156,6 +156,16 @@ class Functions:
             await node.aclose()
         version = str(info.get("valkey_version") or info.get("redis_version"))
         return Health(version, bool(info.get("aof_enabled")), str(info.get("maxmemory_policy")), took)
+
+    async def time(self) -> datetime:
+        """Return the server's clock, by which leases run; of a cluster, one node's. Raises `SchedulerUnavailable`."""
+        node = connect_node(self.url)
+        try:
+            with unavailable():
+                seconds, microseconds = await node.time()
+        finally:
+            await node.aclose()
+        return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(microseconds))
 
     async def close(self) -> None:
         """Close the connections."""
