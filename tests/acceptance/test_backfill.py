@@ -241,6 +241,20 @@ async def test_credentials_that_are_refused_end_it_with_the_reason(lab: Lab) -> 
     assert len(lab.asked()) == 1
 
 
+async def test_a_defect_ends_it_with_a_word_and_not_the_server(lab: Lab) -> None:
+    account = await lab.parts.store.account(MAIN)
+    await lab.parts.store.set_account(replace(account, provider="unheard-of"))
+
+    with structlog.testing.capture_logs() as log:
+        done = await lab.backfill(2)
+
+    assert (done.state, [entry["event"] for entry in log]) == (
+        BackfillState.FAILED,
+        ["backfill.broke", "backfill.ended"],
+    )
+    assert "please report it" in str(done.error)
+
+
 async def test_a_long_line_holds_a_backfill_so_that_webhooks_are_not_behind_an_archive(lab: Lab) -> None:
     settings = lab.parts.settings.model_copy(update={"backfill_backlog": 3})
     slow = make_backfiller(replace(lab.parts, settings=settings))
@@ -287,6 +301,30 @@ async def test_a_cancelled_backfill_stops_where_it_is(lab: Lab) -> None:
     assert await asyncio.wait_for(running, 30)
     done = await lab.parts.store.backfill(made.id)
     assert (done.state, done.windows_done) == (BackfillState.CANCELLED, 1)
+
+
+@pytest.mark.rule("S5", "F19", "I8")
+async def test_a_job_that_is_gone_is_submitted_at_the_reconciler_s_pace_and_at_once_when_valkey_lost_its_data(
+    lab: Lab,
+) -> None:
+    recording = await lab.hear("RE" + "8" * 32)
+    parts = lab.parts
+
+    async def waits() -> bool:
+        return await parts.producer.place(recording.id) is Place.WAITING
+
+    for every in (timedelta(seconds=0.1), timedelta(hours=1)):
+        settings = parts.settings.model_copy(update={"reconcile_every": every})
+        reconciler = Reconciler(store=parts.store, producer=parts.producer, clock=parts.clock, settings=settings)
+        running = asyncio.create_task(reconciler.run())
+        await until(waits)  # it begins at once
+        if every < timedelta(hours=1):
+            await parts.producer.cancel(recording.id)
+        else:
+            await parts.functions.client.flushall()
+        await until(waits)
+        reconciler.stop()
+        await running
 
 
 @pytest.mark.rule("S5", "F19")

@@ -87,6 +87,12 @@ class Backfiller:
             with contextlib.suppress(Unavailable):
                 await self._store.release_backfill(backfill.id, self._parts.holder)
             raise
+        except Unavailable:
+            raise  # the lease runs out, and it is gone on with
+        except Exception:
+            # A defect must neither take the server with it nor be run into again and again.
+            log.exception("backfill.broke")
+            await self._end(backfill, "callspool made a mistake. The log has the details; please report it.")
         return True
 
     async def ensure_sliding(self) -> None:
@@ -107,8 +113,7 @@ class Backfiller:
             except Unavailable as error:
                 self._log.warning("backfill.put_off", error=str(error))
             except Exception:
-                # A defect in listing must not take the server with it. The lease runs out, and it is tried again.
-                self._log.exception("backfill.broke")
+                self._log.exception("backfill.put_off")  # the outermost loop: it must not end
             await asyncio.sleep(_LOOK_EVERY.total_seconds())
 
     async def _list(self, backfill: Backfill) -> None:
