@@ -116,6 +116,7 @@ async def test_one_whose_holder_died_is_taken_where_it_was(store: Store, clock: 
     assert taken is not None
     assert (taken.id, taken.cursor, taken.position, taken.begun_at) == (backfill.id, "page 2", DAY, backfill.begun_at)
     assert (taken.listed, taken.inserted, taken.known) == (2, 2, 0)
+    assert taken.started_at == NOW
     assert not await store.renew_backfill(backfill.id, "one", LEASE)
     assert await store.note_page(backfill.id, "one", LEASE, step(3)) is None
     assert await store.end_backfill(backfill.id, "one", error=None) is None
@@ -195,6 +196,10 @@ async def test_the_continuous_one_begins_again_when_it_is_due(store: Store, cloc
     assert await claimed(store, "two", sliding=True) is None
     await store.begin_window(first.id, "one", LEASE)
     await store.note_page(first.id, "one", LEASE, step(1, at=first.since))
+    clock.pass_by(LEASE + timedelta(seconds=1))
+    again = await claimed(store, sliding=True)  # its process died
+    assert again is not None
+    assert (again.position, again.until, again.listed) == (first.since + timedelta(days=1), first.until, 1)
     await store.end_backfill(first.id, "one", error="busy", next_at=clock.now() + timedelta(minutes=15))
     assert await claimed(store, "two", sliding=True) is None
     clock.pass_by(timedelta(days=1))
