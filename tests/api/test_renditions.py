@@ -97,6 +97,26 @@ async def test_one_that_takes_long_is_said_to_be_on_its_way(api: Api, monkeypatc
     assert work.count == 1
 
 
+async def test_many_that_are_asked_for_at_once_take_little_disk(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = [await api.ready(data=made.wav(0.5)) for _ in range(5)]
+    work = Work(api.services.renderer.render)
+    monkeypatch.setattr(api.services.renderer, "render", work)
+    paths = [f"/api/recordings/{recording.id}/audio?rendition=opus" for recording in recordings]
+
+    answers = await asyncio.gather(*(api.get(path) for path in paths))
+
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert len(list((api.folder / "tmp").iterdir())) <= 2
+    work.may_go_on.set()
+
+    async def are_there() -> bool:
+        return [(await api.get(path)).status_code for path in paths] == [200] * 5
+
+    await until(are_there)
+    assert work.count == 5
+    assert list((api.folder / "tmp").iterdir()) == []
+
+
 @pytest.mark.rule("I4")
 @pytest.mark.parametrize(
     ("route", "part", "method"), [("audio", "renderer", "render"), ("waveform", "prober", "probe")]

@@ -20,6 +20,8 @@ from callspool.vault.keys import rendition_key
 MOST_AT_ONCE: Final = 64
 """Beyond so many that are made or wait for it, one who asks for another is told to ask again."""
 
+_COPIES: Final = 2
+"""Recordings that are copied out of the vault at once: each takes its size on the disk."""
 _BLOCK: Final = 1 << 20
 
 
@@ -29,6 +31,7 @@ class Making:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._few = asyncio.Semaphore(_COPIES)
 
     async def waveform(self, recording: Recording, kept: Kept) -> bytes:
         """Return peaks and silences, compressed."""
@@ -64,10 +67,14 @@ class Making:
         if task is None:
             if len(self._tasks) >= MOST_AT_ONCE:
                 raise Refusal("unavailable", "Too many renditions are being made. Nothing was lost. Ask again.")
-            task = self._tasks[key] = asyncio.ensure_future(make())
+            task = self._tasks[key] = asyncio.create_task(self._in_turn(make))
             task.add_done_callback(partial(self._ended, key))
         # Shielded, because one who leaves must not end it for the others.
         await asyncio.shield(task)
+
+    async def _in_turn(self, make: Callable[[], Awaitable[None]]) -> None:
+        async with self._few:
+            await make()
 
     def _ended(self, key: str, task: "asyncio.Future[None]") -> None:
         del self._tasks[key]
