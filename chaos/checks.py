@@ -143,6 +143,11 @@ def tenants_are_apart(seen: Evidence) -> Iterator[str]:
             yield f"{peek.path} told another tenant {peek.tells}"
 
 
+def processes_live(seen: Evidence) -> Iterator[str]:
+    """alive: no process ends for a fault of another part."""
+    yield from seen.fallen
+
+
 CHECKS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I1": limits_hold,
     "I2": nothing_is_lost,
@@ -153,6 +158,7 @@ CHECKS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I7": only_workers_work,
     "I8": valkey_costs_time_only,
     "I9": tenants_are_apart,
+    "alive": processes_live,
 }
 
 

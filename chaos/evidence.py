@@ -73,7 +73,7 @@ class Evidence:
 
     log: Sequence[Entry] = ()
     acknowledged: frozenset[str] = frozenset()
-    """Recordings with a callback that got 2xx."""
+    """Recordings whose completion was told by a callback that got 2xx. The rest is for the provider's list."""
     recordings: Sequence[Recording] = ()
     histories: Mapping[str, Sequence[HistoryEntry]] = field(default_factory=dict)
     """By our id."""
@@ -92,3 +92,5 @@ class Evidence:
     probe: Probe | None = None
     emptied: int = 0
     """How often Valkey lost its data."""
+    fallen: Sequence[str] = ()
+    """Processes that no fault was meant to end, and that ended with a traceback."""

@@ -92,7 +92,11 @@ async def _go(running: System, plan: Plan) -> tuple[Evidence, Sequence[str]]:
     store = running.parts.store
     evidence = Evidence(
         log=running.simulator.log.entries,
-        acknowledged=frozenset(d.recording_sid for d in running.simulator.deliveries if (d.status or 0) // 100 == 2),
+        acknowledged=frozenset(
+            one.recording_sid
+            for one in running.simulator.deliveries
+            if one.event == "completed" and (one.status or 0) // 100 == 2
+        ),
         recordings=recordings,
         histories={one.id: await store.history(None, one.id) for one in recordings},
         limits=people.limits,
@@ -107,6 +111,7 @@ async def _go(running: System, plan: Plan) -> tuple[Evidence, Sequence[str]]:
         running={load.tenant: load.running for load in await running.parts.producer.load(list(TENANTS))},
         probe=probe,
         emptied=nemesis.emptied,
+        fallen=running.fallen,
     )
     return evidence, nemesis.dealt
 

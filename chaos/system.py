@@ -56,6 +56,7 @@ class System:
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[int, Running] = {}
         self.worker_pids: set[int] = set()
+        self.fallen: list[str] = []
         self.keys: dict[str, str] = {}
         """API keys by tenant; of the operator under the empty name."""
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20)
@@ -84,9 +85,10 @@ class System:
         await self.serves()
 
     async def serves(self) -> None:
-        """Wait until the API answers."""
+        """Wait until the API answers; a server that could not start, or ended by itself, is started again."""
         async with asyncio.timeout(_START_S):
             while True:
+                self.start(SERVER)
                 with suppress(httpx.HTTPError):
                     if (await self.http.get("/healthz")).status_code == 204:
                         return
@@ -95,7 +97,8 @@ class System:
     def start(self, number: int) -> None:
         """Start a process that ended again, behind the same proxies."""
         running = self.processes[number]
-        if running.process.poll() is not None:
+        if (code := running.process.poll()) is not None:
+            self._look_at_its_end(number, code)
             running.process = self._spawn(number, running.proxies)
 
     async def end(self, number: int, how: signal.Signals) -> None:
@@ -123,6 +126,16 @@ class System:
                 await proxy.stop()
         await self.http.aclose()
 
+    def _look_at_its_end(self, number: int, code: int) -> None:
+        """Note an end by a traceback; one line and status 1 are how a process says that it cannot start."""
+        log = self._log_of(number)
+        last = log.read_text(errors="replace").splitlines()[-1:]
+        if code not in (0, -signal.SIGKILL, -signal.SIGTERM) and not "".join(last).startswith("callspool: "):
+            self.fallen.append(f"{log.stem} ended with status {code}: {''.join(last)[:200]}")
+
+    def _log_of(self, number: int) -> Path:
+        return self.folder / ("server.log" if number == SERVER else f"worker-{number}.log")
+
     def _upstreams(self) -> dict[str, Upstream]:
         settings = self.parts.settings
         upstreams = {"valkey": Upstream(path=str(socket_path(valkey_folder(settings))))}
@@ -143,8 +156,7 @@ class System:
             changed["vault_url"] = f"{settings.vault_url.rsplit(':', 1)[0]}:{proxies['vault'].port}"
         changed["public_url"] = self.url
         command = ["serve", "--port", str(self.port)] if number == SERVER else ["worker", "--concurrency", "8"]
-        name = "server" if number == SERVER else f"worker-{number}"
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with self._log_of(number).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "callspool.cli", *command],
                 stdin=subprocess.DEVNULL,

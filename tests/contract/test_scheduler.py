@@ -3,16 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+import uvloop
 import valkey as valkey_client
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lane, Place, Stop
-from callspool.scheduler.connection import Functions, library
+from callspool.scheduler.connection import Functions, library, unavailable
 from callspool.scheduler.embedded import Embedded
 from callspool.scheduler.producer import ValkeyProducer
 from tests.fixtures.bench import LEASE, SOON, Bench, deferred, done, ids, next_leases
@@ -501,3 +502,20 @@ async def test_why_names_what_a_job_waits_for(bench: Bench) -> None:
     await worker.turn([deferred(lease, 60_000)], 0)
     assert (await why("j0")).startswith("It is put off until ")
     assert await why("nothing") == "The scheduler does not know it."
+
+
+async def test_connection_that_breaks_a_moment_before_the_writing_is_unavailable_on_every_loop(valkey: str) -> None:
+    async def write_too_late() -> None:
+        _, writer = await asyncio.open_unix_connection(valkey.removeprefix("unix://"))
+        writer.transport.abort()
+        await asyncio.sleep(0)  # one step of the loop: what a client's write may come after
+        with unavailable():
+            writer.writelines([b"PING\r\n"])
+            await writer.drain()
+
+    def on(make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        with asyncio.Runner(loop_factory=make_loop) as runner, pytest.raises(SchedulerUnavailable):
+            runner.run(write_too_late())
+
+    await asyncio.to_thread(on, asyncio.new_event_loop)
+    await asyncio.to_thread(on, uvloop.new_event_loop)

@@ -186,6 +186,10 @@ def test_answer_to_another_tenant_breaks_i9(peek: Peek) -> None:
     assert broken(peeks=[peek]) == ["I9"]
 
 
+def test_process_that_fell_is_told() -> None:
+    assert broken(fallen=["server ended with status 1"]) == ["alive"]
+
+
 def test_plan_follows_from_its_seed_alone() -> None:
     assert plan(7, 20) == plan(7, 20)
     assert plan(7, 20) != plan(8, 20)

@@ -547,13 +547,16 @@ async def test_a_vault_that_is_away_puts_the_recording_off(start: Start, monkeyp
     assert [reason for _, event, reason in rig.store.events if event is Event.DEFER] == [Reason.VAULT_ERROR] * 2
 
 
-async def test_a_full_disk_stops_claims_and_uses_up_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+async def test_a_full_disk_stops_claims_and_uses_up_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     rig = await start()
     rig.consumer.holds_deferred = True
     real = os.pwrite
 
     def full(*args: Any) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "pwrite", full)
     row = rig.add()

@@ -32,7 +32,8 @@ from callspool.fetch.verify import verify
 from callspool.settings import Settings
 from callspool.vault.keys import rendition_key, vault_key
 
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""No space, no quota, no larger file for this process (``ulimit -f``): the machine's trouble, not the recording's."""
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
 

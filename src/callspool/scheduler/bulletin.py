@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-import valkey
-
-from callspool.scheduler.connection import Functions, connect_node
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.scheduler.connection import Functions, connect_node, unavailable
 
 _LOOK_ANYWAY_S = 5.0
 
@@ -19,7 +18,7 @@ class ValkeyBulletin:
 
     async def ring(self) -> None:
         """Publish; whoever misses it looks after a few seconds anyway."""
-        with contextlib.suppress(valkey.ValkeyError, OSError):
+        with contextlib.suppress(SchedulerUnavailable), unavailable():
             await self._functions.publish(self._functions.keys.changed)
 
     async def listen(self) -> AsyncIterator[None]:
@@ -28,18 +27,20 @@ class ValkeyBulletin:
             node = connect_node(self._functions.url)
             subscription = node.pubsub(ignore_subscribe_messages=True)
             try:
-                await subscription.subscribe(self._functions.keys.changed)
+                with unavailable():
+                    await subscription.subscribe(self._functions.keys.changed)
                 yield None  # something may have happened before we were subscribed
                 while True:
-                    message = await subscription.get_message(timeout=_LOOK_ANYWAY_S)
-                    while message is not None:
-                        message = await subscription.get_message(timeout=0)
+                    with unavailable():
+                        message = await subscription.get_message(timeout=_LOOK_ANYWAY_S)
+                        while message is not None:
+                            message = await subscription.get_message(timeout=0)
                     yield None
-            except (valkey.ValkeyError, OSError):
+            except SchedulerUnavailable:
                 yield None
                 # Nobody's job waits here: it is the pace at which an absent server is called again.
                 await asyncio.sleep(1)
             finally:
-                with contextlib.suppress(valkey.ValkeyError, OSError):
+                with contextlib.suppress(SchedulerUnavailable), unavailable():
                     await subscription.aclose()  # type: ignore[no-untyped-call]
                     await node.aclose()

@@ -86,6 +86,11 @@ def unavailable() -> Iterator[None]:
         yield
     except (valkey.ValkeyError, OSError) as error:
         raise SchedulerUnavailable(f"Valkey does not answer: {error}") from error
+    except RuntimeError as error:
+        # What uvloop says of a connection that broke a moment before the writing; asyncio has an OSError for it.
+        if "the handler is closed" not in str(error):
+            raise
+        raise SchedulerUnavailable("Valkey does not answer: the connection broke.") from error
 
 
 def is_missing(error: valkey.ResponseError) -> bool:

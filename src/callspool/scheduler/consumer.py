@@ -9,11 +9,9 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any, Final
 
-import valkey
-
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lane, Lease, Settlement, Stop, Turn
-from callspool.scheduler.connection import Functions
+from callspool.scheduler.connection import Functions, unavailable
 from callspool.scheduler.heartbeat import Heartbeat
 
 _LOOK_ANYWAY: Final = timedelta(seconds=5)
@@ -92,7 +90,7 @@ class _Shard:
         # Valkey waits in steps of about 10 ms and takes 0 for ever.
         timeout_s = max(0.01, min(at_most, _LOOK_ANYWAY).total_seconds())
         key = self._functions.keys.wake(self._worker_id)
-        try:
+        with unavailable():
             reply = await self._waiting.client.execute_command("BLPOP", key, timeout_s)
             while reply is not None:  # one turn answers all the wake-ups that have piled up
                 if reply[1] == b"cancel":
@@ -101,8 +99,6 @@ class _Shard:
                 if more is None:
                     return True
                 reply = (key, more)
-        except (valkey.ValkeyError, OSError) as error:
-            raise SchedulerUnavailable(f"Valkey does not answer: {error}") from error
         return False
 
     async def close(self) -> None:
