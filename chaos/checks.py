@@ -14,6 +14,8 @@ _SETTLE_S: Final = 5.0
 """A changed limit may wait so long for its reconciler, and a job that was granted before it for its download."""
 _WAKE_S: Final = 1.0
 """The least freeze after which a worker's lease may be gone."""
+_RESOLUTION_S: Final = 0.1
+"""The provider learns so much later, at most, that a download was broken off: its slot may be in use again by then."""
 _BEHIND: Final = 4
 """So many of a burst's downloads, at least, begin after the others had their turn."""
 
@@ -174,6 +176,8 @@ def _spans(seen: Evidence) -> Iterator[tuple[float, float, Entry]]:
         if not entry.is_download:
             continue
         end = float("inf") if entry.end is None else entry.end
+        if not entry.whole:
+            end = max(entry.start, end - _RESOLUTION_S)
         one = ours.get(entry.recording_sid)
         claimed = _holder(seen.histories.get(one.id, ()), entry.start + seen.wall_minus_monotonic) if one else None
         for freeze in seen.freezes if claimed else ():

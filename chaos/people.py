@@ -14,6 +14,8 @@ from chaos.plan import TENANTS, Call, Step
 from chaos.system import SIDS, System
 
 _PEEKS: Final = ("", "/why", "/audio", "/waveform")
+_ACTS: Final = ("playback", "fetch", "cancel", "retry")
+_MANY: Final = 20
 
 
 class People:
@@ -77,7 +79,7 @@ class People:
                 await self._system.http.post(f"{place}/{step.action}", headers=mine)
             case "peek":
                 others = [name for name in TENANTS if name != made.tag]
-                await self.peek(made, place + _PEEKS[step.value % len(_PEEKS)], others[step.value % len(others)])
+                await self._peek(made, place, others[step.value % len(others)])
 
     async def _play(self, made: Recording, place: str, key: dict[str, str]) -> None:
         digest, whole, status = hashlib.sha256(), False, 0
@@ -91,11 +93,22 @@ class People:
             pass
         self.heard.append(Heard(made.sid, status, digest.hexdigest(), whole))
 
-    async def peek(self, made: Recording, path: str, tenant: str) -> None:
-        """Ask with another tenant's key, also in its list."""
+    async def peek_at_all(self) -> None:
+        """Ask for many recordings with another tenant's key, when every part answers."""
+        for made in self._made[-_MANY:]:
+            if (found := await self._find(made)) is not None:
+                tenant = next(name for name in TENANTS if name != made.tag)
+                await self._peek(made, f"/api/recordings/{found['id']}", tenant)
+
+    async def _peek(self, made: Recording, place: str, tenant: str) -> None:
+        """Ask with another tenant's key, do what only its own may do, and look into that tenant's list."""
         key = self._key(tenant)
-        answer = await self._system.http.get(path, headers=key)
-        self.peeks.append(Peek(path, answer.status_code, _tells(answer.text, made)))
+        for path in (f"{place}{part}" for part in _PEEKS):
+            answer = await self._system.http.get(path, headers=key)
+            self.peeks.append(Peek(path, answer.status_code, _tells(answer.text, made)))
+        for path in (f"{place}/{act}" for act in _ACTS):
+            answer = await self._system.http.post(path, headers=key)
+            self.peeks.append(Peek(path, answer.status_code, _tells(answer.text, made)))
         listed = await self._system.http.get("/api/recordings", params={"q": made.call_sid}, headers=key)
         self.peeks.append(Peek(f"the list of {tenant}", 404, _tells(listed.text, made)))
 

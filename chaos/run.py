@@ -88,6 +88,7 @@ async def _go(running: System, plan: Plan) -> tuple[Evidence, Sequence[str]]:
     await _drained(running)
     probe = await _probe(running)
     await _drained(running)
+    await people.peek_at_all()
     recordings = await _all(running)
     store = running.parts.store
     evidence = Evidence(

@@ -189,6 +189,8 @@ async def system(plan: Plan, folder: Path) -> AsyncIterator[System]:
             retry_scale=0.05,
             stall_timeout=2,
             reconcile_every=2,
+            # What only a list told is the account's default tenant's; here three tenants share one account.
+            backfill_span=0,
             drain_grace=2,
             play_wait=2,
             log_level="warning",

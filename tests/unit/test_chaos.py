@@ -94,6 +94,10 @@ def test_limit_that_was_lowered_counts_when_it_had_time_to_settle() -> None:
     assert broken(log=two, limits=[lowered[0], Limit("acme", 1, 19.0, 19.1)]) == []
 
 
+def test_download_that_was_broken_off_a_moment_ago_takes_no_slot() -> None:
+    assert broken(log=[entry(1.5, 1.9), entry(1.85, 1.95)]) == []
+
+
 def test_download_of_a_frozen_worker_counts_until_the_freeze() -> None:
     second = history(*((one.event, one.state, one.attempt, one.actor) for one in FETCHED[:2]))
     two = [entry(1.5, 9.0), entry(6.0, 7.0)]
