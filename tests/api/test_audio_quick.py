@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from callspool.api.quick import MEMORY, Recent
+from callspool.api.recent import MEMORY, Recent
 from callspool.domain.ids import TenantId
 from callspool.domain.recording import Recording
 from callspool.playback.tokens import Grant, Links

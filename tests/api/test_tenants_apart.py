@@ -55,6 +55,8 @@ CASES = [
     Case("POST", "/api/keys", 201, json={"name": "another", "tenant_id": "acme"}, **FOR_OPERATOR),
     Case("DELETE", "/api/keys/key_of_nobody", 404, **FOR_OPERATOR),
     Case("GET", "/api/overview", 200, foreign=200),
+    Case("GET", "/api/throughput", 200, foreign=200),
+    Case("GET", "/api/throughput?tenant=acme", 200),
     Case("GET", "/api/failures", 200, foreign=200),
     Case("GET", "/api/failures?tenant=acme", 200),
     Case("GET", "/api/session", 200, foreign=200),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import callspool
 from callspool.api import problems
+from callspool.api.listening import Listening
 from callspool.api.live import Live
 from callspool.api.making import Making
 from callspool.api.passwords import Passwords
@@ -35,6 +36,7 @@ from callspool.api.routes import (
     recordings,
     session,
     tenants,
+    throughput,
     waveform,
     web,
     webhooks,
@@ -66,6 +68,7 @@ _ROUTERS = (
     bulk,
     audit,
     backfills,
+    throughput,
     session,
     operations,
     web,
@@ -92,7 +95,8 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app.state.live = live
     app.state.passwords = Passwords()
     app.state.making = Making(services)
-    app.state.quick = Quick(services)
+    app.state.listening = Listening(services)
+    app.state.quick = Quick(services, app.state.listening)
     if services.settings.vault_redirect and services.vault.origin:
         app.state.page_policy = _PAGE_POLICY.format(vault=f" {services.vault.origin}")
     app.state.metrics = metrics or Metrics()

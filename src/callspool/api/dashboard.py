@@ -132,6 +132,23 @@ class SignIn(BaseModel):
         return self
 
 
+class ThroughputPoint(BaseModel):
+    """What ended in one step of time."""
+
+    at: datetime = Field(description="When the step began.")
+    ready: int
+    failed: int
+    p50_s: float | None = Field(description="Half of the ready ones took at most so long from queued to ready.")
+    p95_s: float | None
+
+
+class Throughput(BaseModel):
+    """A series, oldest first, without gaps."""
+
+    step_s: int
+    points: list[ThroughputPoint]
+
+
 class TenantChange(BaseModel):
     """What to change of a tenant. What is left out stays."""
 

@@ -6,20 +6,20 @@ among it, goes the long way, through `routes.audio`, which alone decides what is
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from http import HTTPStatus
-from time import monotonic
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callspool.api.auth import Principal
+from callspool.api.listening import BY_LINK, Listening
 from callspool.api.problems import Refusal
 from callspool.api.ready import fixed_headers, ready_response
+from callspool.api.recent import Recent
 from callspool.api.services import Services
 from callspool.domain.errors import CallspoolError
 from callspool.domain.ids import RecordingId
@@ -29,36 +29,10 @@ from callspool.playback.ranges import Conditions
 from callspool.playback.serving import RawHeaders
 from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links
 
-MEMORY: Final = timedelta(seconds=1)
-"""How long a key that was revoked, or a recording that was deleted, may still be played."""
-
-_MOST: Final = 4096
 _DECIDING: Final = frozenset(
     {b"authorization", b"if-match", b"if-none-match", b"if-range", b"origin", b"range"}  # as ASGI has them
 )
 _PATH: Final = re.compile(r"/api/recordings/(rec_[0-9a-f]{32})/audio")
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Recent(Generic[K, V]):
-    """Values for a second each, and a bounded number of them."""
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._values: dict[K, tuple[float, V]] = {}
-
-    def get(self, key: K) -> V | None:
-        """Return what was put there in the last second."""
-        until, value = self._values.get(key, (0.0, None))
-        return value if self._clock() < until else None
-
-    def put(self, key: K, value: V) -> None:
-        """Remember it for a second."""
-        if len(self._values) >= _MOST:
-            self._values.clear()
-        self._values[key] = (self._clock() + MEMORY.total_seconds(), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +47,8 @@ class Known:
 class Quick:
     """What one process remembers of the long way's answers."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, listening: Listening) -> None:
+        self._listening = listening
         self.links = Links(services.secret_key)
         self._services = services
         self._recordings: Recent[RecordingId, Known] = Recent()
@@ -96,7 +71,8 @@ class Quick:
         fields = _fields(scope["headers"]) if known is not None else None
         if known is None or fields is None:
             return None
-        if not self._may_hear(known.recording, scope["query_string"], fields.get(b"authorization")):
+        listener = self._listener(known.recording, scope["query_string"], fields.get(b"authorization"))
+        if listener is None or (scope["method"] == "GET" and not self._listening.knows(known.recording, listener)):
             return None
         conditions = Conditions(
             method=scope["method"],
@@ -111,20 +87,22 @@ class Quick:
             return None  # the long way says what is wrong
         return response if response.status_code < HTTPStatus.BAD_REQUEST else None
 
-    def _may_hear(self, recording: Recording, query: bytes, authorization: str | None) -> bool:
+    def _listener(self, recording: Recording, query: bytes, authorization: str | None) -> str | None:
+        """Return who may hear it, as the list of listeners names them; None: nobody, or the long way must say."""
         if query:
             asked = QueryParams(query)
             if "rendition" in asked:
-                return False  # that is another file
+                return None  # that is another file
             token = asked.get("token")
             grant = self.links.check(token, recording.id, self._services.clock.now()) if token else None
-            return (
+            allowed = (
                 isinstance(grant, Grant)
                 and grant.tenant_id == recording.tenant_id
                 and grant.attempt in (ANY_ATTEMPT, recording.attempt)
             )
+            return BY_LINK if allowed else None
         principal = self._principals.get(_hash(authorization)) if authorization else None
-        return principal is not None and principal.may_see(recording.tenant_id)
+        return principal.actor if principal is not None and principal.may_see(recording.tenant_id) else None
 
 
 class QuickWay:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from callspool.domain.job import Place
+from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
 
@@ -105,6 +106,7 @@ class HistoryView(BaseModel):
     sentence: str | None
     detail: str | None = Field(description="What was seen, for engineers.")
     actor: str
+    http_status: int | None = Field(description="The provider's answer, where an attempt ended by one.")
 
     @classmethod
     def of(cls, entry: HistoryEntry) -> Self:
@@ -120,7 +122,22 @@ class HistoryView(BaseModel):
             sentence=sentence(entry.reason),
             detail=entry.detail,
             actor=entry.actor,
+            http_status=entry.http_status,
         )
+
+
+class RepeatView(BaseModel):
+    """A webhook that came and changed nothing: a duplicate, a late or a backward one."""
+
+    at: datetime
+    status: ProviderStatus = Field(description="What it said.")
+
+
+class ListenView(BaseModel):
+    """Someone listened, or asked for a link to."""
+
+    at: datetime = Field(description="When that began; half an hour counts as one.")
+    actor: str = Field(description="`key:…`, `user:…`, or `link`: whoever had one.")
 
 
 class RecordingDetail(RecordingView):
@@ -128,11 +145,19 @@ class RecordingDetail(RecordingView):
 
     detail: str | None = Field(description="What was seen at the last failure, for engineers.")
     history: list[HistoryView] = Field(description="Oldest first.")
+    repeats: list[RepeatView] = Field(description="Webhooks that changed nothing, oldest first; 200 at most.")
+    listens: list[ListenView] = Field(description="Oldest first; 200 at most.")
 
     @classmethod
-    def with_history(cls, recording: Recording, history: list[HistoryView]) -> Self:
-        """Return what may be shown of *recording*, and its history."""
-        return cls(**_fields(recording), detail=recording.detail, history=history)
+    def with_history(cls, recording: Recording, timeline: Timeline) -> Self:
+        """Return what may be shown of *recording*, and its timeline."""
+        return cls(
+            **_fields(recording),
+            detail=recording.detail,
+            history=[HistoryView.of(entry) for entry in timeline.history],
+            repeats=[RepeatView(at=one.at, status=one.status) for one in timeline.repeats],
+            listens=[ListenView(at=one.at, actor=one.actor) for one in timeline.listens],
+        )
 
 
 class RecordingPage(BaseModel):

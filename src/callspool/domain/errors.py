@@ -96,6 +96,8 @@ class FetchFailed(CallspoolError):
         self.reason = reason
         self.detail = detail
         self.retry_after = retry_after
+        self.http_status: int | None = None
+        """The provider's answer, where that is what went wrong."""
 
 
 class Misconfigured(CallspoolError):

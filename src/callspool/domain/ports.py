@@ -13,6 +13,7 @@ from callspool.domain.backfill import BackfillStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.operation import FailedFilter, Operation
+from callspool.domain.pace import Ended
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
@@ -232,6 +233,31 @@ class Worked:
     """To be submitted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A webhook that came and changed nothing."""
+
+    at: datetime
+    status: ProviderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Someone listened, or asked for a link to."""
+
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All that is known of what happened to a recording, each oldest first."""
+
+    history: Sequence[HistoryEntry]
+    repeats: Sequence[Repeat]
+    listens: Sequence[Listen]
+
+
 class Store(BackfillStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
@@ -278,6 +304,7 @@ class Store(BackfillStore, Protocol):
         budget: Budget,
         not_before: datetime,
         actor: str,
+        http_status: int | None = None,
     ) -> Recording | None:
         """fetching → queued, not before a time, charging one failure to *budget*. None: stale."""
         ...
@@ -291,6 +318,7 @@ class Store(BackfillStore, Protocol):
         detail: str,
         budget: Budget,
         actor: str,
+        http_status: int | None = None,
     ) -> Recording | None:
         """fetching → failed, charging *budget*. None: stale."""
         ...
@@ -360,6 +388,22 @@ class Store(BackfillStore, Protocol):
 
     async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
         """Return all that happened to it, oldest first. Raises `NotFound`."""
+        ...
+
+    async def note_repeat(self, recording: Recording, status: ProviderStatus) -> None:
+        """Keep that a webhook came that changed nothing; 200 of a recording at most."""
+        ...
+
+    async def note_listen(self, recording: Recording, *, actor: str) -> None:
+        """Keep that *actor* listens: again within half an hour is the same; 200 of a recording at most."""
+        ...
+
+    async def timeline(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
+        """Return all that happened to it, who listened, and what changed nothing. Raises `NotFound`."""
+        ...
+
+    async def throughput(self, tenant_id: TenantId | None, since: datetime) -> Sequence[Ended]:
+        """Return how fetches ended, by step of time from that of *since* on. The work is bounded by the time asked."""
         ...
 
     async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:

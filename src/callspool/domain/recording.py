@@ -193,3 +193,5 @@ class HistoryEntry:
     detail: str | None
     actor: str
     """Who did it: ``webhook``, ``worker:<id>``, ``key:<id>``, ``cli``, ``reconciler``."""
+    http_status: int | None = None
+    """The provider's answer, where an attempt ended by one."""

@@ -250,6 +250,7 @@ class Work:
                         recording.attempt,
                         reason=reason,
                         detail=failed.detail,
+                        http_status=failed.http_status,
                         budget=budget,
                         actor=tools.actor,
                     )
@@ -263,6 +264,7 @@ class Work:
                         recording.attempt,
                         reason=reason,
                         detail=failed.detail,
+                        http_status=failed.http_status,
                         budget=budget,
                         not_before=tools.clock.now() + delay,
                         actor=tools.actor,

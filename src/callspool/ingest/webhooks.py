@@ -58,6 +58,8 @@ class Ingest:
         )
         if recorded.changed:
             await self._pass_on(recording)
+        else:
+            await self._store.note_repeat(recording, notice.status)
         return recorded
 
     async def _account(self, provider: str, account_id: AccountId) -> Account:

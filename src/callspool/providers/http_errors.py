@@ -22,7 +22,7 @@ class Refused(FetchFailed):
 
     def __init__(self, status: int, reason: Reason, detail: str, retry_after: timedelta | None, body: bytes) -> None:
         super().__init__(reason, detail, retry_after)
-        self.status = status
+        self.status = self.http_status = status
         self.body = body
 
 

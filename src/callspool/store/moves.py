@@ -18,7 +18,7 @@ from callspool.domain.ids import RecordingId, TenantId, new_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Event, Kept, Recording, State
-from callspool.store import reads, rows, statements
+from callspool.store import paces, reads, rows, statements
 
 _HAPPENING: Final[Mapping[ProviderStatus, tuple[Event, State]]] = {
     ProviderStatus.IN_PROGRESS: (Event.ANNOUNCE, State.ANNOUNCED),
@@ -36,6 +36,8 @@ class Step:
 
     actor: str
     at: datetime
+    http_status: int | None = None
+    """The provider's answer that led to it."""
 
 
 def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
@@ -275,5 +277,7 @@ def _log(
             "reason": reason,
             "detail": detail,
             "actor": rows.clean(step.actor),
+            "http_status": step.http_status,
         },
     )
+    paces.count(connection, event, row, step.at)

@@ -108,6 +108,7 @@ def history_entry(row: Row[Any]) -> HistoryEntry:
         reason=reason(row.reason),
         detail=row.detail,
         actor=row.actor,
+        http_status=row.http_status,
     )
 
 

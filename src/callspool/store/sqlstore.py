@@ -10,12 +10,37 @@ from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.backfill import Backfill
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
-from callspool.domain.ports import Clock, FailureGroup, Notice, Page, Recorded, RecordingFilter, StateCount, Worked
+from callspool.domain.pace import Ended
+from callspool.domain.ports import (
+    Clock,
+    FailureGroup,
+    Notice,
+    Page,
+    ProviderStatus,
+    Recorded,
+    RecordingFilter,
+    StateCount,
+    Timeline,
+    Worked,
+)
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Tenant
-from callspool.store import audit, backfills, counts, lists, moves, operations, reads, registry, rotation, users
+from callspool.store import (
+    audit,
+    backfills,
+    counts,
+    lists,
+    moves,
+    operations,
+    paces,
+    reads,
+    registry,
+    rotation,
+    traces,
+    users,
+)
 from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
@@ -63,11 +88,12 @@ class SqlStore(SqlBackfills):
         budget: Budget,
         not_before: datetime,
         actor: str,
+        http_status: int | None = None,
     ) -> Recording | None:
         return await self._database.write(
             lambda c: moves.defer(
                 c,
-                self._step(actor),
+                self._step(actor, http_status),
                 recording_id,
                 attempt,
                 reason=reason,
@@ -86,10 +112,11 @@ class SqlStore(SqlBackfills):
         detail: str,
         budget: Budget,
         actor: str,
+        http_status: int | None = None,
     ) -> Recording | None:
         return await self._database.write(
             lambda c: moves.give_up(
-                c, self._step(actor), recording_id, attempt, reason=reason, detail=detail, budget=budget
+                c, self._step(actor, http_status), recording_id, attempt, reason=reason, detail=detail, budget=budget
             )
         )
 
@@ -146,6 +173,18 @@ class SqlStore(SqlBackfills):
 
     async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
         return await self._database.read(lambda c: reads.history(c, tenant_id, recording_id))
+
+    async def note_repeat(self, recording: Recording, status: ProviderStatus) -> None:
+        await self._database.write(lambda c: traces.note_repeat(c, recording, status, self._clock.now()))
+
+    async def note_listen(self, recording: Recording, *, actor: str) -> None:
+        await self._database.write(lambda c: traces.note_listen(c, recording, actor, self._clock.now()))
+
+    async def timeline(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
+        return await self._database.read(lambda c: traces.timeline(c, tenant_id, recording_id))
+
+    async def throughput(self, tenant_id: TenantId | None, since: datetime) -> Sequence[Ended]:
+        return await self._database.read(lambda c: paces.since(c, tenant_id, since))
 
     async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
         return await self._database.read(lambda c: reads.events_after(c, tenant_id, seq, limit))
@@ -322,8 +361,8 @@ class SqlStore(SqlBackfills):
     async def forget_tries(self, tries: Tries) -> None:
         await self._database.write(lambda c: users.forget_tries(c, tries))
 
-    def _step(self, actor: str) -> moves.Step:
-        return moves.Step(actor, self._clock.now())
+    def _step(self, actor: str, http_status: int | None = None) -> moves.Step:
+        return moves.Step(actor, self._clock.now(), http_status)
 
 
 def _given(**changes: Any) -> dict[str, Any]:

@@ -254,6 +254,7 @@ events = Table(
     Column("reason", Text),
     Column("detail", Text),
     Column("actor", Text, nullable=False),
+    Column("http_status", Integer),
     # Each move raises the version by one and writes one row, so this can only fail if that is broken.
     UniqueConstraint("recording_id", "version"),
     Index("events_tenant_seq_ix", "tenant_id", "seq"),
@@ -340,4 +341,37 @@ sealed_keys = Table(
     Column("name", Text, primary_key=True),
     # Random, sealed by store/envelope.py: it outlives a change of the secret key.
     Column("sealed", LargeBinary, nullable=False),
+)
+
+# How many fetches ended in a step of time: by bucket of waiting, or failed (-1). Tenant '': all together.
+paces = Table(
+    "paces",
+    metadata,
+    Column("tenant_id", Id, primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
+)
+
+# Webhooks that changed nothing, and so left no event.
+repeats = Table(
+    "repeats",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("recording_id", Id, ForeignKey("recordings.id"), nullable=False),
+    Column("tenant_id", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("status", Text, nullable=False),
+    Index("repeats_recording_ix", "recording_id", "seq"),
+)
+
+listens = Table(
+    "listens",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("recording_id", Id, ForeignKey("recordings.id"), nullable=False),
+    Column("tenant_id", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Index("listens_recording_ix", "recording_id", "seq"),
 )

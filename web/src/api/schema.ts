@@ -553,6 +553,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/throughput": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Throughput
+         * @description Return what became ready and what failed, in equal steps of time up to now. Counted as it happened.
+         */
+        get: operations["getThroughput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session": {
         parameters: {
             query?: never;
@@ -1029,6 +1049,11 @@ export interface components {
             detail: string | null;
             /** Actor */
             actor: string;
+            /**
+             * Http Status
+             * @description The provider's answer, where an attempt ended by one.
+             */
+            http_status: number | null;
         };
         /**
          * KeyList
@@ -1075,6 +1100,23 @@ export interface components {
              * @description Null: the operator's.
              */
             tenant_id?: string | null;
+        };
+        /**
+         * ListenView
+         * @description Someone listened, or asked for a link to.
+         */
+        ListenView: {
+            /**
+             * At
+             * Format: date-time
+             * @description When that began; half an hour counts as one.
+             */
+            at: string;
+            /**
+             * Actor
+             * @description `key:…`, `user:…`, or `link`: whoever had one.
+             */
+            actor: string;
         };
         /**
          * LiveEvent
@@ -1236,6 +1278,12 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
         };
         /**
+         * ProviderStatus
+         * @description What a provider says of a recording, in our words.
+         * @enum {string}
+         */
+        ProviderStatus: "in_progress" | "completed" | "absent";
+        /**
          * Readiness
          * @description Which parts answer.
          */
@@ -1367,6 +1415,16 @@ export interface components {
              * @description Oldest first.
              */
             history: components["schemas"]["HistoryView"][];
+            /**
+             * Repeats
+             * @description Webhooks that changed nothing, oldest first; 200 at most.
+             */
+            repeats: components["schemas"]["RepeatView"][];
+            /**
+             * Listens
+             * @description Oldest first; 200 at most.
+             */
+            listens: components["schemas"]["ListenView"][];
         };
         /**
          * RecordingPage
@@ -1489,6 +1547,19 @@ export interface components {
          * @enum {string}
          */
         RenditionKind: "opus";
+        /**
+         * RepeatView
+         * @description A webhook that came and changed nothing: a duplicate, a late or a backward one.
+         */
+        RepeatView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** @description What it said. */
+            status: components["schemas"]["ProviderStatus"];
+        };
         /**
          * RetryCount
          * @description How many a retry would touch.
@@ -1683,6 +1754,39 @@ export interface components {
             reasons: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Throughput
+         * @description A series, oldest first, without gaps.
+         */
+        Throughput: {
+            /** Step S */
+            step_s: number;
+            /** Points */
+            points: components["schemas"]["ThroughputPoint"][];
+        };
+        /**
+         * ThroughputPoint
+         * @description What ended in one step of time.
+         */
+        ThroughputPoint: {
+            /**
+             * At
+             * Format: date-time
+             * @description When the step began.
+             */
+            at: string;
+            /** Ready */
+            ready: number;
+            /** Failed */
+            failed: number;
+            /**
+             * P50 S
+             * @description Half of the ready ones took at most so long from queued to ready.
+             */
+            p50_s: number | null;
+            /** P95 S */
+            p95_s: number | null;
         };
         /**
          * Unverified
@@ -3851,6 +3955,66 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getThroughput: {
+        parameters: {
+            query?: {
+                hours?: number;
+                /** @description For the operator's key. */
+                tenant?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Throughput"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

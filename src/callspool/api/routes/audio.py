@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from callspool.api.auth import Caller, Declared, find_caller
 from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
+from callspool.api.listening import BY_LINK
 from callspool.api.making import Making
 from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
 from callspool.api.quick import Quick
@@ -33,12 +34,18 @@ class RenditionKind(StrEnum):
 
 
 @router.post("/{id}/playback", operation_id="createPlayback", responses=responses(404, 409, 410))
-async def create_playback(id: str, services: ServicesOf, caller: Caller) -> Playback:  # noqa: A002 - its JSON name
+async def create_playback(
+    id: str,  # noqa: A002 - its JSON name
+    request: Request,
+    services: ServicesOf,
+    caller: Caller,
+) -> Playback:
     """Return a short-lived link for an ``<audio>`` element; one to a recording on its way plays it as it comes."""
     recording = await services.store.get(caller.tenant_id, recording_id(id))
     if recording.state is not State.READY and recording.state in FINAL:
         raise refusal(recording)
     url, expires_at = link(services, recording)
+    await request.app.state.listening.note(recording, caller.actor)
     return Playback(url=url, expires_at=expires_at)
 
 
@@ -59,9 +66,11 @@ async def authorised(
             raise Refusal("unauthenticated")
         recording = await services.store.get(principal.tenant_id, wanted)
         quick.learn(recording, authorization, principal)
+        request.state.listener = principal.actor
     else:
         recording = await _by_link(services, wanted, token)
         quick.learn(recording, None, None)
+        request.state.listener = BY_LINK
     return recording
 
 
@@ -113,12 +122,14 @@ async def get_audio(
     if recording.state not in FINAL:
         waited = await _wait(request, services, recording, whole=rendition is not None)
         if waited.response is not None:
+            await _note(request, recording)
             return waited.response
         recording = waited.recording
         if recording.state not in FINAL:
             return _later(recording)
     if recording.state is not State.READY or recording.kept is None:
         raise refusal(recording)
+    await _note(request, recording)
     kept = recording.kept
     if rendition is not None:
         smaller = await _rendition(request, services, recording, kept)
@@ -136,6 +147,12 @@ async def _rendition(request: Request, services: Services, recording: Recording,
         async with asyncio.timeout(services.settings.play_wait.total_seconds()):
             return await making.opus(recording, kept)
     return None
+
+
+async def _note(request: Request, recording: Recording) -> None:
+    """Keep who listens; a HEAD hears nothing."""
+    if request.method == "GET":
+        await request.app.state.listening.note(recording, request.state.listener)
 
 
 async def _wait(request: Request, services: Services, recording: Recording, *, whole: bool) -> Waited:

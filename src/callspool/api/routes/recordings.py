@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from callspool.api.auth import Caller
 from callspool.api.links import link, recording_id
 from callspool.api.problems import Refusal, responses
-from callspool.api.schemas import FetchAnswer, HistoryView, RecordingDetail, RecordingPage, RecordingView
+from callspool.api.schemas import FetchAnswer, RecordingDetail, RecordingPage, RecordingView
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import AccountId
@@ -68,8 +68,7 @@ async def list_recordings(
 async def get_recording(id: str, services: ServicesOf, caller: Caller) -> RecordingDetail:  # noqa: A002 - its JSON name
     """Return a recording with all that happened to it."""
     recording = await services.store.get(caller.tenant_id, recording_id(id))
-    history = await services.store.history(caller.tenant_id, recording.id)
-    return RecordingDetail.with_history(recording, [HistoryView.of(entry) for entry in history])
+    return RecordingDetail.with_history(recording, await services.store.timeline(caller.tenant_id, recording.id))
 
 
 @router.post(
@@ -77,12 +76,19 @@ async def get_recording(id: str, services: ServicesOf, caller: Caller) -> Record
     operation_id="fetchRecording",
     responses={202: {"model": FetchAnswer, "description": "On its way"}, **responses(404, 409, 410)},
 )
-async def fetch_recording(id: str, response: Response, services: ServicesOf, caller: Caller) -> FetchAnswer:  # noqa: A002
+async def fetch_recording(
+    id: str,  # noqa: A002
+    request: Request,
+    response: Response,
+    services: ServicesOf,
+    caller: Caller,
+) -> FetchAnswer:
     """Ask to hear a recording. Joins what runs (S1); goes before the archive; never starts a job that was given up."""
     recording = await services.store.hasten(caller.tenant_id, recording_id(id))
     place: Place | None = None
     match recording.state:
         case State.READY:
+            await request.app.state.listening.note(recording, caller.actor)
             return _answer(services, recording, None)
         case State.QUEUED:
             place = await promote(services, recording)
@@ -92,6 +98,7 @@ async def fetch_recording(id: str, response: Response, services: ServicesOf, cal
             place = None  # its job is submitted when the provider says that it is complete
         case State.FAILED | State.CANCELLED | State.ABSENT | State.PURGED:
             raise refusal(recording)
+    await request.app.state.listening.note(recording, caller.actor)
     response.status_code = 202
     return _answer(services, recording, place)
 
