@@ -249,7 +249,7 @@ async def test_a_page_that_fails_can_be_asked_for_again(
 ) -> None:
     sids = [provided.make(DAY + timedelta(minutes=n)).sid for n in range(3)]
     first = await provided.provider.list(provided.account, DAY, NEXT, limit=2)
-    provided.simulator.fail_lists(provided.simulator.accounts[provided.account.account_sid], fault)
+    provided.simulator.fail_lists(provided.theirs, fault)
 
     with pytest.raises(FetchFailed) as failure:
         await provided.provider.list(provided.account, DAY, NEXT, cursor=first.next_cursor, limit=2)

@@ -65,6 +65,10 @@ class TelnyxApi:
             await _problem(exchange, 405, "10007", "Method not allowed")
 
     async def _list(self, exchange: Exchange, account: Account) -> None:
+        if refusal := account.next_list_refusal():
+            status, headers = refusal
+            await _problem(exchange, status, "10011", "Not now", headers)
+            return
         query = exchange.request.query
         number, size = int(query.get("page[number]", "1")), int(query.get("page[size]", "20"))
         if number < 1 or size not in _SIZES:
@@ -186,5 +190,7 @@ def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-async def _problem(exchange: Exchange, status: int, code: str, title: str) -> None:
-    await exchange.json(status, {"errors": [{"code": code, "title": title, "detail": title}]})
+async def _problem(
+    exchange: Exchange, status: int, code: str, title: str, headers: Mapping[str, str] | None = None
+) -> None:
+    await exchange.json(status, {"errors": [{"code": code, "title": title, "detail": title}]}, headers)

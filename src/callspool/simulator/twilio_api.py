@@ -160,10 +160,9 @@ class TwilioApi:
             await problem(exchange, 405, 20004, "Method not allowed")
 
     async def _list_recordings(self, exchange: Exchange, account: Account, place: Mapping[str, str | None]) -> None:
-        if account.list_faults:
-            fault = account.list_faults.pop(0)
-            headers = {} if fault.retry_after == "-" else {"Retry-After": fault.retry_after}
-            await problem(exchange, fault.status, 20000 + fault.status, "Not now", headers)
+        if refusal := account.next_list_refusal():
+            status, headers = refusal
+            await problem(exchange, status, 20000 + status, "Not now", headers)
             return
         query = exchange.request.query
         call_sid = place["call"] or query.get("CallSid")

@@ -36,6 +36,13 @@ class Account:
     url_lifetime_s: float = 600.0
     """Telnyx: for how long an address of media holds."""
 
+    def next_list_refusal(self) -> tuple[int, dict[str, str]] | None:
+        """Return the status and headers with which the question for a list is answered that comes now; None: well."""
+        if not self.list_faults:
+            return None
+        fault = self.list_faults.pop(0)
+        return fault.status, {} if fault.retry_after == "-" else {"Retry-After": fault.retry_after}
+
     def accepts(self, user: str, password: str) -> bool:
         """Say whether these are its credentials."""
         secret = self.auth_token if user == self.sid else self.api_keys.get(user)
