@@ -23,7 +23,7 @@ class _Place:
 
 
 PLACES: Final = (
-    _Place(accounts, "id", ("auth_token", "previous_auth_token", "api_secret", "private_keys")),
+    _Place(accounts, "id", ("auth_token", "previous_auth_token", "api_secret", "private_keys", "signing_key")),
     _Place(audit_head, "id", ("sealed_key",)),
     _Place(sealed_keys, "name", ("sealed",)),
 )
