@@ -5,10 +5,10 @@ ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help demo test check bench chaos soak format clean
+.PHONY: help demo test check bench chaos soak player-size format clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 $(STAMP): pyproject.toml uv.lock hatch_build.py $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,6 +45,9 @@ chaos: $(STAMP) ## Fault runs: twenty seeds of 60 s, then I1 to I9 are checked (
 soak: $(STAMP) ## The long forms of tests: thousands of kills, any order of calls
 	$(BIN)/pytest --long tests/property tests/acceptance/test_kills.py tests/acceptance/test_main_job.py \
 	  tests/acceptance/test_play_while_fetching.py $(ARGS)
+
+player-size: $(STAMP) ## Print the bytes of the player, as a browser gets them (gzip)
+	@wc -c < src/callspool/web_dist/player.js.gz
 
 format: $(STAMP) ## Format the Python code
 	$(BIN)/ruff check --fix --quiet .

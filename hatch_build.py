@@ -40,7 +40,9 @@ class WebPage(BuildHookInterface):  # type: ignore[type-arg]
         # Beside its place, then moved: no server ever sees half of a page.
         fresh = target.with_name("web_dist.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        self._run(web, [node(), str(web / "node_modules/vite/bin/vite.js"), "build", "--outDir", str(fresh)])
+        vite = [node(), str(web / "node_modules/vite/bin/vite.js"), "build", "--outDir", str(fresh)]
+        self._run(web, vite)
+        self._run(web, [*vite, "--config", "player/vite.config.ts"])
         (fresh / STAMP).write_text(wanted)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)

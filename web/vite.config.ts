@@ -11,6 +11,7 @@ export default defineConfig({
   },
   test: {
     environment: "happy-dom",
+    isolate: false, // one document for all files: making one costs more than all tests
     include: ["tests/**/*.test.ts"],
   },
 });

@@ -21,7 +21,7 @@ async def test_person_sees_a_recording_become_ready_and_plays_it(tmp_path: Path,
         await running.worker()
         await running.reaches(call, State.READY)
         await page.locator("button.row", has_text="Ready").click()
-        player = page.get_by_role("group", name="Player")
+        player = page.get_by_role("group", name="Call recording")
         await plays_beyond(page, 0.3)  # a click on a ready recording plays it
         await player.get_by_role("button", name="Pause", exact=True).click()
         await player.get_by_role("button", name="Play", exact=True).click()

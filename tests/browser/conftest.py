@@ -8,10 +8,16 @@ import pytest
 import uvicorn
 from playwright.async_api import Page
 
+from callspool.api.schemas import RecordingView
+from tests.browser.calls import Call, call
 from tests.browser.stand_in import KEY, StandIn, create_app, tenant
 from tests.fixtures.made import wav
 from tests.fixtures.node import run
 
+Embed = Callable[..., Awaitable[Page]]
+PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Somebody's page</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<script type="module" src="/player.js"></script></head><body><main>{players}</main></body></html>"""
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
@@ -19,8 +25,9 @@ Until = Callable[[Callable[[], bool]], Awaitable[None]]
 def built_page(web_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page, built from the sources as they are now."""
     folder = tmp_path_factory.mktemp("web_dist")
-    done = run(web_tools, "node_modules/vite/bin/vite.js", "build", "--outDir", folder, "--emptyOutDir")
-    assert done.returncode == 0, done.stderr
+    for which in ([], ["--config", "player/vite.config.ts"]):
+        done = run(web_tools, "node_modules/vite/bin/vite.js", "build", "--outDir", folder, *which)
+        assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -67,3 +74,30 @@ async def open_page(page: Page, there: StandIn) -> Callable[[], Awaitable[Page]]
         return page
 
     return go
+
+
+@pytest.fixture(scope="session")
+def a_call() -> Call:
+    """Two people on a channel each, for three minutes."""
+    return call(184)
+
+
+@pytest.fixture
+async def embed(page: Page, there: StandIn, a_call: Call) -> Embed:
+    """Opens a page of somebody who embeds players, with these attributes of each, and returns it."""
+    there.sound.write_bytes(a_call.wav)
+    there.waveform = a_call.waveform
+
+    async def go(*players: str, lang: str = "en", name: str = "page") -> Page:
+        tags = "".join(f"<callspool-player {attributes}></callspool-player>" for attributes in players)
+        there.pages[name] = PAGE.format(lang=lang, players=tags)
+        await page.goto(f"{there.url}/embed/{name}")
+        return page
+
+    return go
+
+
+@pytest.fixture
+def with_key() -> Callable[[RecordingView], str]:
+    """The attributes of a player that has a key."""
+    return lambda recording: f'recording="{recording.id}" token="{KEY}"'

@@ -23,6 +23,11 @@ from callspool.domain.recording import State
 from tests.browser import dashboard
 
 KEY = "cs_the-key-of-this-test"
+EMBEDDER_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html"
+)
+"""What a careful page allows: nothing inline, nothing from elsewhere, no text that becomes code."""
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -43,6 +48,19 @@ class StandIn:
     links_given: int = 0
     void_links: int = 0
     """Links up to this number are refused as expired."""
+    waveform: bytes = (
+        b'{"version":2,"channels":1,"sample_rate":8000,"samples_per_pixel":8000,"bits":8,"length":8,'
+        b'"data":[-9,9,-90,90,-60,60,-9,9,-90,90,-60,60,-9,9,-90,90],"silences":[[]]}'
+    )
+    """What every recording's waveform is."""
+    ahead: int = 2
+    """How many are before each recording that waits."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """Pages of somebody who embeds the player, by name."""
+    whole: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until then the second half of what is being fetched has not come."""
+    breaks_off: bool = False
+    """What is being fetched ends in the middle, when the second half should come."""
     operations: dashboard.Operations = field(default_factory=dashboard.Operations)
     _events: list[str] = field(default_factory=list)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -106,6 +124,15 @@ class StandIn:
             position += 1
             yield self._events[position - 1]
 
+    async def coming(self) -> AsyncIterator[bytes]:
+        """Yield the sound as a download that runs would: a half now, the other when it is there."""
+        sound = self.sound.read_bytes()
+        yield sound[: len(sound) // 2]
+        await self.whole.wait()
+        if self.breaks_off:
+            raise ConnectionResetError("the download failed")
+        yield sound[len(sound) // 2 :]
+
 
 def _told(changes: dict[str, Any]) -> dict[str, Any]:
     reason: Reason | None = changes.get("reason")
@@ -151,7 +178,8 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     async def note(request: Request, proceed: Any) -> Response:
         there.asked.append(f"{request.method} {request.url.path}?{request.url.query}")
         path = request.url.path
-        needs_key = path.startswith("/api/") and not path.endswith("/audio") and path != "/api/session"
+        has_link = "token" in request.query_params or path.endswith("/audio")
+        needs_key = path.startswith("/api/") and not has_link and path != "/api/session"
         if path == "/api/session" and request.method == "GET":
             needs_key = True
         has_key = request.headers.get("authorization") == f"Bearer {KEY}"
@@ -184,7 +212,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
 
     @app.get("/api/recordings/{id}/why")
     async def why(id: str) -> JSONResponse:  # noqa: A002
-        answer = {"id": id, "state": there.recordings[id].state, "place": "waiting", "ahead": 2}
+        state = there.recordings[id].state
+        ahead = there.ahead if state is State.QUEUED else None
+        answer = {"id": id, "state": state, "place": "waiting", "ahead": ahead}
         return JSONResponse({**answer, "sentence": "All slots of its tenant are in use; 2 recordings are before it."})
 
     @app.post("/api/recordings/{id}/playback")
@@ -195,12 +225,28 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         )
 
     @app.get("/api/recordings/{id}/audio")
-    async def audio(token: int) -> Response:
+    async def audio(id: str, token: int, download: bool = False) -> Response:  # noqa: A002
         if there.has_web_page_for_audio:
             return HTMLResponse("<!doctype html><title>Sign in to the network</title>")
         if token <= there.void_links:
             return problem("link_expired")
-        return FileResponse(there.sound, media_type="audio/wav")
+        if there.recordings[id].state is State.FETCHING:
+            return StreamingResponse(there.coming(), media_type="audio/wav", headers={"accept-ranges": "none"})
+        if there.recordings[id].state is not State.READY:
+            return JSONResponse({"state": there.recordings[id].state}, status_code=202, headers={"retry-after": "2"})
+        return FileResponse(there.sound, media_type="audio/wav", filename="call.wav" if download else None)
+
+    @app.get("/api/recordings/{id}/waveform")
+    async def waveform(id: str, token: int | None = None) -> Response:  # noqa: A002
+        if token is not None and token <= there.void_links:
+            return problem("link_expired")
+        if there.recordings[id].state is not State.READY:
+            return problem("not_ready")
+        return Response(there.waveform, media_type="application/json")
+
+    @app.get("/embed/{name}")
+    async def embed(name: str) -> HTMLResponse:
+        return HTMLResponse(there.pages[name], headers={"content-security-policy": EMBEDDER_POLICY})
 
     @app.post("/api/recordings/{id}/{action}")
     async def act(id: str, action: str) -> JSONResponse:  # noqa: A002
@@ -210,10 +256,10 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         if action == "cancel":
             recording = await there.change(recording, State.CANCELLED)
             return JSONResponse(recording.model_dump(mode="json"))
-        answer = {"id": id, "state": recording.state, "version": recording.version}
-        return JSONResponse(
-            {**answer, "place": None, "audio_url": None, "growing": False, "expires_at": None}, status_code=202
-        )
+        answer = {"id": id, "state": recording.state, "version": recording.version, "place": None, "expires_at": None}
+        there.links_given += 1
+        answer["audio_url"] = f"/api/recordings/{id}/audio?token={there.links_given}"
+        return JSONResponse({**answer, "growing": recording.state is not State.READY}, status_code=202)
 
     @app.get("/api/tenants")
     async def tenants() -> JSONResponse:

@@ -172,16 +172,17 @@ async def test_a_recordings_own_page_plays_it_and_tells_what_happened(there: Sta
     page = await goto(f"/recordings/{recording.id}")
     await expect(page.get_by_text("Verified and kept")).to_be_visible()
     await expect(page.get_by_text("128 kB")).to_be_visible()
-    await page.get_by_role("group", name="Player").get_by_role("button", name="Play", exact=True).click()
+    await page.get_by_role("group", name="Call recording").get_by_role("button", name="Play", exact=True).click()
     await plays_beyond(page, 0.2)
     await there.change(recording, State.PURGED)
-    await expect(page.get_by_text("Purged", exact=True).first).to_be_visible()
+    await expect(page.locator("callspool-state-badge")).to_contain_text("Purged")
+    await expect(page.get_by_text("The recording was deleted here").first).to_be_visible()
 
 
 async def test_why_a_recording_waits_is_told(there: StandIn, goto: Goto) -> None:
     recording = there.add(1, State.QUEUED)
     page = await goto(f"/recordings/{recording.id}")
-    await expect(page.get_by_text("2 recordings are before it.")).to_be_visible()
+    await expect(page.get_by_text("2 recordings are before it.").first).to_be_visible()
 
 
 async def test_an_unknown_recording_has_a_page_that_says_so(there: StandIn, goto: Goto, complaints: Complaints) -> None:

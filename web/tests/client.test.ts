@@ -22,7 +22,7 @@ function world(answers: (Response | Error)[], passes = false) {
     random: () => 0.5,
     now: () => NOW,
   };
-  return { client: new Client("cs_key", runtime), requests };
+  return { client: new Client("cs_key", runtime), requests, runtime };
 }
 
 const json = (body: unknown, init: ResponseInit = {}) => Response.json(body, init);
@@ -36,6 +36,26 @@ describe("client", () => {
     await client.recordings({ states: ["ready", "failed"], cursor: "c 1" });
     expect(requests[0]?.url).toBe("/api/recordings?limit=50&state=ready&state=failed&cursor=c+1");
     expect(requests[0]?.init.headers).toMatchObject({ Authorization: "Bearer cs_key" });
+  });
+
+  test("asks for another key once when the one it has ran out", async () => {
+    const keys = ["cs_old", "cs_new", "cs_new", "cs_new"];
+    const given = [problem(401, "unauthenticated"), json({}), problem(401, "unauthenticated")];
+    const { requests, runtime } = world(given);
+    const client = new Client(async () => keys.shift() ?? null, runtime);
+    await client.recording("r");
+    expect(requests.map(({ init }) => new Headers(init.headers).get("Authorization"))).toEqual([
+      "Bearer cs_old",
+      "Bearer cs_new",
+    ]);
+    await expect(client.recording("r")).rejects.toMatchObject({ code: "unauthenticated" });
+    expect(requests.length).toBe(3);
+  });
+
+  test("without a key sends none, because a cookie may say who asks", async () => {
+    const { requests, runtime } = world([json({})]);
+    await new Client(null, runtime).recording("r");
+    expect(new Headers(requests[0]?.init.headers).has("Authorization")).toBe(false);
   });
 
   test("turns the API's problems into ours", async () => {

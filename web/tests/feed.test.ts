@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Client, LiveEvent } from "../src/api/client.js";
-import { type Connection, type Listener, MOST_POLLS, backoff, follow } from "../src/api/feed.js";
+import { type Cause, type Connection, type Listener, MOST_POLLS, backoff, follow } from "../src/api/feed.js";
 import type { Frame } from "../src/api/frames.js";
 import { Problem } from "../src/api/problem.js";
 
@@ -24,6 +24,7 @@ async function run(openings: (Frame[] | Problem)[], refreshes: (Problem | null)[
   const asked: (string | null)[] = [];
   const states: Connection[] = [];
   const heard: number[] = [];
+  const causes: Cause[] = [];
   let polls = 0;
   const client: Pick<Client, "events"> = {
     events: async (after) => {
@@ -39,7 +40,8 @@ async function run(openings: (Frame[] | Problem)[], refreshes: (Problem | null)[
   };
   const listener: Listener = {
     event: (live: LiveEvent) => void heard.push(live.seq),
-    refresh: async () => {
+    refresh: async (cause) => {
+      causes.push(cause);
       polls += 1;
       const problem = refreshes.shift();
       if (problem) throw problem;
@@ -48,10 +50,16 @@ async function run(openings: (Frame[] | Problem)[], refreshes: (Problem | null)[
   };
   const runtime = { wait: async (ms: number) => void waits.push(ms), random: () => 0.5 };
   await follow(client, runtime, listener, stop.signal);
-  return { waits, asked, states, heard, polls };
+  return { waits, asked, states, heard, polls, causes };
 }
 
 describe("follow", () => {
+  test("notices a server that was restored to an older state, and goes on from there", async () => {
+    const { asked, causes } = await run([[greeting, event(9)], [{ ...greeting, data: "callspool 4" }], []]);
+    expect(asked).toEqual([null, "9", "4"]);
+    expect(causes).toEqual(["opened", "restored"]);
+  });
+
   test("reads what is shown once the stream is open, then hears events", async () => {
     const { heard, polls, states } = await run([[greeting, event(8), event(9)]]);
     expect(heard).toEqual([8, 9]);

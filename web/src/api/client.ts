@@ -4,7 +4,7 @@
  */
 
 import { type Frame, FrameReader } from "./frames.js";
-import { Problem } from "./problem.js";
+import { Problem, readRetryAfter } from "./problem.js";
 import type { Runtime } from "./runtime.js";
 import type { components } from "./schema.js";
 
@@ -26,6 +26,9 @@ export type Playback = Schemas["Playback"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Tenant = Schemas["TenantView"];
 
+/** An API key, or what gives one; null: none is sent, because a cookie of the page says who asks. */
+export type Key = string | null | (() => string | null | Promise<string | null>);
+
 /** What a list is narrowed to, by the names that the API has for it. */
 export interface RecordingFilter {
   tenant?: string;
@@ -45,25 +48,38 @@ export interface RecordingQuery extends RecordingFilter {
 
 export interface Asking {
   signal?: AbortSignal | undefined;
+  cache?: RequestCache;
   body?: unknown;
 }
 
 /** What the server really sends under a playback link. */
-export type Sound = { kind: "audio"; type: string } | { kind: "link_void" } | { kind: "not_audio"; type: string };
+export type Sound =
+  | { kind: "audio"; type: string }
+  | { kind: "link_void" }
+  | { kind: "coming"; retryAfterMs: number }
+  | { kind: "not_audio"; type: string };
 
 const REQUEST_MS = 20_000;
 const OPEN_MS = 6_000;
+const COMING_MS = 2_000;
+const ACCEPTED = 202;
+const UNAUTHENTICATED = 401;
 /** The server gives a sign of life every 15 s. */
 const SILENCE_MS = 45_000;
 
 export class Client {
   /** Without a key the browser's cookie says who asks, and *csrf* that it is this page that does. */
   constructor(
-    private readonly key: string | null,
+    private readonly key: Key,
     private readonly runtime: Runtime,
     private readonly base: string = "",
     private readonly csrf: string | null = null,
   ) {}
+
+  /** Returns what tells this client's principal from others. It is a secret. Null: nothing does. */
+  async identity(): Promise<string | null> {
+    return (await this.#currentKey()) ?? this.csrf;
+  }
 
   recordings(query: RecordingQuery, signal?: AbortSignal): Promise<RecordingPage> {
     const { states = [], limit = 50, ...rest } = query;
@@ -86,9 +102,21 @@ export class Client {
     return (await this.json<Schemas["TenantList"]>("GET", "/api/tenants", { signal })).tenants;
   }
 
-  /** Asks to hear a recording soon: its job goes before the archive's. */
-  hasten(id: string): Promise<FetchAnswer> {
-    return this.json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/fetch`);
+  /** Asks to hear a recording soon: its job goes before the archive's, and its link plays what comes. */
+  async hasten(id: string): Promise<FetchAnswer> {
+    const answer = await this.json<FetchAnswer>("POST", `/api/recordings/${encodeURIComponent(id)}/fetch`);
+    return answer.audio_url === null ? answer : { ...answer, audio_url: this.base + answer.audio_url };
+  }
+
+  /** Returns audiowaveform's document. It never changes, so the browser may keep it. */
+  waveform(id: string, signal?: AbortSignal): Promise<unknown> {
+    return this.json("GET", `/api/recordings/${encodeURIComponent(id)}/waveform`, { signal, cache: "default" });
+  }
+
+  /** Returns the waveform that a playback link allows to be seen. */
+  async waveformOf(audioUrl: string, signal?: AbortSignal): Promise<unknown> {
+    const url = audioUrl.replace(/\/audio(?=\?|$)/, "/waveform");
+    return this.#read(await this.#send(url, { headers: { Accept: "application/json" } }, signal));
   }
 
   retry(id: string): Promise<FetchAnswer> {
@@ -114,6 +142,10 @@ export class Client {
       throw problem;
     }
     void response.body?.cancel().catch(() => undefined);
+    if (response.status === ACCEPTED) {
+      const after = readRetryAfter(response.headers.get("retry-after"), this.runtime.now());
+      return { kind: "coming", retryAfterMs: after ?? COMING_MS };
+    }
     const type = (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() || "nothing named";
     return type.startsWith("audio/") ? { kind: "audio", type } : { kind: "not_audio", type };
   }
@@ -125,10 +157,11 @@ export class Client {
   async events(after: string | null, signal: AbortSignal): Promise<AsyncGenerator<Frame, void>> {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const headers = this.#headers("text/event-stream");
+    const headers: Record<string, string> = { Accept: "text/event-stream" };
     if (after !== null) headers["Last-Event-ID"] = after;
-    const opening = this.runtime.fetch(`${this.base}/api/events`, { headers, signal: either, cache: "no-store" });
-    const response = await this.#within(OPEN_MS, opening, stop);
+    const open = (known: Record<string, string>) =>
+      this.runtime.fetch(`${this.base}/api/events`, { headers: known, signal: either, cache: "no-store" });
+    const response = await this.#within(OPEN_MS, this.#withKey(headers, open), stop);
     if (!response.ok) throw await Problem.of(response, this.runtime.now());
     if (!(response.headers.get("content-type") ?? "").startsWith("text/event-stream") || !response.body) {
       stop.abort();
@@ -156,14 +189,19 @@ export class Client {
 
   /** Asks for JSON; an answer without a body is undefined. */
   async json<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, asking: Asking = {}): Promise<T> {
-    const headers = this.#headers("application/json");
-    const init: RequestInit = { method, headers, cache: "no-store" };
+    const headers: Record<string, string> = { Accept: "application/json" };
+    const init: RequestInit = { method, cache: asking.cache ?? "no-store" };
     if (asking.body !== undefined) {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(asking.body);
     }
     if (method !== "GET" && this.csrf !== null) headers["X-CSRF-Token"] = this.csrf;
-    const response = await this.#send(this.base + path, init, asking.signal);
+    const send = (known: Record<string, string>) =>
+      this.#send(this.base + path, { ...init, headers: known }, asking.signal);
+    return this.#read<T>(await this.#withKey(headers, send));
+  }
+
+  async #read<T>(response: Response): Promise<T> {
     if (!response.ok) throw await Problem.of(response, this.runtime.now());
     if (response.status === 204) return undefined as T;
     if (!(response.headers.get("content-type") ?? "").startsWith("application/json")) {
@@ -172,8 +210,21 @@ export class Client {
     return (await response.json()) as T;
   }
 
-  #headers(accept: string): Record<string, string> {
-    return this.key === null ? { Accept: accept } : { Authorization: `Bearer ${this.key}`, Accept: accept };
+  async #currentKey(): Promise<string | null> {
+    return typeof this.key === "function" ? await this.key() : this.key;
+  }
+
+  /** Sends with the key. One that ran out meanwhile is asked for anew, once. */
+  async #withKey(
+    headers: Record<string, string>,
+    send: (headers: Record<string, string>) => Promise<Response>,
+  ): Promise<Response> {
+    const authorised = (key: string | null) => (key === null ? headers : { Authorization: `Bearer ${key}`, ...headers });
+    const key = await this.#currentKey();
+    const response = await send(authorised(key));
+    if (response.status !== UNAUTHENTICATED || typeof this.key !== "function") return response;
+    const fresh = await this.#currentKey();
+    return fresh === key ? response : send(authorised(fresh));
   }
 
   async #send(url: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {

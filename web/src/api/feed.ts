@@ -10,16 +10,25 @@ import type { Runtime } from "./runtime.js";
 /** `refused`: the key is not valid, and nothing more is tried. */
 export type Connection = "connecting" | "live" | "polling" | "waiting" | "refused";
 
+/**
+ * Why what is shown must be read anew: the stream was opened without a number to go on from; it cannot be had and
+ * this is one of the few polls; something was missed; the server went back to an older state of its own, so that
+ * even a lower version is the newer one.
+ */
+export type Cause = "opened" | "poll" | "gap" | "restored";
+
 export interface Listener {
   /** Something happened to a recording. */
   event(event: LiveEvent): void;
   /** Nothing is known of what happened meanwhile: read anew what is shown. */
-  refresh(): Promise<void>;
+  refresh(cause: Cause): Promise<void>;
   connection(state: Connection, problem: Problem | null): void;
 }
 
 /** Polls while events cannot be had. After them the page waits for events alone. */
 export const MOST_POLLS = 5;
+/** The number from which the server goes on: lower than ours where it was restored from a backup. */
+const GREETING = /^callspool (\d+)$/;
 const FIRST_DELAY_MS = 1_000;
 const MOST_DELAY_MS = 60_000;
 
@@ -35,8 +44,9 @@ export async function follow(
   runtime: Pick<Runtime, "wait" | "random">,
   listener: Listener,
   signal: AbortSignal,
+  after: string | null = null,
 ): Promise<void> {
-  let lastId: string | null = null;
+  let lastId = after;
   let failures = 0;
   let polls = 0;
   let problem: Problem | null = null;
@@ -48,10 +58,15 @@ export async function follow(
       const frames = await client.events(lastId, AbortSignal.any([signal, attempt.signal]));
       listener.connection("live", null);
       // The stream is open: what happens from here on is heard, so what is read now has no gap after it.
-      if (lastId === null) await listener.refresh();
+      if (lastId === null) await listener.refresh("opened");
       let heard = 0;
       for await (const frame of frames) {
         heard += 1;
+        const begins = GREETING.exec(frame.data)?.[1];
+        if (heard === 1 && frame.event === "" && begins && lastId !== null && Number(begins) < Number(lastId)) {
+          lastId = begins;
+          await listener.refresh("restored");
+        }
         if (heard > 1) failures = polls = 0; // its greeting alone proves little
         if (frame.id !== null) lastId = frame.id;
         if (frame.event === "recording") listener.event(JSON.parse(frame.data) as LiveEvent);
@@ -68,7 +83,7 @@ export async function follow(
       polls += 1;
       listener.connection("polling", problem);
       try {
-        await listener.refresh();
+        await listener.refresh("poll");
       } catch (error) {
         problem = Problem.from(error);
       }

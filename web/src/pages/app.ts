@@ -4,9 +4,10 @@
 
 import { LitElement, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
-import { Live } from "../api/live.js";
+import type { Listener } from "../api/feed.js";
 import { Problem } from "../api/problem.js";
 import { browserRuntime } from "../api/runtime.js";
+import { type SharedFeed, feedOf } from "../api/shared-feed.js";
 import "../elements/sign-in.js";
 import { theme } from "../elements/theme.js";
 import { LANGUAGES, type Language, Localized, choose, dress, language, t } from "../i18n/words.js";
@@ -35,7 +36,7 @@ export class App extends LitElement {
   @state() private refusal: string | null = null;
   @state() private route: Route = read(location);
 
-  #live = new Live();
+  #live: SharedFeed | null = null;
   #session: AbortController | null = null;
   #shown: Page | null = null;
 
@@ -85,14 +86,12 @@ export class App extends LitElement {
     if (this.entry === null) return;
     const session = new AbortController();
     this.#session = session;
-    this.#live = new Live();
-    this.#live.add({
-      connection: (state, problem) => {
-        if (state === "refused" && problem?.status === 401) this.#refused(t("sign.refused"));
-        this.requestUpdate();
-      },
-    });
-    void this.#live.run(this.entry.client, browserRuntime, session.signal);
+    this.#live = feedOf(this.entry.client, "", browserRuntime);
+    const connection: Listener["connection"] = (state, problem) => {
+      if (state === "refused" && problem?.status === 401) this.#refused(t("sign.refused"));
+      this.requestUpdate();
+    };
+    this.#live.listen({ connection }, session.signal);
   }
 
   #signIn(credentials: Credentials): void {
@@ -157,8 +156,8 @@ export class App extends LitElement {
             `,
           )}
         </nav>
-        <span class="connection" role="status" data-state=${this.#live.state}>
-          <i aria-hidden="true"></i>${t(`connection.${this.#live.state}`)}
+        <span class="connection" role="status" data-state=${(this.#live?.state ?? "connecting")}>
+          <i aria-hidden="true"></i>${t(`connection.${(this.#live?.state ?? "connecting")}`)}
         </span>
         ${this.#languages()}
         <button class="button quiet" title=${entry.principal.name} @click=${this.#leave}>${t("sign.out")}</button>

@@ -484,6 +484,10 @@ export const pageStyle = css`
     box-shadow: 0 -8px 24px rgb(0 0 0 / 7%);
   }
 
+  callspool-player {
+    --callspool-padding: 0;
+  }
+
   .inside {
     max-width: 1180px;
     margin: 0 auto;

@@ -7,9 +7,9 @@ import { LitElement, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { Admin } from "../api/admin.js";
 import type { Client, LiveEvent } from "../api/client.js";
-import type { Live } from "../api/live.js";
 import { Problem } from "../api/problem.js";
 import { browserRuntime } from "../api/runtime.js";
+import type { Connected, SharedFeed } from "../api/shared-feed.js";
 import { Localized } from "../i18n/words.js";
 import type { Route } from "./router.js";
 import type { Principal } from "./session.js";
@@ -19,7 +19,7 @@ const SOON_MS = 1_500;
 
 export abstract class Page extends LitElement {
   @property({ attribute: false }) client!: Client;
-  @property({ attribute: false }) live!: Live;
+  @property({ attribute: false }) live!: SharedFeed;
   @property({ attribute: false }) principal!: Principal;
   @property({ attribute: false }) route!: Route;
 
@@ -27,6 +27,8 @@ export abstract class Page extends LitElement {
   @state() protected loaded = false;
 
   protected admin!: Admin;
+  /** What the player asks and hears. */
+  protected server!: Connected;
   /** Aborts when the page is left. */
   protected leaving = new AbortController();
   #asked = false;
@@ -44,8 +46,8 @@ export abstract class Page extends LitElement {
     super.connectedCallback();
     this.leaving = new AbortController();
     this.admin = new Admin(this.client);
-    const remove = this.live.add({ event: (event) => this.heard(event), refresh: () => this.reread() });
-    this.leaving.signal.addEventListener("abort", remove);
+    this.server = { client: this.client, feed: this.live };
+    this.live.listen({ event: (event) => this.heard(event), refresh: () => this.reread() }, this.leaving.signal);
   }
 
   override disconnectedCallback(): void {

@@ -7,14 +7,13 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { LiveEvent, RecordingDetail, Waiting } from "../api/client.js";
 import { Problem } from "../api/problem.js";
-import "../elements/player.js";
+import "../../player/src/index.js";
 import "../elements/state-badge.js";
 import { theme } from "../elements/theme.js";
 import { bytes, dayAndTime, duration, moment, reasonSentence, timeOfDay } from "../elements/words.js";
 import { type Key, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
-import { Playback } from "./playback.js";
 import { href } from "./router.js";
 
 type Step = RecordingDetail["history"][number];
@@ -27,18 +26,9 @@ export class RecordingPage extends Page {
   @state() private why: Waiting | null = null;
   @state() private tenant = "";
 
-  #playback: Playback | null = null;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#playback = new Playback(this.client, () => this.requestUpdate(), () => void this.reread());
-    this.#playback.select(this.route.id);
-  }
-
   protected override willUpdate(): void {
     const { id } = this.route;
     if (id === null || !this.loaded || this.recording?.id === id || this.problem) return;
-    this.#playback?.select(id);
     void this.reread();
   }
 
@@ -97,20 +87,13 @@ export class RecordingPage extends Page {
   }
 
   #listen(recording: RecordingDetail) {
-    const playback = this.#playback;
-    if (!playback) return nothing;
     return html`
       <section class="listen" aria-label=${t("recording.selected")}>
         <callspool-player
-          .recording=${recording}
-          .source=${playback.source}
-          .problem=${playback.problem}
-          .busy=${playback.busy}
-          @link-wanted=${() => playback.link()}
-          @source-failed=${() => playback.failed()}
-          @source-played=${() => playback.played()}
-          @retry-wanted=${() => playback.retry()}
-          @cancel-wanted=${() => playback.cancel()}
+          lang=${document.documentElement.lang}
+          recording=${recording.id}
+          .server=${this.server}
+          cancellable
         ></callspool-player>
       </section>
     `;

@@ -6,8 +6,8 @@ import { html, nothing } from "lit";
 import { customElement, query } from "lit/decorators.js";
 import type { RecordingFilter, State, Tenant } from "../api/client.js";
 import { browserRuntime } from "../api/runtime.js";
-import type { Player } from "../elements/player.js";
-import "../elements/player.js";
+import type { CallspoolPlayer } from "../../player/src/index.js";
+import "../../player/src/index.js";
 import "../elements/recording-list.js";
 import "../elements/tenant-strip.js";
 import { theme } from "../elements/theme.js";
@@ -15,7 +15,6 @@ import { count, dayAndTime, moment } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
-import { Playback } from "./playback.js";
 import { Recordings } from "./recordings.js";
 import { type Route, go, href, recordingHref } from "./router.js";
 
@@ -27,10 +26,9 @@ const TYPING_MS = 300;
 export class RecordingsPage extends Page {
   static override styles = [theme, pageStyle];
 
-  @query("callspool-player") private player!: Player | null;
+  @query("callspool-player") private player!: CallspoolPlayer | null;
 
   #recordings!: Recordings;
-  #playback!: Playback;
   #typed = new AbortController();
 
   override connectedCallback(): void {
@@ -38,9 +36,7 @@ export class RecordingsPage extends Page {
     const changed = () => this.requestUpdate();
     const { signal } = this.leaving;
     this.#recordings = new Recordings(this.client, browserRuntime, changed, signal, stateOf(this.route), filterOf(this.route));
-    this.#playback = new Playback(this.client, changed, (known) => this.#recordings.learn(known));
-    const remove = this.live.add(this.#recordings);
-    signal.addEventListener("abort", remove);
+    this.live.listen(this.#recordings, signal);
   }
 
   protected override async read(): Promise<void> {
@@ -75,18 +71,24 @@ export class RecordingsPage extends Page {
     const recordings = this.#recordings;
     const isOther = recordings.selected !== event.detail;
     recordings.selected = event.detail;
-    this.#playback.select(event.detail);
     this.requestUpdate();
     await this.updateComplete;
-    await this.player?.updateComplete;
     const opened = recordings.current;
     if (opened?.state === "ready") this.player?.play();
-    else if (opened?.state === "queued" && isOther) void this.#playback.hasten();
+    else if (opened?.state === "queued" && isOther) await this.#hasten(opened.id);
+  }
+
+  /** Who opens what waits wants to hear it soon. */
+  async #hasten(id: string): Promise<void> {
+    try {
+      this.#recordings.learn(await this.client.hasten(id));
+    } catch {
+      // It keeps its place; the player says where it stands.
+    }
   }
 
   #close(): void {
     this.#recordings.selected = null;
-    this.#playback.select(null);
     this.requestUpdate();
   }
 
@@ -190,7 +192,6 @@ export class RecordingsPage extends Page {
 
   #dock(recordings: Recordings, names: ReadonlyMap<string, string>) {
     const { current } = recordings;
-    const playback = this.#playback;
     if (!current) return nothing;
     return html`
       <section class="dock" aria-label=${t("recording.selected")}>
@@ -204,15 +205,10 @@ export class RecordingsPage extends Page {
             </button>
           </div>
           <callspool-player
-            .recording=${current}
-            .source=${playback.source}
-            .problem=${playback.problem}
-            .busy=${playback.busy}
-            @link-wanted=${() => playback.link()}
-            @source-failed=${() => playback.failed()}
-            @source-played=${() => playback.played()}
-            @retry-wanted=${() => playback.retry()}
-            @cancel-wanted=${() => playback.cancel()}
+            lang=${document.documentElement.lang}
+            recording=${current.id}
+            .server=${this.server}
+            cancellable
           ></callspool-player>
         </div>
       </section>

@@ -5,16 +5,22 @@
 
 import { RecordingBook } from "../api/book.js";
 import type { Client, LiveEvent, Recording, RecordingFilter, RecordingPage, State, Tenant } from "../api/client.js";
-import type { Listener } from "../api/feed.js";
+import type { Cause, Listener } from "../api/feed.js";
 import { Problem } from "../api/problem.js";
 import type { Runtime } from "../api/runtime.js";
-import type { Known } from "./playback.js";
 
 const PAGE = 50;
 /** Rows a page may hold before it begins anew: a tab may stay open for weeks. */
 const MOST_ROWS = 2_000;
 /** What events alone cannot tell is asked for at most this often, and only after something happened. */
 const SOON_MS = 1_500;
+
+/** What an answer says of a recording before its event arrives. */
+interface Known {
+  id: string;
+  state: State;
+  version: number;
+}
 
 export class Recordings implements Partial<Listener> {
   tenants: readonly Tenant[] = [];
@@ -92,7 +98,8 @@ export class Recordings implements Partial<Listener> {
     this.changed();
   }
 
-  async refresh(): Promise<void> {
+  async refresh(cause: Cause): Promise<void> {
+    if (cause === "restored") this.#forget();
     const { current } = this;
     await Promise.all([this.#first(), this.#readTenants()]);
     if (current && this.selected === current.id && current.id < (this.#oldest ?? "")) {

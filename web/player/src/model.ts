@@ -1,0 +1,308 @@
+/**
+ * All that a player knows and does, without its looks: a recording, its sound, its channels, the loop. It belongs to
+ * one element, which draws it and passes on what a person does.
+ */
+
+import { Client, type Sound as Heard } from "../../src/api/client.js";
+import { MOST_POLLS, backoff } from "../../src/api/feed.js";
+import { Problem } from "../../src/api/problem.js";
+import type { Runtime } from "../../src/api/runtime.js";
+import type { Connected } from "../../src/api/shared-feed.js";
+import { type Loop, addressOf, jump, nextLoop, placeIn } from "./course.js";
+import { type Lane, Mixer, audible } from "./mixer.js";
+import { type Peaks, type Span, commonSilences, readPeaks } from "./peaks.js";
+import { type PlayerState, comes, isPlayable, situation } from "./situation.js";
+import { Sound, type SoundHost, type Source } from "./sound.js";
+import { Track } from "./track.js";
+
+export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
+
+/** Problems after which the recording itself is to be read again: it is not what it was. */
+const MOVED_ON: ReadonlySet<string> = new Set(["absent", "purged", "needs_retry", "not_ready", "conflict"]);
+
+/** What the model needs of its element. */
+export interface ModelHost {
+  changed(): void;
+  tell(name: string, detail?: unknown): void;
+  makeAudio(): HTMLAudioElement;
+  /** Returns a new link in place of one that ran out, or null. */
+  freshLink(): Promise<string | null>;
+}
+
+export class Model implements SoundHost {
+  readonly sound = new Sound(this);
+  track: Track | null = null;
+  link: string | null = null;
+  lanes: readonly Lane[] = [];
+  loop: Loop | null = null;
+  skipsSilence = false;
+
+  #mixer = new Mixer();
+  #linkPeaks: Peaks | null = null;
+  #linkProblem: Problem | null = null;
+  #linkPolls = 0;
+  #before: string | null = null;
+  #stop = new AbortController();
+
+  constructor(
+    private readonly host: ModelHost,
+    private readonly runtime: Runtime,
+  ) {}
+
+  /** Turns to a recording of a server; with a link too, that is played first. */
+  follow(server: Connected, id: string, link: string | null): void {
+    this.clear();
+    this.link = link;
+    this.track = new Track(id, server, this.runtime, () => this.#moved());
+    this.#goTo(id);
+    this.track.start();
+  }
+
+  /** Turns to a link alone: nothing is known of its recording but what the link gives. */
+  useLink(link: string): void {
+    this.clear();
+    this.link = link;
+    const { signal } = this.#stop;
+    this.#goTo(/\/recordings\/([^/]+)\/audio/.exec(link)?.[1] ?? null);
+    this.#bare()
+      .waveformOf(link, signal)
+      .then((document) => {
+        this.#linkPeaks = readPeaks(document);
+        this.changed();
+      })
+      .catch((error: unknown) => {
+        const problem = Problem.from(error);
+        // Without a picture it may play all the same; what the link itself says is told.
+        if (!signal.aborted && problem.status !== 0 && problem.code !== "unexpected") this.failed(problem);
+      });
+    this.changed();
+  }
+
+  /** Takes another link to the same thing and goes on where the old one stopped. */
+  replaceLink(link: string): void {
+    this.link = link;
+    this.#linkProblem = null;
+    this.sound.renewWith();
+  }
+
+  clear(): void {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.track?.stop();
+    this.track = this.link = this.loop = this.#before = null;
+    this.#linkPeaks = this.#linkProblem = null;
+    this.#linkPolls = 0;
+    this.lanes = [];
+    this.#mixer.close();
+    this.sound.reset();
+  }
+
+  get state(): PlayerState {
+    return situation({
+      recording: this.track?.recording ?? null,
+      waiting: this.track?.waiting ?? null,
+      problem: this.problem,
+      streaming: this.sound.growing && this.sound.heard,
+      linkOnly: this.track === null,
+      wanted: this.track !== null || this.link !== null,
+    });
+  }
+
+  get problem(): Problem | null {
+    return this.track ? this.track.problem : this.#linkProblem;
+  }
+
+  get peaks(): Peaks | null {
+    return this.track?.peaks ?? this.#linkPeaks;
+  }
+
+  get seconds(): number {
+    const recording = this.track?.recording;
+    const announced = recording?.announced_duration_s ?? null;
+    if (this.sound.growing && announced !== null) return announced;
+    return this.sound.length ?? recording?.duration_s ?? this.peaks?.seconds ?? announced ?? 0;
+  }
+
+  /** How much of it is here, from 0 to 1; null: not known. */
+  get share(): number | null {
+    return this.sound.growing && this.seconds > 0 ? Math.min(0.99, this.sound.buffered / this.seconds) : null;
+  }
+
+  get silences(): readonly Span[] {
+    if (!this.skipsSilence || !this.peaks) return [];
+    const heard = audible(this.lanes);
+    return commonSilences(this.peaks.silences.filter((_, channel) => heard[channel] ?? true));
+  }
+
+  // What a person does
+
+  play(): void {
+    const { state } = this;
+    if (!isPlayable(state) && !comes(state, this.track?.recording ?? null) && this.problem === null) return;
+    if (this.track) this.track.problem = null;
+    this.#linkProblem = null;
+    if (this.seconds > 0 && !this.sound.growing && this.sound.position >= this.seconds - 0.05) this.sound.seek(0);
+    this.sound.play();
+    this.#mix();
+  }
+
+  pause(): void {
+    this.#linkPolls = MOST_POLLS;
+    this.sound.pause();
+  }
+
+  seek(to: number): void {
+    const most = this.seconds > 0 ? this.seconds : Number.MAX_VALUE;
+    this.sound.seek(Math.min(Math.max(0, to), most));
+  }
+
+  setRate(rate: number): void {
+    this.sound.rate = Math.min(Math.max(rate, SPEEDS[0]), SPEEDS[SPEEDS.length - 1] ?? 3);
+    this.host.tell("ratechange", { rate: this.sound.rate });
+    this.changed();
+  }
+
+  /** Goes to the next speed up or down. */
+  stepRate(step: 1 | -1): void {
+    const next = step > 0 ? SPEEDS.find((one) => one > this.sound.rate) : SPEEDS.findLast((one) => one < this.sound.rate);
+    if (next !== undefined) this.setRate(next);
+  }
+
+  pressLoop(): void {
+    this.loop = nextLoop(this.loop, this.sound.position);
+    this.changed();
+  }
+
+  toggleSkip(): void {
+    this.skipsSilence = !this.skipsSilence;
+    this.changed();
+  }
+
+  setLane(index: number, change: Partial<Lane>): void {
+    this.lanes = this.lanes.map((lane, at) => (at === index ? { ...lane, ...change } : lane));
+    this.#mix();
+    this.changed();
+  }
+
+  async again(): Promise<void> {
+    if (this.track) await this.track.read();
+    if (this.track === null || isPlayable(this.state)) this.play();
+  }
+
+  /** The address that leads back to this moment. */
+  address(page: string): string {
+    return addressOf(page, this.track?.id ?? null, { position: this.sound.position, loop: this.loop });
+  }
+
+  /** Returns a link that a browser saves as a file. */
+  async download(): Promise<string | null> {
+    const link = this.track ? ((await this.track.act((client) => client.playback(this.track?.id ?? "")))?.url ?? null) : this.link;
+    return link && `${link}${link.includes("?") ? "&" : "?"}download=true`;
+  }
+
+  /** Moves on round the loop or past a silence, if it is time to. */
+  advance(): void {
+    this.sound.read();
+    const to = this.sound.playing ? jump(this.sound.position, this.loop, this.silences) : null;
+    if (to !== null && to < Math.max(this.seconds, this.sound.position + 1)) this.sound.seek(to);
+  }
+
+  // What the sound asks for
+
+  async source(isRenewal: boolean): Promise<Source | null> {
+    const { track } = this;
+    if (!track) return this.#linkSource(isRenewal);
+    const { recording } = track;
+    if (recording?.state !== "ready") {
+      const url = await track.hasten();
+      if (url === null) return null;
+      return { url, growing: (track.recording?.state ?? "") !== "ready" };
+    }
+    const type = recording.content_type;
+    if (type && this.sound.audio?.canPlayType(type) === "") {
+      this.failed(new Problem("unplayable", type, 0));
+      return null;
+    }
+    if (this.link && !isRenewal) return { url: this.link, growing: false };
+    const playback = await track.act((client) => client.playback(track.id));
+    return playback && { url: playback.url, growing: false };
+  }
+
+  inspect(url: string): Promise<Heard> {
+    return (this.track?.client ?? this.#bare()).inspect(url);
+  }
+
+  make(): HTMLAudioElement {
+    return this.host.makeAudio();
+  }
+
+  changed(): void {
+    this.host.changed();
+  }
+
+  tell(what: "play" | "pause" | "ended" | "seek"): void {
+    if (what === "play") {
+      this.#linkPolls = 0;
+      this.#mix();
+    }
+    this.host.tell(what, { position: this.sound.position, duration: this.seconds });
+  }
+
+  failed(problem: Problem): void {
+    if (this.track) {
+      if (MOVED_ON.has(problem.code)) void this.track.read();
+      else this.track.fail(problem);
+    } else {
+      this.#linkProblem = problem;
+      if (problem.code === "coming" && this.#linkPolls < MOST_POLLS) void this.#playLater(problem.retryAfterMs ?? 0);
+    }
+    this.host.tell("error", { code: problem.code, message: problem.sentence });
+    this.changed();
+  }
+
+  async #linkSource(isRenewal: boolean): Promise<Source | null> {
+    const url = isRenewal ? await this.host.freshLink() : this.link;
+    if (url === null) this.failed(new Problem("link_expired", "The link has expired.", 403));
+    else this.link = url;
+    return url === null ? null : { url, growing: false };
+  }
+
+  /** A link alone has no events: it is asked again a few times. */
+  async #playLater(atLeastMs: number): Promise<void> {
+    this.#linkPolls += 1;
+    const delay = backoff(this.#linkPolls, this.runtime.random(), atLeastMs);
+    await this.runtime.wait(delay, this.#stop.signal).then(() => this.play(), () => undefined);
+  }
+
+  #bare(): Client {
+    return new Client(null, this.runtime);
+  }
+
+  #mix(): void {
+    const { audio } = this.sound;
+    // Only after a gesture: before it the browser would give a graph that is silent.
+    if (audio && (navigator.userActivation?.hasBeenActive ?? true)) this.#mixer.apply(audio, this.lanes);
+  }
+
+  #goTo(id: string | null): void {
+    const place = placeIn(location.hash, id);
+    if (!place) return;
+    this.sound.position = place.position;
+    this.loop = place.loop;
+  }
+
+  #moved(): void {
+    const recording = this.track?.recording;
+    const channels = recording?.channels ?? 0;
+    if (channels > 1 && this.lanes.length !== channels) {
+      this.lanes = Array.from({ length: channels }, () => ({ muted: false, solo: false }));
+    }
+    if (recording && recording.state !== this.#before) {
+      this.#before = recording.state;
+      if (recording.state === "ready") this.sound.completed();
+      else if (recording.state === "fetching") this.sound.coming();
+      else if (recording.state !== "queued" && recording.state !== "announced") this.sound.stop();
+    }
+    this.changed();
+  }
+}

@@ -1,0 +1,405 @@
+/**
+ * `<callspool-player>`: plays one recording, or says why it cannot be played. It loads nothing before it comes into
+ * view, and no audio before somebody presses play. docs/player.md describes it for those who embed it.
+ */
+
+import { LitElement, type PropertyValues, html, nothing } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { Client } from "../../src/api/client.js";
+import { Problem } from "../../src/api/problem.js";
+import { browserRuntime } from "../../src/api/runtime.js";
+import { type Connected, SharedFeed, connect } from "../../src/api/shared-feed.js";
+import { whereFrom } from "./address.js";
+import { colours } from "./colours.js";
+import { commandOf } from "./keys.js";
+import { audible } from "./mixer.js";
+import { Model, type ModelHost } from "./model.js";
+import { perform } from "./perform.js";
+import { Scrub } from "./scrub.js";
+import { type PlayerState, isPlayable } from "./situation.js";
+import { style } from "./style.js";
+import { type Actions, type View, body, told } from "./view.js";
+import { inView } from "./visibility.js";
+import { type WaveView, WaveCanvas } from "./wave.js";
+import { Words, clock } from "./words.js";
+
+export type GetToken = () => string | null | Promise<string | null>;
+export type GetAudioUrl = () => string | null | Promise<string | null>;
+
+export class Player extends LitElement implements ModelHost {
+  static override styles = [...colours, style];
+
+  /** The recording's id: `rec_…`. */
+  @property() recording: string | null = null;
+  /** Instead of `recording` and `base`: the recording's address, `https://…/api/recordings/rec_…`. */
+  @property() src: string | null = null;
+  /** Where callspool is: `https://calls.example.com`. Else where this file came from. */
+  @property() base: string | null = null;
+  @property() token: string | null = null;
+  @property({ attribute: false }) getToken: GetToken | null = null;
+  /** A signed link that plays without a key. */
+  @property({ attribute: "audio-url" }) audioUrl: string | null = null;
+  /** Asked for another link when that one has run out. */
+  @property({ attribute: false }) getAudioUrl: GetAudioUrl | null = null;
+  /** A connection that the page has already, in place of base and token. */
+  @property({ attribute: false }) server: Connected | null = null;
+  @property() override lang = "";
+  @property({ reflect: true }) theme: "light" | "dark" | null = null;
+  /** What the channels are called, with commas: `Agent, Customer`. */
+  @property() channels: string | null = null;
+  @property({ type: Boolean, attribute: "no-download" }) noDownload = false;
+  /** Offers to stop a fetch. */
+  @property({ type: Boolean }) cancellable = false;
+
+  @state() private note: string | null = null;
+  @query("canvas") private canvas!: HTMLCanvasElement | null;
+
+  #model = new Model(this, browserRuntime);
+  #words = new Words("en");
+  #wave: WaveView | null = null;
+  #scrub = new Scrub(() => this.#model.seconds, (to) => this.seek(to), () => this.requestUpdate());
+  #connection: AbortController | null = null;
+  #resized = new ResizeObserver(() => this.#draw());
+  #saidState: PlayerState | null = null;
+  #announcement = "";
+  #tick = 0;
+  #toldAt = -1;
+  /** Play was called before anything was known of the recording. */
+  #playsOnceKnown = false;
+
+  /** One of the states in docs/player.md. */
+  get state(): PlayerState {
+    return this.#model.state;
+  }
+
+  get currentTime(): number {
+    return this.#model.sound.position;
+  }
+
+  set currentTime(seconds: number) {
+    this.seek(seconds);
+  }
+
+  get duration(): number {
+    return this.#model.seconds;
+  }
+
+  get paused(): boolean {
+    return !this.#model.sound.playing;
+  }
+
+  get playbackRate(): number {
+    return this.#model.sound.rate;
+  }
+
+  set playbackRate(rate: number) {
+    this.#model.setRate(rate);
+  }
+
+  /** Plays, or plays as soon as it has come. Call it where a person pressed something. */
+  play(): void {
+    this.#playsOnceKnown = this.state === "loading" || this.state === "empty";
+    this.#model.play();
+  }
+
+  pause(): void {
+    this.#playsOnceKnown = false;
+    this.#model.pause();
+  }
+
+  seek(seconds: number): void {
+    this.#model.seek(seconds);
+  }
+
+  /** Starts again what failed or was stopped. */
+  async retry(): Promise<void> {
+    await this.#model.track?.retry();
+  }
+
+  override focus(options?: FocusOptions): void {
+    this.renderRoot.querySelector<HTMLElement>("button, .slider")?.focus(options);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#begin();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#end();
+  }
+
+  // ModelHost
+
+  changed(): void {
+    this.requestUpdate();
+    this.#run();
+  }
+
+  tell(name: string, detail: unknown = null): void {
+    this.dispatchEvent(new CustomEvent(`callspool-${name}`, { detail, bubbles: true, composed: true }));
+  }
+
+  makeAudio(): HTMLAudioElement {
+    const audio = document.createElement("audio");
+    this.renderRoot.append(audio);
+    return audio;
+  }
+
+  async freshLink(): Promise<string | null> {
+    return (await this.getAudioUrl?.()) ?? null;
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const names = ["recording", "src", "base", "token", "server"] as const;
+    const isOther = names.some((name) => changed.has(name) && this.hasUpdated);
+    const gotKey = changed.has("getToken") && this.hasUpdated && this.#model.problem?.code === "unauthenticated";
+    if (isOther || gotKey) this.#begin();
+    else if (changed.has("audioUrl") && this.hasUpdated) this.#newLink();
+    this.#words = new Words(this.lang || this.#inheritedLanguage());
+    const view = this.#view();
+    if (view.state !== this.#saidState) this.#stateChanged(view);
+  }
+
+  protected override updated(): void {
+    if (this.canvas && !this.#wave) {
+      this.#wave = new WaveCanvas(this.canvas);
+      this.#resized.observe(this.canvas);
+    } else if (!this.canvas && this.#wave) {
+      this.#wave = null;
+      this.#resized.disconnect();
+    }
+    this.#wave?.restyle();
+    this.#draw();
+    const hint = this.renderRoot.querySelector<HTMLElement>(".hint");
+    if (hint && this.#scrub.share !== null) hint.style.setProperty("left", `${100 * this.#scrub.share}%`);
+  }
+
+  protected override render() {
+    const view = this.#view();
+    if (view.state === "empty") return nothing;
+    const { words } = view;
+    return html`
+      <div
+        class="player"
+        part="player"
+        role="group"
+        aria-label=${words.say("player")}
+        lang=${words.lang}
+        dir=${words.dir}
+        data-state=${view.state}
+        @keydown=${this.#onKey}
+      >
+        ${body(view, this.#timeline(view))}
+        <span class="visually-hidden" role="status">${this.#announcement}</span>
+      </div>
+    `;
+  }
+
+  #timeline({ model, words }: View) {
+    const { seconds } = model;
+    const position = this.#scrub.position ?? model.sound.position;
+    const at = { position: words.spoken(position), total: words.spoken(seconds) };
+    return html`
+      <div class="timeline" dir="ltr" data-lanes=${Math.max(1, model.lanes.length)}>
+        <canvas aria-hidden="true"></canvas>
+        <div
+          class="slider"
+          role="slider"
+          tabindex="0"
+          aria-label=${words.say("position")}
+          aria-orientation="horizontal"
+          aria-valuemin="0"
+          aria-valuemax=${Math.round(seconds)}
+          aria-valuenow=${Math.round(position)}
+          aria-valuetext=${words.say("ofTotal", at)}
+          @pointerdown=${this.#scrub.down}
+          @pointermove=${this.#scrub.move}
+          @pointerup=${this.#scrub.up}
+          @pointercancel=${this.#scrub.cancel}
+          @pointerleave=${this.#scrub.leave}
+        ></div>
+        ${
+          this.#scrub.pointed === null
+            ? nothing
+            : html`<span class="hint" aria-hidden="true">${clock(this.#scrub.pointed, seconds)}</span>`
+        }
+      </div>
+    `;
+  }
+
+  #view(): View {
+    const words = this.#words;
+    const given = this.channels?.split(",").map((name) => name.trim()) ?? [];
+    return {
+      model: this.#model,
+      state: this.#model.state,
+      words,
+      actions: this.#actions,
+      laneNames: [given[0] || words.say("agent"), given[1] || words.say("customer"), ...given.slice(2)],
+      mayDownload: !this.noDownload,
+      mayCancel: this.cancellable,
+      note: this.note,
+    };
+  }
+
+  readonly #actions: Actions = {
+    toggle: () => (this.#model.sound.playing || this.#model.sound.intends ? this.pause() : this.play()),
+    skipBy: (seconds) => this.seek(this.currentTime + seconds),
+    rate: (rate) => this.#model.setRate(rate),
+    skipSilence: () => this.#model.toggleSkip(),
+    loop: () => this.#model.pressLoop(),
+    share: () => void this.#share(),
+    download: () => void this.#download(),
+    mute: (lane) => this.#model.setLane(lane, { muted: !this.#model.lanes[lane]?.muted }),
+    solo: (lane) => this.#model.setLane(lane, { solo: !this.#model.lanes[lane]?.solo }),
+    retry: () => void this.retry(),
+    again: () => void this.#model.again(),
+    cancel: () => void this.#model.track?.cancel(),
+  };
+
+  #begin(): void {
+    this.#end();
+    const { base, id } = whereFrom(this);
+    if (id === null && this.audioUrl === null) return;
+    const connection = new AbortController();
+    this.#connection = connection;
+    inView(this, connection.signal, () => void this.#connect(base, id, connection.signal));
+    const look = () => this.requestUpdate();
+    for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+      matchMedia(media).addEventListener("change", look, { signal: connection.signal });
+    }
+  }
+
+  async #connect(base: string, id: string | null, signal: AbortSignal): Promise<void> {
+    const hasKey = this.token !== null || this.getToken !== null || this.server !== null;
+    if (this.audioUrl !== null && (!hasKey || id === null)) {
+      this.#model.useLink(this.audioUrl);
+      return;
+    }
+    if (id === null) return;
+    try {
+      const key = this.getToken ? () => this.getToken?.() ?? null : this.token;
+      const server = this.server ?? (await connect(base, this.getToken ?? key));
+      if (!signal.aborted) this.#model.follow(server, id, this.audioUrl);
+    } catch {
+      if (!signal.aborted) this.#refuse(base, id);
+    }
+  }
+
+  /** The page gave no key: its own callback failed. */
+  #refuse(base: string, id: string): void {
+    const feed = new SharedFeed(async () => undefined);
+    this.#model.follow({ client: new Client(null, browserRuntime, base), feed }, id, null);
+    this.#model.failed(new Problem("unauthenticated", "", 401));
+  }
+
+  #newLink(): void {
+    if (this.audioUrl !== null && this.#model.link !== null) this.#model.replaceLink(this.audioUrl);
+    else this.#begin();
+  }
+
+  #end(): void {
+    this.#connection?.abort();
+    this.#connection = null;
+    this.#model.clear();
+    cancelAnimationFrame(this.#tick);
+    this.#tick = 0;
+    this.#resized.disconnect();
+    this.#wave = null;
+    this.#saidState = null;
+    this.note = null;
+  }
+
+  #stateChanged(view: View): void {
+    const isFirst = this.#saidState === null || this.#saidState === "loading";
+    this.#saidState = view.state;
+    const { title, text } = told(view);
+    // What is there when the page opens is read where it stands; only what happens then is announced.
+    this.#announcement = isFirst && isPlayable(view.state) ? "" : `${title}. ${text}`;
+    this.tell("state", { state: view.state, recording: this.#model.track?.recording ?? null });
+    if (!this.#playsOnceKnown || view.state === "loading" || view.state === "empty") return;
+    this.#playsOnceKnown = false;
+    if (isPlayable(view.state)) this.#model.play();
+  }
+
+  /** While it plays, every frame: the place on the timeline, the loop, the silences. */
+  #run(): void {
+    this.#model.advance();
+    this.#tellTime();
+    if (this.#tick || !this.#model.sound.playing) return;
+    const step = () => {
+      this.#tick = 0;
+      const second = Math.floor(this.currentTime);
+      this.#model.advance();
+      this.#draw();
+      this.#tellTime();
+      if (Math.floor(this.currentTime) !== second) this.requestUpdate();
+      if (this.#model.sound.playing) this.#tick = requestAnimationFrame(step);
+    };
+    this.#tick = requestAnimationFrame(step);
+  }
+
+  /** At most four times a second. */
+  #tellTime(): void {
+    const quarter = Math.floor(this.currentTime * 4);
+    if (quarter === this.#toldAt) return;
+    this.#toldAt = quarter;
+    this.tell("timeupdate", { position: this.currentTime, duration: this.duration });
+  }
+
+  #draw(): void {
+    const model = this.#model;
+    this.#wave?.draw({
+      peaks: model.peaks,
+      lanes: Math.max(1, model.lanes.length),
+      heard: audible(model.lanes),
+      seconds: model.seconds,
+      position: this.#scrub.position ?? model.sound.position,
+      loaded: model.sound.growing ? Math.max(model.sound.buffered, 0.01) : 0,
+      loop: model.loop,
+      skipped: model.silences,
+    });
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const command = commandOf(event, (this.renderRoot as ShadowRoot).activeElement);
+    if (command === null || !isPlayable(this.state)) return;
+    event.preventDefault();
+    perform(command, this.#model, this.#actions);
+  }
+
+  #inheritedLanguage(): string {
+    return this.closest<HTMLElement>("[lang]")?.lang || document.documentElement.lang || navigator.language;
+  }
+
+  async #share(): Promise<void> {
+    const url = this.#model.address(location.href);
+    const detail = { url, position: this.currentTime };
+    const asked = new CustomEvent("callspool-share", { detail, bubbles: true, composed: true, cancelable: true });
+    if (!this.dispatchEvent(asked)) return; // the page does it its own way
+    try {
+      await navigator.clipboard.writeText(url);
+      this.#say(this.#words.say("shared"));
+    } catch {
+      this.#say(this.#words.say("notShared", { url }));
+    }
+  }
+
+  #say(text: string): void {
+    this.note = text;
+    this.#announcement = text;
+    void browserRuntime.wait(4_000, this.#connection?.signal).then(() => (this.note = null), () => undefined);
+  }
+
+  async #download(): Promise<void> {
+    const url = await this.#model.download();
+    if (url === null) return;
+    const anchor = document.createElement("a");
+    anchor.href = url;
+    anchor.download = "";
+    anchor.click();
+    this.tell("download", { position: this.currentTime });
+  }
+}
