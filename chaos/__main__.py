@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.seeds < 1 or given.seconds <= 0:
         parser.error("--seeds and --seconds are more than 0")
     seeds = [given.seed] if given.seed is not None else range(1, given.seeds + 1)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended
     holds = True
     for seed in seeds:
         result = asyncio.run(run(plan(seed, given.seconds)))

@@ -67,7 +67,7 @@ class Proxy:
                 self._break()
             case "half-close":
                 for writer in self._writers:
-                    with contextlib.suppress(OSError):
+                    with contextlib.suppress(OSError, RuntimeError):  # it is closed already
                         writer.write_eof()
             case _:
                 raise ValueError(f"there is no way to cut called {how!r}")
@@ -79,8 +79,10 @@ class Proxy:
 
     def _break(self) -> None:
         for writer in self._writers:
-            if (peer := writer.get_extra_info("socket")) is not None and peer.family == socket.AF_INET:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer = writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # it is closed already
+                if peer is not None and peer.family == socket.AF_INET:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,5 +111,5 @@ class Proxy:
             await self._open.wait()
             writer.write(data)
             await writer.drain()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             writer.write_eof()
