@@ -187,6 +187,15 @@ class Settings(BaseSettings):
     spool_reserve: int = Field(
         default=256 * 1024 * 1024, ge=0, description="Bytes. With less free disk than this a worker claims nothing."
     )
+    webhook_disable_after: Seconds = Field(
+        default=timedelta(days=5),
+        ge=timedelta(minutes=1),
+        description="Seconds. A webhook endpoint at which nothing has arrived for so long is told no more.",
+    )
+    webhook_private: bool = Field(
+        default=False,
+        description="Let webhook endpoints be in private networks, and on plain http. For receivers of your own.",
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level to log.")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
     shards: int = Field(

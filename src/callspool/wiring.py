@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from callspool.fetch.worker import Worker
     from callspool.lifecycle.schedule import Lifecycle
     from callspool.reconcile.backfiller import Backfiller
+    from callspool.reconcile.courier import Courier
     from callspool.reconcile.operations import OperationRunner
     from callspool.reconcile.reconciler import Reconciler
     from callspool.telemetry import Metrics
@@ -198,6 +199,19 @@ def make_lifecycle(parts: Parts) -> "Lifecycle":
     return Lifecycle(
         store=parts.store,
         vault=parts.vault,
+        bulletin=parts.bulletin,
+        clock=parts.clock,
+        settings=parts.settings,
+    )
+
+
+def make_courier(parts: Parts) -> "Courier":
+    """Return what hands messages to the scheduler."""
+    from callspool.reconcile.courier import Courier
+
+    return Courier(
+        store=parts.store,
+        producer=parts.producer,
         bulletin=parts.bulletin,
         clock=parts.clock,
         settings=parts.settings,

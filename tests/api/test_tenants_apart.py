@@ -8,6 +8,7 @@ import pytest
 from callspool.api.app import shell
 from callspool.domain.operation import FailedFilter
 from callspool.domain.recording import Recording
+from callspool.domain.webhook import Subject, new_endpoint
 from tests.api.conftest import Api, new_sid
 
 WHO = ("operator", "acme", "bravo", None)
@@ -60,6 +61,10 @@ CASES = [
     Case("GET", "/api/failures", 200, foreign=200),
     Case("GET", "/api/failures?tenant=acme", 200),
     Case("GET", "/api/session", 200, foreign=200),
+    Case("GET", "/api/webhook-endpoints", 200, foreign=200),
+    Case("POST", "/api/webhook-endpoints", 201, json={"url": "https://a.example/", "tenant_id": "acme"}),
+    Case("GET", "/api/webhook-endpoints/{endpoint}/deliveries", 200),
+    Case("DELETE", "/api/webhook-endpoints/{endpoint}", 204),
 ]
 ELSEWHERE = {
     ("POST", "/api/session"),
@@ -92,7 +97,11 @@ async def test_each_route_for_each_principal(api: Api, acme_s: Recording, case: 
     operation = await api.services.store.begin_retry(
         FailedFilter(tenant_id=acme_s.tenant_id), owner=acme_s.tenant_id, actor="key:acme"
     )
-    path = case.path.replace("{id}", acme_s.id).replace("{operation}", operation.id)
+    endpoint = new_endpoint(
+        acme_s.tenant_id, f"https://{CANARY}.example/", list(Subject), now=acme_s.created_at, randomness=bytes(40)
+    )
+    await api.services.store.add_endpoint(endpoint)
+    path = case.path.replace("{id}", acme_s.id).replace("{operation}", operation.id).replace("{endpoint}", endpoint.id)
 
     answer = await api.client.request(case.method, path, headers=api.as_(who), json=case.json)
 

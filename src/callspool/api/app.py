@@ -39,6 +39,7 @@ from callspool.api.routes import (
     throughput,
     waveform,
     web,
+    webhook_endpoints,
     webhooks,
     why,
 )
@@ -70,6 +71,7 @@ _ROUTERS = (
     backfills,
     throughput,
     session,
+    webhook_endpoints,
     operations,
     web,
 )

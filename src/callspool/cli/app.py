@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "accounts": "accounts:app",
     "keys": "keys:app",
     "audit": "audit:app",
+    "webhooks": "webhooks:app",
     "users": "users:app",
     "secrets": "secrets:app",
 }

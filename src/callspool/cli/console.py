@@ -50,5 +50,14 @@ def _plain(text: str) -> str:
 
 def masked(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Return *mapping* without what must not be shown."""
-    hidden = {"auth_token", "previous_auth_token", "api_secret", "secret_sha256", "private_keys", "signing_key"}
+    hidden = {
+        "auth_token",
+        "previous_auth_token",
+        "api_secret",
+        "secret_sha256",
+        "private_keys",
+        "signing_key",
+        "secret",
+        "previous_secret",
+    }
     return {name: value for name, value in mapping.items() if name not in hidden}

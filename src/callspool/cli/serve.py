@@ -9,7 +9,15 @@ from callspool.cli.console import out
 from callspool.cli.context import Data, read_settings
 from callspool.cli.serving import Server, listen, run, stop_on_signals
 from callspool.telemetry import Metrics
-from callspool.wiring import make_app, make_backfiller, make_operation_runner, make_reconciler, open_parts, with_port
+from callspool.wiring import (
+    make_app,
+    make_backfiller,
+    make_courier,
+    make_operation_runner,
+    make_reconciler,
+    open_parts,
+    with_port,
+)
 
 
 def serve(
@@ -33,6 +41,7 @@ def serve(
                 group.create_task(server.serve([taken]))
                 group.create_task(reconciler.run())
                 operations = group.create_task(make_operation_runner(parts).run())
+                courier = group.create_task(make_courier(parts).run())
                 group.create_task(backfiller.run())
                 await server.ready.wait()
                 out.print(f"callspool answers on {settings.public_url}")
@@ -40,6 +49,7 @@ def serve(
                 app.state.live.close()
                 reconciler.stop()
                 operations.cancel()
+                courier.cancel()
                 backfiller.stop()
                 server.stop()
 

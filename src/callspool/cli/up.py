@@ -29,6 +29,7 @@ from callspool.wiring import (
     add_key,
     make_app,
     make_backfiller,
+    make_courier,
     make_operation_runner,
     make_reconciler,
     open_parts,
@@ -93,6 +94,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             group.create_task(server.serve([taken]))
             group.create_task(reconciler.run())
             operations = group.create_task(make_operation_runner(parts).run())
+            courier = group.create_task(make_courier(parts).run())
             group.create_task(backfiller.run())
             supervisor = group.create_task(worker.supervise())
             await server.ready.wait()
@@ -104,6 +106,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             await supervisor
             reconciler.stop()
             operations.cancel()
+            courier.cancel()
             backfiller.stop()
             app.state.live.close()
             server.stop()

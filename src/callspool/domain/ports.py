@@ -18,6 +18,7 @@ from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.domain.webhook import WebhookStore
 
 
 class Clock(Protocol):
@@ -258,7 +259,7 @@ class Timeline:
     listens: Sequence[Listen]
 
 
-class Store(BackfillStore, Protocol):
+class Store(BackfillStore, WebhookStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
     Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.

@@ -6,7 +6,6 @@ store itself is away do the jobs in hand wait for it, because nothing else could
 
 import asyncio
 import errno
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +24,7 @@ from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Kept, Recording, State
 from callspool.fetch.calls import noting_call
 from callspool.fetch.download import Limits, download
+from callspool.fetch.leased import Leased
 from callspool.fetch.outcome import GiveUp, Outcome, TryAgain, decide
 from callspool.fetch.spool import Spool, SpoolFile
 from callspool.fetch.tap import Tap, Taps
@@ -60,16 +60,15 @@ class Tools:
     """Told when the disk would take no more."""
 
 
-class Work:
+class Work(Leased):
     """The work of one lease. ``run`` returns its settlement, whatever happens, unless it is cancelled."""
 
     def __init__(self, tools: Tools, lease: Lease) -> None:
+        super().__init__(lease)
         self._tools = tools
-        self._lease = lease
         self._log = structlog.get_logger().bind(tenant_id=lease.job.tenant, recording_id=lease.job.id)
         self._recording: Recording | None = None
         self._received = 0
-        self._first_byte_ms = 0
         self._begun = monotonic()
         self._doubtful = False
         """A call to the store got no answer: what it asked for may have happened, or may yet."""
@@ -102,21 +101,6 @@ class Work:
             if queued is None:
                 return self.done()
         return self.later(timedelta())
-
-    def done(self, signal: Signal = Signal.NONE) -> Settlement:
-        """Return the settlement of a job with nothing left to do."""
-        return Settlement(
-            *(self._lease.job.id, self._lease.token, Verdict.DONE), signal=signal, latency_ms=self._first_byte_ms
-        )
-
-    def later(self, delay: timedelta, pause: timedelta = timedelta(), signal: Signal = Signal.NONE) -> Settlement:
-        """Return the settlement of a job that goes on after *delay*."""
-        return Settlement(
-            *(self._lease.job.id, self._lease.token, Verdict.DEFER),
-            delay_ms=_ms(delay),
-            pause_pool_ms=_ms(pause),
-            signal=signal,
-        )
 
     def note(self, why: Stop) -> None:
         """Log that the work is stopped. From here on nothing is written."""
@@ -301,7 +285,3 @@ class Work:
                 self._log.warning("store.unavailable", error=str(error), retry_s=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
-
-
-def _ms(delay: timedelta) -> int:
-    return math.ceil(delay / timedelta(milliseconds=1))

@@ -19,8 +19,11 @@ import structlog
 from callspool.domain.errors import SchedulerUnavailable, StoreUnavailable
 from callspool.domain.job import Lease, Settlement, Stop, Turn
 from callspool.domain.ports import Bulletin, Clock, Consumer, Prober, Provider, Store, Vault
+from callspool.domain.webhook import is_delivery_id
 from callspool.fetch.job import Tools, Work
+from callspool.fetch.leased import Leased
 from callspool.fetch.outcome import Outcome
+from callspool.fetch.sending import Sending
 from callspool.fetch.spool import Spool
 from callspool.fetch.tap import Taps
 from callspool.settings import Settings
@@ -42,7 +45,7 @@ class _Running:
     """A lease and the task that works on it."""
 
     lease: Lease
-    work: Work
+    work: Leased
     task: asyncio.Task[Settlement]
     stop: Stop | None = None
 
@@ -190,13 +193,13 @@ class Worker:
 
     def _begin(self, tools: Tools, lease: Lease) -> None:
         self._stop(lease.job.id, Stop.LOST)  # an older lease of the same job, if its work has not ended yet
-        work = Work(tools, lease)
+        work = Sending(tools, lease) if is_delivery_id(lease.job.id) else Work(tools, lease)
         running = _Running(lease, work, asyncio.create_task(self._run_work(work)))
         self._running[lease.job.id] = running
         self._tasks.add(running.task)
         running.task.add_done_callback(lambda _: self._ended(running))
 
-    async def _run_work(self, work: Work) -> Settlement:
+    async def _run_work(self, work: Leased) -> Settlement:
         try:
             return await work.run()
         except StoreUnavailable as error:

@@ -21,6 +21,7 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
+from callspool.domain.addresses import is_public
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
 from callspool.providers.http_errors import broken_body, no_answer, refusal
@@ -215,7 +216,7 @@ async def _is_public(home: str, url: str) -> bool:
         found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
     except OSError:
         raise FetchFailed(Reason.UNREACHABLE, "the address of a redirect is not known") from None
-    return all(ipaddress.ip_address(address[0]).is_global for *_, address in found)
+    return all(is_public(str(address[0])) for *_, address in found)
 
 
 async def _accept(response: Response, offset: int) -> HttpMedia:

@@ -18,7 +18,7 @@ from callspool.domain.ids import RecordingId, TenantId, new_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Event, Kept, Recording, State
-from callspool.store import paces, reads, rows, statements
+from callspool.store import outbox, paces, reads, rows, statements
 
 _HAPPENING: Final[Mapping[ProviderStatus, tuple[Event, State]]] = {
     ProviderStatus.IN_PROGRESS: (Event.ANNOUNCE, State.ANNOUNCED),
@@ -281,3 +281,4 @@ def _log(
         },
     )
     paces.count(connection, event, row, step.at)
+    outbox.announce(connection, event, row, step.at)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, Table, func, select, update
 
 from callspool.store.envelope import Envelope
-from callspool.store.tables import accounts, audit_head, sealed_keys
+from callspool.store.tables import accounts, audit_head, sealed_keys, webhook_endpoints
 
 BATCH: Final = 100
 
@@ -26,6 +26,7 @@ PLACES: Final = (
     _Place(accounts, "id", ("auth_token", "previous_auth_token", "api_secret", "private_keys", "signing_key")),
     _Place(audit_head, "id", ("sealed_key",)),
     _Place(sealed_keys, "name", ("sealed",)),
+    _Place(webhook_endpoints, "id", ("secret", "previous_secret")),
 )
 """Every column that holds something sealed. A test sees to it that none is missing."""
 

@@ -65,6 +65,9 @@ _WITH_REASON = text("reason IS NOT NULL")
 _WITH_CALLER = text("from_number IS NOT NULL")
 _WITH_CALLED = text("to_number IS NOT NULL")
 
+_PENDING = text("state = 'pending'")
+_ENDED = text("ended_at IS NOT NULL")
+
 metadata = MetaData(naming_convention=NAMING)
 
 tenants = Table(
@@ -374,4 +377,46 @@ listens = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("actor", Text, nullable=False),
     Index("listens_recording_ix", "recording_id", "seq"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    # Null: the operator's.
+    Column("tenant_id", Id, ForeignKey("tenants.id")),
+    Column("url", Text, nullable=False),
+    # Words of domain.webhook.Subject, with spaces between.
+    Column("events", Text, nullable=False),
+    # Secrets: sealed by store/envelope.py, never readable here.
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("previous_secret", LargeBinary),
+    Column("previous_until", UtcDateTime),
+    Column("failing_since", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    Column("disabled_because", Text),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("endpoint_id", Id, ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", Id, nullable=False),
+    Column("recording_id", Id, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # The scheduler was told; what it lost since then the courier submits again.
+    Column("submitted", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("ended_at", UtcDateTime),
+    Index("webhook_deliveries_endpoint_ix", "endpoint_id", "id"),
+    Index("webhook_deliveries_pending_ix", "submitted", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("webhook_deliveries_ended_ix", "ended_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
 )

@@ -601,6 +601,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Endpoints
+         * @description List the caller's endpoints.
+         */
+        get: operations["listWebhookEndpoints"];
+        put?: never;
+        /**
+         * Add Endpoint
+         * @description Add an endpoint. Its secret is in this answer and never again.
+         */
+        post: operations["addWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Endpoint
+         * @description Remove an endpoint; messages that wait are not sent any more.
+         */
+        delete: operations["removeWebhookEndpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description List what was sent to an endpoint, and what came of it.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -952,6 +1016,118 @@ export interface components {
             vanished: number;
         };
         /**
+         * DeliveryList
+         * @description An endpoint's newest messages, newest first.
+         */
+        DeliveryList: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /**
+         * DeliveryState
+         * @description Where a message stands.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /**
+         * DeliveryView
+         * @description A message and what came of it.
+         */
+        DeliveryView: {
+            /**
+             * Id
+             * @description Its `webhook-id`: the same at each try.
+             */
+            id: string;
+            type: components["schemas"]["Subject"];
+            /** Recording Id */
+            recording_id: string;
+            state: components["schemas"]["DeliveryState"];
+            /** Attempts */
+            attempts: number;
+            /**
+             * Status
+             * @description The last answer's.
+             */
+            status: number | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Not Before
+             * @description When it is tried again.
+             */
+            not_before: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * EndpointList
+         * @description The caller's endpoints, oldest first.
+         */
+        EndpointList: {
+            /** Endpoints */
+            endpoints: components["schemas"]["EndpointView"][];
+        };
+        /**
+         * EndpointView
+         * @description An endpoint, without its secret.
+         */
+        EndpointView: {
+            /** Id */
+            id: string;
+            /** Tenant Id */
+            tenant_id: string | null;
+            /** Url */
+            url: string;
+            /** Events */
+            events: components["schemas"]["Subject"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Disabled At
+             * @description Since when it is told no more.
+             */
+            disabled_at: string | null;
+            /** Disabled Because */
+            disabled_because: string | null;
+        };
+        /**
+         * EndpointWish
+         * @description An endpoint to add.
+         */
+        EndpointWish: {
+            /**
+             * Url
+             * @description Where messages are posted: https, a public address.
+             */
+            url: string;
+            /**
+             * Tenant Id
+             * @description Whose recordings it is told of. Null: the caller's own; for the operator, all.
+             */
+            tenant_id?: string | null;
+            /**
+             * Events
+             * @description What it is told.
+             * @default [
+             *       "recording.ready",
+             *       "recording.failed",
+             *       "recording.purged"
+             *     ]
+             */
+            events: components["schemas"]["Subject"][];
+        };
+        /**
          * Event
          * @description What happens to a recording. Each is one row in its history.
          * @enum {string}
@@ -1140,6 +1316,39 @@ export interface components {
             at: string;
             /** @description As it is now: it may be newer than the event. */
             recording: components["schemas"]["RecordingView"];
+        };
+        /**
+         * NewEndpoint
+         * @description An endpoint that was just added.
+         */
+        NewEndpoint: {
+            /** Id */
+            id: string;
+            /** Tenant Id */
+            tenant_id: string | null;
+            /** Url */
+            url: string;
+            /** Events */
+            events: components["schemas"]["Subject"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Disabled At
+             * @description Since when it is told no more.
+             */
+            disabled_at: string | null;
+            /** Disabled Because */
+            disabled_because: string | null;
+            /**
+             * Secret
+             * @description `whsec_…`: what its messages are signed with. It is shown this once.
+             */
+            secret: string;
         };
         /**
          * NewKey
@@ -1626,6 +1835,12 @@ export interface components {
          * @enum {string}
          */
         State: "announced" | "queued" | "fetching" | "ready" | "failed" | "cancelled" | "absent" | "purged";
+        /**
+         * Subject
+         * @description What is told.
+         * @enum {string}
+         */
+        Subject: "recording.ready" | "recording.failed" | "recording.purged";
         /**
          * TenantChange
          * @description What to change of a tenant. What is left out stays.
@@ -4185,6 +4400,220 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookEndpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewEndpoint"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
