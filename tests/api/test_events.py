@@ -11,10 +11,11 @@ import pytest
 from starlette.types import Message
 
 from callspool.api.live import MOST_BEHIND, Listener
+from callspool.api.routes import events
 from callspool.api.routes.events import EventStream
 from callspool.api.schemas import LiveEvent
 from callspool.domain.ids import TenantId
-from tests.api.conftest import Api
+from tests.api.conftest import Api, until
 
 
 class Stream:
@@ -139,3 +140,22 @@ async def test_a_client_that_does_not_read_at_all_is_let_go() -> None:
         await EventStream(frames(), send_time_s=0.05)({"type": "http"}, silent, stuck)
 
     assert started == ["http.response.start", "http.response.body"]
+
+
+async def test_one_key_cannot_take_all_streams(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_STREAMS", 2)
+    async with listening(api, "acme"), contextlib.AsyncExitStack() as second:
+        await second.enter_async_context(listening(api, "acme"))
+
+        refused = await api.get("/api/events")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+        assert "retry-after" in refused.headers
+        async with listening(api, "bravo"):
+            await second.aclose()
+
+            async def one_is_free() -> bool:
+                return api.live.count_of("key:key_" + api.keys["acme"].split("_")[1]) == 1
+
+            await until(one_is_free)
+            async with listening(api, "acme"):
+                pass

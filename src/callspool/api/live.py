@@ -26,8 +26,9 @@ AGAIN_S: Final = 1.0
 class Listener:
     """One client's queue."""
 
-    def __init__(self, tenant_id: TenantId | None) -> None:
+    def __init__(self, tenant_id: TenantId | None, who: str | None = None) -> None:
         self.tenant_id = tenant_id
+        self.who = who
         self._queue: asyncio.Queue[LiveEvent | None] = asyncio.Queue(MOST_BEHIND + 1)
         self.cut = False
 
@@ -61,9 +62,9 @@ class Live:
         self._log = structlog.get_logger("callspool.live")
 
     @contextlib.contextmanager
-    def listen(self, tenant_id: TenantId | None) -> Iterator[Listener]:
-        """Let a client listen to one tenant's events, or to all. From here on it misses none."""
-        listener = Listener(tenant_id)
+    def listen(self, tenant_id: TenantId | None, who: str | None = None) -> Iterator[Listener]:
+        """Let a client listen to one tenant's events, or to all. From here on it misses none. *who*: for `count_of`."""
+        listener = Listener(tenant_id, who)
         self._listeners.add(listener)
         if self._closed:
             listener.end()
@@ -76,6 +77,10 @@ class Live:
     def count(self) -> int:
         """How many listen."""
         return len(self._listeners)
+
+    def count_of(self, who: str) -> int:
+        """How many listen for one key or user."""
+        return sum(listener.who == who for listener in self._listeners)
 
     async def run(self) -> None:
         """Read what is new at every hint, for ever. A part that is away is waited for."""

@@ -69,6 +69,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "range_unsatisfiable": Kind(416, "Outside of the recording", "No part of that range exists."),
     "invalid_input": Kind(422, "A value is wrong", "A value has a wrong form."),
     "too_many_tries": Kind(429, "Too many tries", "Wait as long as Retry-After says, then try again."),
+    "too_many_streams": Kind(429, "Too many streams", "Close some of this key's event streams, or share one.", 30),
     "unavailable": Kind(503, "A part does not answer", "Nothing was lost. Ask again.", RETRY_AFTER_S),
     "store_unavailable": Kind(503, "The store does not answer", "Nothing was changed. Ask again.", RETRY_AFTER_S),
     "scheduler_unavailable": Kind(503, "The scheduler does not answer", "Ask again.", RETRY_AFTER_S),

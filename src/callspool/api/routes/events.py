@@ -8,15 +8,16 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from callspool.api.auth import Caller
+from callspool.api.auth import Caller, Principal
 from callspool.api.live import Live
-from callspool.api.problems import responses
+from callspool.api.problems import Refusal, responses
 from callspool.api.schemas import LiveEvent
-from callspool.domain.ids import TenantId
 from callspool.playback.serving import until_gone
 
 KEEP_ALIVE_S: Final = 15.0
 SEND_TIME_S: Final = 30.0
+MOST_STREAMS: Final = 100
+"""Of one key or user, in one process: a page that leaks streams must not take those of others."""
 
 router = APIRouter(prefix="/api", tags=["events"])
 
@@ -57,7 +58,7 @@ class EventStream(Response):
     "/events",
     operation_id="listenToEvents",
     response_class=Response,
-    responses={200: {"model": LiveEvent, "description": "Events named `recording`"}, **responses(422)},
+    responses={200: {"model": LiveEvent, "description": "Events named `recording`"}, **responses(422, 429)},
 )
 async def listen_to_events(
     request: Request,
@@ -68,19 +69,21 @@ async def listen_to_events(
     last_event_id: Annotated[int | None, Header(ge=0, description="The same, as browsers send it.")] = None,
 ) -> EventStream:
     """Listen to what happens to recordings. A client that reads too slowly is cut and comes back with its number."""
-    live = request.app.state.live
+    live: Live = request.app.state.live
+    if live.count_of(caller.actor) >= MOST_STREAMS:
+        raise Refusal("too_many_streams")
     seen = last_event_id if last_event_id is not None else after
-    return EventStream(_stream(live, caller.tenant_id, seen))
+    return EventStream(_stream(live, caller, seen))
 
 
-async def _stream(live: Live, tenant_id: TenantId | None, seen: int | None) -> AsyncGenerator[bytes]:
-    with live.listen(tenant_id) as listener:
+async def _stream(live: Live, caller: Principal, seen: int | None) -> AsyncGenerator[bytes]:
+    with live.listen(caller.tenant_id, caller.actor) as listener:
         last = await live.position()
         if seen is not None:
             last = min(seen, last)  # a number from the future is from before a restore: it would silence the stream
         yield f": callspool {last}\nretry: 2000\n\n".encode()
         if seen is not None:
-            async for event in live.since(tenant_id, last):
+            async for event in live.since(caller.tenant_id, last):
                 last = event.seq
                 yield _frame(event)
         while True:
