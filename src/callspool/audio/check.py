@@ -24,7 +24,6 @@ CPU_SECONDS: Final = 300
 """For one file: a hundred hours of telephone audio."""
 
 _BLOCK_FRAMES: Final = 1 << 18
-_FRAMES_TOGETHER: Final = 256
 
 
 class Rejected(Exception):
@@ -129,25 +128,33 @@ class _Gathered:
     """Hands a decoder's small frames on in larger blocks: each array costs more than its samples."""
 
     def __init__(self, drawn: Waveform) -> None:
+        import av
+
         self._drawn = drawn
-        self._frames: list[Any] = []
+        self._frames = av.AudioFifo()
 
     def add(self, frame: Any) -> None:
-        self._frames.append(frame.to_ndarray())
-        if len(self._frames) >= _FRAMES_TOGETHER:
+        """Raises `ValueError` where the frame is not like those before it."""
+        frame.pts = None  # a gap in time is no error: the samples are what counts
+        self._frames.write(frame)
+        if self._frames.samples >= _BLOCK_FRAMES:
             self._hand_on()
 
     def finish(self) -> Waveform:
-        if self._frames:
-            self._hand_on()
+        self._hand_on()
         return self._drawn
 
     def _hand_on(self) -> None:
         import numpy as np
 
-        block, self._frames = np.concatenate(self._frames, axis=1), []
+        frame = self._frames.read()
+        if frame is None:
+            return
+        block = frame.to_ndarray()
         if block.dtype.kind == "f":  # FFmpeg's MP3 decoder gives parts of one
-            block = (np.clip(block, -1.0, 1.0) * 32767).astype(np.int16)
+            np.clip(block, -1.0, 1.0, out=block)
+            block *= 32767
+            block = block.astype(np.int16)
         self._drawn.feed([np.ascontiguousarray(channel) for channel in block])
 
 
