@@ -1,6 +1,6 @@
 """``python -m benchmarks NAME [--quick] [--only FIGURE] [--json]``: runs the measurements of one part.
 
-``python -m benchmarks report RESULTS...`` writes docs/benchmarks.md from what ``--json`` printed.
+``python -m benchmarks report [RESULTS...]`` writes docs/benchmarks.md from what ``--json`` printed.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from benchmarks.experiment import Context, Experiment, Options
 from benchmarks.machine import commit, machine
 from benchmarks.result import Figure, table
 from benchmarks.run import Laboratory
-from benchmarks.subject import SUBJECTS
 
 MEASUREMENTS: Final[Mapping[str, str]] = {
     "slots": "benchmarks.slots",
+    "datapath": "benchmarks.datapath",
 }
-"""What can be measured: a name, and the module whose ``EXPERIMENTS`` are run."""
+"""What can be measured: a name, and the module whose ``EXPERIMENTS`` are run on its ``SUBJECTS``."""
 _REPORT: Final = "report"
 
 
@@ -32,17 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.name == _REPORT:
-        return _report(parser, given.results)
+        return _report(parser, given.results or report.kept())
     if given.results:
         parser.error(f"{given.name} takes no files: {given.results[0]}")
-    experiments: Sequence[Experiment] = import_module(MEASUREMENTS[given.name]).EXPERIMENTS
+    module = import_module(MEASUREMENTS[given.name])
+    experiments: Sequence[Experiment] = module.EXPERIMENTS
     chosen = [one for one in experiments if _is_asked(one, given.only)]
     if not chosen:
         figures = ", ".join(name for one in experiments for name in (one.name, *one.titles))
         print(f"There is no figure {given.only!r} in {given.name}. There are: {figures}", file=sys.stderr)
         return 2
-    if unknown := sorted(set(given.subjects) - set(SUBJECTS)):
-        print(f"There is no subject {unknown[0]!r}. There are: {', '.join(SUBJECTS)}", file=sys.stderr)
+    if unknown := sorted(set(given.subjects) - set(module.SUBJECTS)):
+        print(f"There is no subject {unknown[0]!r}. There are: {', '.join(module.SUBJECTS)}", file=sys.stderr)
         return 2
     _run(chosen, given)
     return 0
@@ -51,10 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=[*MEASUREMENTS, _REPORT], help="what to measure")
-    parser.add_argument("results", nargs="*", type=Path, help="for report: files with what --json printed")
+    parser.add_argument(
+        "results",
+        nargs="*",
+        type=Path,
+        help="for report: files with what --json printed, instead of docs/benchmarks/*.jsonl",
+    )
     parser.add_argument("--quick", action="store_true", help="end within 60 s: fewer runs, only the best of the peers")
     parser.add_argument(
-        "--only", metavar="FIGURE", help="one figure, or all of one experiment (the part before the dot)"
+        "--only", metavar="FIGURE", help="one figure, or all whose names begin so (the part before a dot)"
     )
     parser.add_argument("--subjects", type=_names, default=(), metavar="A,B", help="only these, instead of all")
     parser.add_argument("--runs", type=int, help="how often to measure each")
@@ -76,7 +82,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _is_asked(one: Experiment, only: str | None) -> bool:
-    return only is None or only == one.name or only in one.titles
+    return any(_is_of(name, only) for name in (one.name, *one.titles))
+
+
+def _is_of(figure: str, only: str | None) -> bool:
+    return only is None or figure == only or figure.startswith(f"{only}.")
 
 
 def _run(experiments: Sequence[Experiment], given: argparse.Namespace) -> None:
@@ -90,7 +100,7 @@ def _run(experiments: Sequence[Experiment], given: argparse.Namespace) -> None:
         try:
             for experiment in experiments:
                 for figure in experiment.measure(context):
-                    if given.only in (None, experiment.name, figure.figure):
+                    if given.only == experiment.name or _is_of(figure.figure, given.only):
                         found.append(replace(figure, commit=of_commit, machine=on_machine))
                         if given.json:
                             print(found[-1].line(), flush=True)

@@ -2,90 +2,35 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import slots
+from benchmarks import datapath, slots
+from benchmarks.parts import DATAPATH, SLOTS, Part
 from benchmarks.result import OURS, Figure, number, read
 from benchmarks.subject import SUBJECTS
 from benchmarks.svg import Bar, bars
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One workload: what the page says of it, its figures, and those that are drawn with their bound."""
-
-    title: str
-    words: str
-    figures: tuple[str, ...]
-    drawn: Mapping[str, tuple[float, str] | None]
-
-
-_PARTS: Final = (
-    _Part(
-        "W1: a skewed drain",
-        "Tenant 0 has 200 jobs, 19 tenants have 10 each, put in in that order before the worker starts. A job holds "
-        "its slot for 50 ms, a tenant has 3 slots, the worker 32 seats. The slots alone allow 200 x 0.05 / 3 = "
-        "3.33 s. While all 20 tenants are busy a fair share of 32 seats is 1.6 for each, so with 32 seats the fair "
-        "bound is 3.48 s. The clock runs from the first job's start. A small tenant is one with at most 10 jobs; its "
-        "wait is from the first start of all to its own. Processor time is that of worker and server from the first "
-        "start to the last end.",
-        ("w1.makespan", "w1.small_wait", "w1.small_wait_p95", "w1.wasted_tries", "w1.most_at_once", "w1.cpu"),
-        {"w1.makespan": (3.48, "fair bound 3.48 s"), "w1.small_wait": None, "w1.cpu": None},
-    ),
-    _Part(
-        "W1 with 64 seats",
-        "The same with seats for all: the bound is 3.33 s.",
-        ("w1-64.makespan",),
-        {"w1-64.makespan": (10 / 3, "physical bound 3.33 s")},
-    ),
-    _Part(
-        "W1b: uneven jobs, uneven tenants",
-        "About 400 jobs of 30 tenants by Zipf's law, the large tenants' first, with log-normal services (median "
-        "41 ms, at most 0.6 s), 32 seats. The bound is what slots, seats and the longest job allow, whatever the "
-        "order.",
-        ("w1b.makespan", "w1b.small_wait", "w1b.small_wait_p95", "w1b.wasted_tries", "w1b.most_at_once", "w1b.cpu"),
-        {"w1b.makespan": (1.0, "bound"), "w1b.small_wait": None},
-    ),
-    _Part(
-        "W2: jobs without work",
-        "5,000 jobs that do nothing, of 1,000 tenants, put in before one worker process with 64 seats starts. "
-        "callspool holds every tenant to its slots; the peers are spared their limits first, and held to them in the "
-        "column *with limits*. Submits are measured "
-        "twice: by the fastest way that the subject offers (one call for many, where it has one), and one after the "
-        "other, each with a call of its own. With 1,000 seats, which no worker with real work has, pgqueuer is "
-        "measured too, since it gains by it.",
-        ("w2.jobs", "w2-limited.jobs", "w2-wide.jobs", "w2.submits", "w2-singly.submits"),
-        {"w2.jobs": None, "w2-limited.jobs": None, "w2.submits": None, "w2-singly.submits": None},
-    ),
-    _Part(
-        "W3: kill -9",
-        "The worker runs 8 jobs and is killed with signal 9 while another worker is idle. The time is from the kill "
-        "until all 8 run again. callspool's lease is set to 5 s; the peers have their default limits, and are given "
-        "150 s.",
-        ("w3.recovery",),
-        {"w3.recovery": (6.0, "lease time and 1 s")},
-    ),
-    _Part(
-        "Hand-off",
-        "4 tenants keep their 3 slots busy with jobs of 40 to 60 ms, while 20 of 32 seats are free. The time is from "
-        "a job's end to the start of the one that gets its slot.",
-        ("handoff.p50", "handoff.p99"),
-        {"handoff.p50": (2.0, "2 ms"), "handoff.p99": (10.0, "10 ms")},
-    ),
-    _Part(
-        "Growth",
-        "The time that the server itself takes for one submit (by batches of 500), one call that claims one job, and "
-        "one that settles one, as tenants and queued jobs become many; and the memory that a queued job takes. Only "
-        "callspool.",
-        tuple(name for one in slots.EXPERIMENTS if one.name == "growth" for name in one.titles),
-        {},
-    ),
+_WORDS: Final = (
+    "Everything is measured beside its peers in turns in the same run, each in processes of its own, on loopback. "
+    "Values are medians; in brackets the least and the most of the runs."
 )
+_SCHEDULER: Final = (
+    "Beside seven queues that a Python team would pick and beside the algorithm that it replaces, with Valkey "
+    "(append-only file, written each second) or PostgreSQL (`synchronous_commit = off`) on a unix socket. The sleeping "
+    "worker, which pushes bare numbers on a list, is not counted among the peers."
+)
+_DATAPATH: Final = (
+    "From the provider's first byte to the disk, to the proof, and to the ear. Where callspool stands against a peer, "
+    "the ratio is that of runs that followed each other, so a busy minute of the machine meets both."
+)
+
+
+def kept(docs: Path = _DOCS) -> list[Path]:
+    """Return the results that the page is written from, unless others are given."""
+    return sorted((docs / "benchmarks").glob("*.jsonl"))
 
 
 def write(results: Sequence[Path], docs: Path = _DOCS) -> Path:
@@ -98,19 +43,30 @@ def write(results: Sequence[Path], docs: Path = _DOCS) -> Path:
     ]
     charts = docs / "benchmarks"
     charts.mkdir(exist_ok=True)
-    titles = {name: title for one in slots.EXPERIMENTS for name, title in one.titles.items()}
+    titles = {name: title for one in (*slots.EXPERIMENTS, *datapath.EXPERIMENTS) for name, title in one.titles.items()}
     parts = [_head(figures), _bars(figures, titles)]
-    for part in _PARTS:
-        its = [one for one in figures if one.figure in part.figures]
-        if its:
-            parts += [f"## {part.title}", _fill(part.words), _table(its, part.figures, titles)]
-            parts += _charts(charts, its, part, titles)
+    parts += _sections("The data path", _DATAPATH, DATAPATH, figures, charts, titles)
+    parts += _sections("The scheduler", _SCHEDULER, SLOTS, figures, charts, titles)
     growth = [one for one in figures if one.figure.startswith("growth.") and one.unit == "us"]
     if growth:
         parts.append(_growth_chart(charts, growth, titles))
     page = docs / "benchmarks.md"
-    page.write_text("\n\n".join([*parts, _subjects(figures), _how_to_run()]) + "\n", encoding="utf-8")
+    page.write_text("\n\n".join([*parts, *_subjects(figures), _how_to_run()]) + "\n", encoding="utf-8")
     return page
+
+
+def _sections(
+    title: str, words: str, parts: Sequence[Part], figures: Sequence[Figure], charts: Path, titles: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is said of one measurement's workloads, if there are results of them."""
+    found = [(part, [one for one in figures if one.figure in part.figures]) for part in parts]
+    if not any(its for _, its in found):
+        return
+    yield f"## {title}\n\n{_fill(words)}"
+    for part, its in found:
+        if its:
+            yield from (f"### {part.title}", _fill(part.words), _table(its, part.figures, titles))
+            yield from _charts(charts, its, part, titles)
 
 
 def _fill(words: str) -> str:
@@ -120,18 +76,11 @@ def _fill(words: str) -> str:
 def _head(figures: Sequence[Figure]) -> str:
     commits = sorted({one.commit for one in figures if one.commit})
     machines = sorted({one.machine for one in figures if one.machine})
-    words = (
-        "What the scheduler reaches, beside seven queues that a Python team would pick and beside the algorithm that "
-        "it replaces. All were measured in turns in the same run, each in processes of its own, on loopback, with "
-        "Valkey (append-only file, written each second) or PostgreSQL (`synchronous_commit = off`) on a unix socket. "
-        "Values are medians; in brackets the least and the most of the runs. "
-        "The sleeping worker, which pushes bare numbers on a list, is not counted among the peers."
-    )
     told = f"Commit {', '.join(commits)}; {'; '.join(machines)}. A `+` means that the source differed from the commit."
     return (
-        "# Benchmarks of the scheduler\n\n"
+        "# Benchmarks\n\n"
         "<!-- written by `python -m benchmarks report`: do not edit -->\n\n"
-        f"{_fill(words)}\n\n{_fill(told)}"
+        f"{_fill(_WORDS)}\n\n{_fill(told)}"
     )
 
 
@@ -176,7 +125,7 @@ def _heading(title: str, unit: str) -> str:
     short = title.partition(": ")[2] or title
     for setting in ("1,000 seats", "with limits"):
         short = f"{short}, {setting}" if setting in title else short
-    return short if unit in {"x bound", "tries", "jobs"} else f"{short}, {unit}"
+    return short if unit in {"x bound", "tries", "jobs", "x"} else f"{short}, {unit}"
 
 
 def _value(one: Figure) -> str:
@@ -187,7 +136,7 @@ def _value(one: Figure) -> str:
     return f"{number(one.value)} ({number(one.min)} to {number(one.max)})"
 
 
-def _charts(folder: Path, figures: Sequence[Figure], part: _Part, titles: Mapping[str, str]) -> list[str]:
+def _charts(folder: Path, figures: Sequence[Figure], part: Part, titles: Mapping[str, str]) -> list[str]:
     made: list[str] = []
     for name, mark in part.drawn.items():
         its = [one for one in figures if one.figure == name]
@@ -214,28 +163,30 @@ def _save(folder: Path, name: str, drawing: str, title: str) -> str:
     return f"![{title}]({folder.name}/{file.name})"
 
 
-def _subjects(figures: Sequence[Figure]) -> str:
-    seen = list(dict.fromkeys(one.subject for one in figures))
-    parts = ["## How each is set up"]
+def _subjects(figures: Sequence[Figure]) -> list[str]:
+    of_scheduler = {name for one in slots.EXPERIMENTS for name in one.titles}
+    seen = list(dict.fromkeys(one.subject for one in figures if one.figure in of_scheduler))
+    parts = ["## How each queue is set up"] if seen else []
     for subject in seen:
         listed = SUBJECTS.get(subject) or SUBJECTS.get(subject.rpartition(" ")[0])
         if listed:
             parts.append(f"**{subject}** ({listed.server.value}). {listed.how}")
-    return "\n\n".join(parts)
+    return parts
 
 
 def _how_to_run() -> str:
     return """## How to run it
 
 ```
-make bench                                    # everything, about half an hour
-make bench ARGS="--quick"                     # within a minute: fewer runs, only the best of the peers
-.venv/bin/python -m benchmarks slots --only w1.makespan --json
-.venv/bin/python -m benchmarks slots --json > results.jsonl
-.venv/bin/python -m benchmarks report results.jsonl
+make bench                                    # the scheduler, all of it: about half an hour
+make bench BENCH=datapath                     # the data path, all of it: about ten minutes
+make bench BENCH=datapath ARGS="--quick"      # within a minute: fewer runs, fewer peers
+.venv/bin/python -m benchmarks datapath --only click-to-sound --json
+.venv/bin/python -m benchmarks datapath --json > docs/benchmarks/datapath.jsonl
+.venv/bin/python -m benchmarks report         # writes this page from docs/benchmarks/*.jsonl
 ```
 
 `--json` prints one object a line: `figure`, `subject`, `value` (the median), `unit`, `min`, `max`, `runs`; for
 callspool also `bar` and `holds`: true, false, or null where the machine was too noisy to say, with `why`. Around each
 run a fixed loop is timed, and the processor time that others took meanwhile is counted: a bar that is missed by no
-more than that may explain is neither held nor broken. Two files can be given to `report`, one after the other."""
+more than that may explain is neither held nor broken. Other files of results can be given to `report`."""

@@ -62,7 +62,7 @@ def table(figures: Sequence[Figure], titles: Mapping[str, str]) -> Group:
     parts: list[RenderableType] = []
     for name in dict.fromkeys(one.figure for one in figures):
         rows = Table.grid(padding=(0, 2))
-        for justify, width in (("left", 22), ("right", 8), ("left", 7), ("right", 20)):
+        for justify, width in (("left", 25), ("right", 8), ("left", 8), ("right", 18)):
             rows.add_column(justify=justify, width=width)  # type: ignore[arg-type]
         its = [one for one in figures if one.figure == name]
         for one in its:

@@ -95,7 +95,7 @@ def submit(
     except subprocess.TimeoutExpired:
         raise DidNotRun(f"its submitting process did not end in {limit_s:.0f} s") from None
     if done.returncode:
-        raise DidNotRun(f"its submitting process failed: {_last_line(done.stderr)}")
+        raise DidNotRun(f"its submitting process failed: {last_line(done.stderr)}")
     return float(done.stdout.split()[-1])
 
 
@@ -147,7 +147,7 @@ def wait(process: Process, reader: Reader, until: Callable[[], bool], limit_s: f
 
 def _log_of(reader: Reader) -> str:
     logs = sorted(reader.folder.glob("worker-*.log"))
-    return _last_line(logs[-1].read_text()) if logs else ""
+    return last_line(logs[-1].read_text()) if logs else ""
 
 
 def _command(subject: Listed, action: str, load: Workload, server: Running, folder: Path) -> list[str]:
@@ -155,6 +155,6 @@ def _command(subject: Listed, action: str, load: Workload, server: Running, fold
     return [*command, "--workload", load.name, "--seats", str(load.seats), "--folder", str(folder)]
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else "it said nothing"

@@ -110,7 +110,7 @@ class Postgres:
                 [programs / "postgres", "-D", data, "-k", self._folder, "-h", "", *settings],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_ends_with_parent(),  # noqa: PLW1509  # it makes one system call
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509  # it makes one system call
                 **as_user,
             )
         for _ in range(200):
@@ -147,7 +147,7 @@ class Postgres:
         subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-def _ends_with_parent() -> Callable[[], None] | None:
+def ends_with_parent() -> Callable[[], None] | None:
     """Have Linux end the server when this run is killed."""
     if sys.platform != "linux":
         return None

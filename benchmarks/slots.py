@@ -14,7 +14,7 @@ Growth: what an operation and a queued job cost as tenants and jobs become many.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import measures
+from benchmarks import measures, subject
 from benchmarks.drains import Measure, Measured, drain
 from benchmarks.experiment import Bar, Experiment, best_peer
 from benchmarks.growth import GROWTH
@@ -264,3 +264,4 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     *(REFILL, _W2_SINGLY, _W2_LIMITED, _W1B, _W2_WIDE),
 )
 """What matters most first: a quick run may end before the last."""
+SUBJECTS: Final = tuple(subject.SUBJECTS)

@@ -1,13 +1,17 @@
 """The benchmarks' form and judgement. What they measure is not tested here: that depends on the machine."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from benchmarks import measures, report
 from benchmarks.__main__ import main
+from benchmarks.data.player_process import RANGE, Player
+from benchmarks.data.turns import Turns, ratio
 from benchmarks.experiment import Bar, best_peer
 from benchmarks.journal import Event, Kind, Reader
 from benchmarks.machine import Noise
@@ -18,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 QUIET = Noise(loops=[0.010, 0.0105], others=[0.05])
 NOISY = Noise(loops=[0.010, 0.018], others=[0.6])
 AT_MOST_10 = Bar("at most 10 s", 10.0)
+AT_LEAST_HALF = Bar("at least 0.5 x", 0.5, upper=False)
 
 
 def test_result_of_callspool_bears_its_bar() -> None:
@@ -183,6 +188,60 @@ def test_page_is_written_from_the_results_alone(tmp_path: Path) -> None:
     assert "5.250" in page
     assert "did not run: no such package" in page
     assert "rq 3.0.0" in (tmp_path / "benchmarks" / "w1-makespan.svg").read_text()
+
+
+def test_ratio_is_that_of_runs_side_by_side() -> None:
+    ours, theirs = Turns(OURS, {"rate": [50.0, 10.0, 60.0]}, QUIET), Turns("nginx 1", {"rate": [100.0, 20.0, 90.0]})
+
+    (found,) = ratio("ranges.of_nginx", "rate", {OURS: ours, "nginx": theirs}, "nginx", AT_LEAST_HALF)
+
+    assert (found.value, found.min, found.holds) == (0.5, 0.5, True)
+
+
+def test_ratio_to_a_peer_that_is_missing_is_unknown_and_says_why() -> None:
+    ours, theirs = Turns(OURS, {"rate": [50.0]}, QUIET), Turns("nginx", note="nginx is not installed here")
+
+    (found,) = ratio("ranges.of_nginx", "rate", {OURS: ours, "nginx": theirs}, "nginx", AT_LEAST_HALF)
+
+    assert (found.value, found.holds, found.why) == (None, None, "nginx is not installed here")
+
+
+def test_player_refuses_bytes_that_are_not_the_files(tmp_path: Path) -> None:
+    """Else a fast and wrong answer would win."""
+    played, served = tmp_path / "played.wav", tmp_path / "served.wav"
+    played.write_bytes(b"a" * 2 * RANGE)
+    served.write_bytes(b"b" * 2 * RANGE)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=_answer_once, args=(listener, served.read_bytes()[:RANGE]))
+        answering.start()
+        with pytest.raises(RuntimeError, match="not the file's bytes"):
+            Player(listener.getsockname()[1], "/served.wav", played)
+        answering.join()
+
+
+def test_data_path_is_measured_beside_its_peer_and_written_on_the_page(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "datapath", "--only", "download.many", "--runs", "1", "--json"]
+
+    done = subprocess.run([*command, "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    found = {(line["figure"], line["subject"]): line for line in map(json.loads, done.stdout.splitlines())}
+    assert found["download.many.rate", "local file"]["value"] > 0
+    ours = found["download.many.of_limit", OURS]
+    assert (ours["bar"], ours["runs"]) == ("at least 0.5 x the local files", 1)
+    assert "holds" in ours
+    results = tmp_path / "results.jsonl"
+    results.write_text(done.stdout)
+    page = report.write([results], tmp_path).read_text()
+    assert "### 32 downloads of 1 MB at once" in page
+    assert "The scheduler" not in page
+
+
+def _answer_once(listener: socket.socket, body: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(f"HTTP/1.1 206 Partial Content\r\ncontent-length: {RANGE}\r\n\r\n".encode() + body)
 
 
 def _events(spans: list[tuple[int, float, float]]) -> list[Event]:

@@ -1,0 +1,1 @@
+"""The measurements of the data path: what is compared, and the processes that it takes."""

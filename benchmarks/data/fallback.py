@@ -1,0 +1,57 @@
+"""The client that stands in reserve (docs/adr/0003), behind the same port as the one in use."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from callspool.domain.ids import TenantId
+from callspool.domain.ports import Media, Notice, WebhookRequest
+from callspool.domain.recording import Recording
+from callspool.domain.tenant import Account
+
+
+class _Body:
+    """`callspool.domain.ports.Media`."""
+
+    offset = 0
+    channels = None
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self.length: int | None = int(response.headers["content-length"])
+        self.etag: str | None = response.headers.get("etag")
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._response.aiter_raw()
+
+
+class Fallback:
+    """`callspool.domain.ports.Provider`, as far as a download goes."""
+
+    def __init__(self) -> None:
+        self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def open(
+        self, account: Account, recording: Recording, *, offset: int = 0, etag: str | None = None
+    ) -> AsyncIterator[Media]:
+        url = f"{account.base_url}/{recording.provider_recording_id}.wav"
+        async with self._client.stream(
+            "GET", url, auth=(account.account_sid, account.auth_token), headers={"Accept-Encoding": "identity"}
+        ) as response:
+            response.raise_for_status()
+            yield _Body(response)

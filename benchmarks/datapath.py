@@ -1,0 +1,16 @@
+"""Does a byte go from the provider to the disk, to its proof and to the ear as fast as the machine allows?
+
+What each is measured beside is told in the modules of `benchmarks.data`.
+"""
+
+from typing import Final
+
+from benchmarks.data.click import CLICK
+from benchmarks.data.download import LARGE, MANY
+from benchmarks.data.proof import PROOF
+from benchmarks.data.ranges import RANGES
+from benchmarks.experiment import Experiment
+
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (CLICK, RANGES, LARGE, MANY, PROOF)
+"""What matters most first: a quick run may end before the last."""
+SUBJECTS: Final = ("callspool", "provider", "old way", "nginx", "local file", "curl", "httpx2", "decoding")
