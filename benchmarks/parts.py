@@ -104,8 +104,8 @@ DATAPATH: Final = (
         "One download of 100 MB",
         "From a provider that sends by sendfile from another process, through the provider's module, the limits and "
         "the spool, hashed and durable. Beside it the same Python that reads, hashes, writes and syncs a local file; "
-        "the shell's pipeline, which does not sync; and the same code with the client that stands in reserve. Memory is "
-        "the most that was resident in the process.",
+        "the shell's pipeline, which does not sync; and the same code with the client that stands in reserve. Memory "
+        "is the most that was resident in the process.",
         (
             "download.large.rate",
             "download.large.of_limit",
@@ -126,8 +126,8 @@ DATAPATH: Final = (
         "Proof of an hour",
         "An hour of a call with two channels, as WAV (115 MB) and as MP3, from its last byte until it is `ready`: "
         "synced, every frame decoded in a process of its own, peaks drawn in the same pass, put into the vault, "
-        "committed. The processor time is that of the worker and the process that proves. Beside it, decoding alone by the same "
-        "library, of which no proof can take less.",
+        "committed. The processor time is that of the worker and the process that proves. Beside it, decoding alone by the "
+        "same library, of which no proof can take less.",
         ("proof.wav", "proof.wav_time", "proof.mp3", "proof.mp3_time"),
         {"proof.mp3": (1.5, "1.5 CPU s")},
     ),
