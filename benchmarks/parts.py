@@ -126,8 +126,8 @@ DATAPATH: Final = (
         "Proof of an hour",
         "An hour of a call with two channels, as WAV (115 MB) and as MP3, from its last byte until it is `ready`: "
         "synced, every frame decoded in a process of its own, peaks drawn in the same pass, put into the vault, "
-        "committed. The processor time is that of the worker and the process that proves. Beside it, decoding alone by the "
-        "same library, of which no proof can take less.",
+        "committed. The processor time is that of the worker and the process that proves. Beside it, decoding alone "
+        "by the same library, of which no proof can take less.",
         ("proof.wav", "proof.wav_time", "proof.mp3", "proof.mp3_time"),
         {"proof.mp3": (1.5, "1.5 CPU s")},
     ),
