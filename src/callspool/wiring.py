@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from callspool.lifecycle.schedule import Lifecycle
     from callspool.reconcile.backfiller import Backfiller
     from callspool.reconcile.courier import Courier
+    from callspool.reconcile.numbers import NumberRouter
     from callspool.reconcile.operations import OperationRunner
     from callspool.reconcile.reconciler import Reconciler
     from callspool.telemetry import Metrics
@@ -223,6 +224,13 @@ def make_operation_runner(parts: Parts) -> "OperationRunner":
     from callspool.reconcile.operations import OperationRunner
 
     return OperationRunner(store=parts.store, producer=parts.producer, bulletin=parts.bulletin)
+
+
+def make_number_router(parts: Parts) -> "NumberRouter":
+    """Return what finds tenants by phone number."""
+    from callspool.reconcile.numbers import NumberRouter
+
+    return NumberRouter(store=parts.store, producer=parts.producer, bulletin=parts.bulletin, providers=parts.providers)
 
 
 def make_backfiller(parts: Parts) -> "Backfiller":

@@ -109,6 +109,13 @@ def add(
         str, typer.Option(help="The provider's id of it. Twilio: AC and 32 hex digits. SignalWire: the project's UUID.")
     ] = "",
     provider: Annotated[str, typer.Option(help="twilio, signalwire or telnyx.")] = "twilio",
+    by_number: Annotated[
+        bool,
+        typer.Option(
+            "--by-number",
+            help="Find tenants by 'callspool tenants numbers'. TENANT, paused, is where unknown ones wait.",
+        ),
+    ] = False,
     token: Token = None,
     signing_key: SigningKey = None,
     limit: Limit = None,
@@ -129,11 +136,14 @@ def add(
     account = replace(
         account,
         auth_token=_token(token, profile),
+        by_number=by_number,
         limit=account.limit if limit is None else limit,
         media_format=media_format or account.media_format,
     )
 
     async def work(parts: Parts) -> None:
+        if by_number and not (await parts.store.tenant(account.default_tenant)).paused:
+            raise InvalidInput("tenant", f"{tenant} is not paused: what waits there would be fetched for it.")
         await parts.store.add_account(account, by=by_hand())
         await push(parts, account)
 

@@ -13,6 +13,7 @@ from callspool.wiring import (
     make_app,
     make_backfiller,
     make_courier,
+    make_number_router,
     make_operation_runner,
     make_reconciler,
     open_parts,
@@ -40,6 +41,7 @@ def serve(
             async with asyncio.TaskGroup() as group:
                 group.create_task(server.serve([taken]))
                 group.create_task(reconciler.run())
+                numbers = group.create_task(make_number_router(parts).run())
                 operations = group.create_task(make_operation_runner(parts).run())
                 courier = group.create_task(make_courier(parts).run())
                 group.create_task(backfiller.run())
@@ -50,6 +52,7 @@ def serve(
                 reconciler.stop()
                 operations.cancel()
                 courier.cancel()
+                numbers.cancel()
                 backfiller.stop()
                 server.stop()
 

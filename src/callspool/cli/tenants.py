@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from callspool.cli import numbers
 from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
@@ -13,6 +14,8 @@ from callspool.domain.tenant import Tenant
 from callspool.wiring import Parts
 
 app = typer.Typer(help="Tenants: their slots, weights and pauses.", no_args_is_help=True)
+
+app.add_typer(numbers.app, name="numbers")
 
 Slots = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once.")]
 Weight = Annotated[float | None, typer.Option(min=0.01, max=1000, help="Share against other tenants.")]

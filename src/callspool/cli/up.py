@@ -30,6 +30,7 @@ from callspool.wiring import (
     make_app,
     make_backfiller,
     make_courier,
+    make_number_router,
     make_operation_runner,
     make_reconciler,
     open_parts,
@@ -93,6 +94,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve([taken]))
             group.create_task(reconciler.run())
+            numbers = group.create_task(make_number_router(parts).run())
             operations = group.create_task(make_operation_runner(parts).run())
             courier = group.create_task(make_courier(parts).run())
             group.create_task(backfiller.run())
@@ -107,6 +109,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             reconciler.stop()
             operations.cancel()
             courier.cancel()
+            numbers.cancel()
             backfiller.stop()
             app.state.live.close()
             server.stop()

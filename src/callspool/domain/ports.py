@@ -17,7 +17,7 @@ from callspool.domain.pace import Ended
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
-from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.domain.tenant import Account, ApiKey, Number, Tenant
 from callspool.domain.webhook import WebhookStore
 
 
@@ -326,6 +326,31 @@ class Store(BackfillStore, WebhookStore, Protocol):
 
     async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
         """fetching → queued at once, charging nothing: the worker stops, or its disk is full. None: stale."""
+        ...
+
+    async def set_number(self, number: Number) -> None:
+        """Note whose number it is, instead of whose it was. `NotFound` if the tenant does not exist."""
+        ...
+
+    async def remove_number(self, number: str) -> None:
+        """Forget it, or raise `NotFound`."""
+        ...
+
+    async def numbers(self) -> Sequence[Number]:
+        """Return all, by number."""
+        ...
+
+    async def set_aside(self, account: Account, *, limit: int) -> Sequence[Recording]:
+        """Return what waits under the default tenant of an account that finds tenants by number, and of whose call
+        nothing is known, oldest first."""
+        ...
+
+    async def assignable(self, account: Account, *, limit: int) -> Sequence[tuple[Recording, TenantId]]:
+        """Return what waits there and whose numbers say whose it is. Where they name two tenants, none is named."""
+        ...
+
+    async def assign(self, recording: Recording, tenant_id: TenantId) -> Recording | None:
+        """Give a queued recording to another tenant. None: it moved on, or is not that one's any more."""
         ...
 
     async def describe(self, recording_id: RecordingId, call: Call) -> None:

@@ -65,6 +65,8 @@ class Account:
     paused: bool = False
     media_format: MediaFormat = MediaFormat.DUAL_WAV
     private_keys: tuple[PrivateKey, ...] = ()
+    by_number: bool = False
+    """Tenants are found by phone number; under the default tenant waits what belongs to none that is known."""
     signing_key: str | None = field(default=None, repr=False)
     """What signs the account's webhooks, where that is not ``auth_token``: the provider's public key, or a secret."""
 
@@ -74,6 +76,15 @@ class Account:
         secret = {"auth_token", "previous_auth_token", "api_secret", "private_keys"}
         shown = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in secret}
         return {**shown, "private_keys": [key.sid for key in self.private_keys]}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A phone number of a tenant: recordings of its calls are that tenant's, where an account serves many."""
+
+    number: str
+    """As `phone_number` writes it."""
+    tenant_id: TenantId
 
 
 @dataclass(frozen=True, slots=True)

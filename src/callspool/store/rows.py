@@ -152,6 +152,7 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         media_format=MediaFormat(row.media_format),
         private_keys=_private_keys(row, envelope),
         signing_key=opened["signing_key"],
+        by_number=row.by_number,
     )
 
 
@@ -180,6 +181,7 @@ def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
         "limit": account.limit,
         "paused": account.paused,
         "media_format": account.media_format.value,
+        "by_number": account.by_number,
         "private_keys": envelope.seal(
             json.dumps({key.sid: key.pem for key in account.private_keys}),
             table="accounts",

@@ -26,13 +26,14 @@ from callspool.domain.ports import (
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
-from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.domain.tenant import Account, ApiKey, Number, Tenant
 from callspool.store import (
     audit,
     backfills,
     counts,
     lists,
     moves,
+    numbers,
     operations,
     paces,
     reads,
@@ -123,6 +124,24 @@ class SqlStore(SqlBackfills, SqlWebhooks):
 
     async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
         return await self._database.write(lambda c: moves.hand_back(c, self._step(actor), recording_id, attempt))
+
+    async def set_number(self, number: Number) -> None:
+        await self._database.write(lambda c: numbers.set_number(c, number))
+
+    async def remove_number(self, number: str) -> None:
+        await self._database.write(lambda c: numbers.remove_number(c, number))
+
+    async def numbers(self) -> Sequence[Number]:
+        return await self._database.read(numbers.all_numbers)
+
+    async def set_aside(self, account: Account, *, limit: int) -> Sequence[Recording]:
+        return await self._database.read(lambda c: numbers.set_aside(c, account, limit))
+
+    async def assignable(self, account: Account, *, limit: int) -> Sequence[tuple[Recording, TenantId]]:
+        return await self._database.read(lambda c: numbers.assignable(c, account, limit))
+
+    async def assign(self, recording: Recording, tenant_id: TenantId) -> Recording | None:
+        return await self._database.write(lambda c: numbers.assign(c, recording, tenant_id, self._clock.now()))
 
     async def describe(self, recording_id: RecordingId, call: Call) -> None:
         await self._database.write(lambda c: moves.describe(c, recording_id, call))

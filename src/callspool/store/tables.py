@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -99,6 +100,14 @@ accounts = Table(
     Column("media_format", Text, nullable=False, server_default="dual-wav"),
     Column("private_keys", LargeBinary),
     Column("signing_key", LargeBinary),
+    Column("by_number", Boolean, nullable=False, server_default=false()),
+)
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("tenant_id", Id, ForeignKey("tenants.id"), nullable=False),
 )
 
 api_keys = Table(
