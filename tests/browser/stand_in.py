@@ -225,7 +225,7 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         )
 
     @app.get("/api/recordings/{id}/audio")
-    async def audio(id: str, token: int, download: bool = False) -> Response:  # noqa: A002
+    async def audio(id: str, token: int) -> Response:  # noqa: A002
         if there.has_web_page_for_audio:
             return HTMLResponse("<!doctype html><title>Sign in to the network</title>")
         if token <= there.void_links:
@@ -234,7 +234,7 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
             return StreamingResponse(there.coming(), media_type="audio/wav", headers={"accept-ranges": "none"})
         if there.recordings[id].state is not State.READY:
             return JSONResponse({"state": there.recordings[id].state}, status_code=202, headers={"retry-after": "2"})
-        return FileResponse(there.sound, media_type="audio/wav", filename="call.wav" if download else None)
+        return FileResponse(there.sound, media_type="audio/wav")
 
     @app.get("/api/recordings/{id}/waveform")
     async def waveform(id: str, token: int | None = None) -> Response:  # noqa: A002

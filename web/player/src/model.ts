@@ -194,10 +194,11 @@ export class Model implements SoundHost {
     return addressOf(page, this.track?.id ?? null, { position: this.sound.position, loop: this.loop });
   }
 
-  /** Returns a link that a browser saves as a file. */
+  /** Returns a link to save the recording from. */
   async download(): Promise<string | null> {
-    const link = this.track ? ((await this.track.act((client) => client.playback(this.track?.id ?? "")))?.url ?? null) : this.link;
-    return link && `${link}${link.includes("?") ? "&" : "?"}download=true`;
+    const { track } = this;
+    if (!track) return this.link;
+    return (await track.act((client) => client.playback(track.id)))?.url ?? null;
   }
 
   /** Moves on round the loop or past a silence, if it is time to. */

@@ -399,6 +399,9 @@ export class Player extends LitElement implements ModelHost {
     const anchor = document.createElement("a");
     anchor.href = url;
     anchor.download = "";
+    // A browser saves only what is of the page's own origin; elsewhere it opens, and never in place of this page.
+    if (new URL(url, location.href).origin !== location.origin) anchor.target = "_blank";
+    anchor.rel = "noopener";
     anchor.click();
     this.tell("download", { position: this.currentTime });
   }

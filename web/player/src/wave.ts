@@ -1,6 +1,6 @@
 /**
  * Draws the timeline: a lane for each channel, what was played, the place, the loop and the silences that are
- * skipped. `WaveView` is all that the player needs of a drawing; docs/adr/0006 says why this one is ours.
+ * skipped. `WaveView` is all that the player needs of a drawing; docs/adr/0007 says why this one is ours.
  */
 
 import type { Loop } from "./course.js";
