@@ -122,8 +122,8 @@ async def test_each_try_is_noted_once_and_what_arrived_stays(store: Store, clock
     again_at = clock.now() + timedelta(seconds=5)
     refused = Refused("it answered 500", 500, again_at)
 
-    for _ in range(2):  # a rival's note of the same try
-        assert not await store.not_delivered(one, refused, disable_after=FIVE_DAYS)
+    for noted in (refused, Refused("a rival's note of the same try")):
+        assert not await store.not_delivered(one, noted, disable_after=FIVE_DAYS)
 
     tried = await message(store)
     assert (tried.attempts, tried.status, tried.not_before) == (1, 500, again_at)
