@@ -31,7 +31,7 @@ check: $(STAMP) ## Lint, types, import contract, dependency hygiene
 	$(BIN)/deptry .
 
 test: check ## All checks and all tests: exactly what CI runs
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=2 $(ARGS)
 
 BENCH ?= slots
 
