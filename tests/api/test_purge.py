@@ -2,7 +2,7 @@
 
 import pytest
 
-from callspool.api.quick import MEMORY
+from callspool.api.recent import MEMORY
 from callspool.domain.recording import Event, State
 from callspool.vault.keys import rendition_key
 from tests.api.conftest import Api, until

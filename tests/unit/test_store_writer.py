@@ -23,7 +23,9 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 def adding(name: str, then: Callable[[Connection], None] = lambda connection: None) -> Callable[[Connection], str]:
     def add(connection: Connection) -> str:
-        connection.exec_driver_sql("INSERT INTO tenants VALUES (?, 'x', 1, 1.0, 0)", (name,))
+        names = "id, name, slots, weight, paused"
+        connection.exec_driver_sql(f"INSERT INTO tenants ({names}) VALUES (?, 'x', 1, 1.0, 0)", (name,))
+        # X(id, name, slots, weight, paused) VALUES (?, 'x', 1, 1.0, 0)", (name,))
         then(connection)
         return name
 
