@@ -14,7 +14,7 @@ from tests.fixtures.providers import account_of
 
 @pytest.mark.rule("I2", "I3")
 async def test_a_job_that_waited_longer_than_its_address_held_is_fetched_whole(tmp_path: Path) -> None:
-    async with system(tmp_path, retry_scale=0.01) as one:
+    async with system(tmp_path, retry_scale=0.2) as one:
         theirs = one.simulator.add_account(provider="telnyx")
         await one.parts.store.add_account(account_of(one.simulator, theirs, id=AccountId("tel")))
         theirs.url_lifetime_s = -1.0  # what the webhook tells has expired before it is read
