@@ -116,9 +116,11 @@ async def test_bytes_are_heard_as_they_come_and_the_end_when_it_is_kept(rig: Rig
 
 async def test_every_listener_hears_all_of_it_at_its_own_pace(rig: Rig) -> None:
     file = rig.spool.open(RECORDING, 1)
+    begun: list[int] = []
 
     async def listen(pieces: int) -> str:
         async with rig.listen() as flow:
+            begun.append(pieces)
             digest = hashlib.sha256()
             while (data := await flow.next()) is not None:
                 digest.update(data)
@@ -132,6 +134,7 @@ async def test_every_listener_hears_all_of_it_at_its_own_pace(rig: Rig) -> None:
             listeners.append(asyncio.create_task(listen(len(listeners))))
             await file.append(WAV[at : at + 40_000])
             await asyncio.sleep(0)
+        await until(lambda: len(begun) == len(listeners))  # who asks after the end hears it from the vault
         await finished(file, tap)
         async with asyncio.timeout(20):
             digests = await asyncio.gather(*listeners)
