@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -9,7 +10,7 @@ from callspool.domain.audit import Act, By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.ports import Store
-from callspool.domain.tenant import Tenant
+from callspool.domain.tenant import Account, PrivateKey, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, KEY, MAIN, Database, SetClock
 from tests.fixtures.made import account
@@ -57,9 +58,14 @@ async def test_what_was_refused_leaves_no_entry(store: Store) -> None:
 
 
 async def test_no_secret_of_an_account_is_in_the_log(store: Store, database: Database) -> None:
-    await store.set_account(account(auth_token="canary-token", api_key="SK1", api_secret="canary-secret"), by=DANA)
+    secret = {one.name: f"canary-{one.name}" for one in fields(Account) if not one.repr}
+    assert {"auth_token", "previous_auth_token", "api_secret", "signing_key"} <= secret.keys()
+    keys = (PrivateKey("CR1", "canary-pem"),)
+    await store.set_account(account(**secret, api_key="SK1", private_keys=keys), by=DANA)
     entry = (await store.audit_log(None, limit=1))[0]
     assert (entry.action, entry.target) == ("account.set", MAIN)
+    shown = json.loads(entry.detail)
+    assert (shown["api_key"], shown["private_keys"]) == ("SK1", ["CR1"])
     assert "canary" not in str(entry)
     assert "canary" not in database.dump()
 

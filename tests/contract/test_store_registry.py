@@ -75,11 +75,11 @@ async def test_account_is_returned_as_it_was_given_and_replaced_whole(store: Sto
     assert await store.accounts() == [account(id=full.id), account()]
 
 
-SECRETS = ("canary-token-1", "canary-token-0", "canary-secret", "canary-pem")
+SECRETS = ("canary-token-1", "canary-token-0", "canary-secret", "canary-pem", "canary-signing-key")
 
 
 async def test_stolen_database_holds_no_credential(database: Database, store: Store) -> None:
-    token, previous, secret, pem = SECRETS
+    token, previous, secret, pem, signing_key = SECRETS
     await store.set_account(
         account(
             auth_token=token,
@@ -87,6 +87,7 @@ async def test_stolen_database_holds_no_credential(database: Database, store: St
             api_key="SK1",
             api_secret=secret,
             private_keys=(PrivateKey("CR1", pem),),
+            signing_key=signing_key,
         )
     )
     key, text = new_key(ACME, "laptop", now=SetClock().now(), randomness=bytes(range(40)))

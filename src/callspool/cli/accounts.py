@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from callspool.cli.console import err, masked, out, print_json, print_table
+from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
@@ -58,7 +58,7 @@ def webhook_url(settings: Settings, account: Account) -> str:
 def shown(account: Account, settings: Settings) -> dict[str, Any]:
     """Return what may be shown of an account."""
     return {
-        **masked(asdict(account)),
+        **{name: value for name, value in account.public.items() if name != "private_keys"},
         "private_key_sids": [key.sid for key in account.private_keys],
         "webhook_url": webhook_url(settings, account),
     }
