@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import callspool
 from callspool.api import problems
+from callspool.api.bodies import BoundedBodies
 from callspool.api.listening import Listening
 from callspool.api.live import Live
 from callspool.api.making import Making
@@ -51,7 +52,6 @@ _PAGE_POLICY: Final = (
     "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_POLICY: Final = _PAGE_POLICY.format(vault="")
-API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 _ROUTERS = (
     webhooks,
@@ -122,6 +122,7 @@ def shell(
     for module in _ROUTERS:
         app.include_router(module.router)
     problems.install(app)
+    app.add_middleware(BoundedBodies)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,  # no cookie says who asks: a foreign page gains nothing without a key or a link
@@ -160,13 +161,20 @@ class SafeHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 page_policy = getattr(scope["app"].state, "page_policy", PAGE_POLICY)
-                headers.setdefault("content-security-policy", page_policy if is_page else API_POLICY)
-                headers.setdefault("x-content-type-options", "nosniff")
-                headers.setdefault("referrer-policy", "no-referrer")
-                headers.setdefault("cache-control", "no-store")
+                if is_page:
+                    headers.setdefault("content-security-policy", page_policy)
+                for name, value in problems.SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, complete)
+
+
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_BODY_REFUSALS: Final = {  # what `BoundedBodies` answers
+    str(kind.status): {"description": kind.title, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
+    for kind in (problems.KINDS["too_slow"], problems.KINDS["too_large"])
+}
 
 
 def _schema(app: FastAPI) -> dict[str, Any]:
@@ -174,7 +182,9 @@ def _schema(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for operations_of in schema["paths"].values():
-            for operation in operations_of.values():
+            for method, operation in operations_of.items():
+                if method in ("post", "patch"):
+                    operation["responses"] |= _BODY_REFUSALS
                 _mend(operation)
         for unused in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(unused, None)
@@ -183,11 +193,10 @@ def _schema(app: FastAPI) -> dict[str, Any]:
 
 
 def _mend(operation: dict[str, Any]) -> None:
-    problem = {"$ref": "#/components/schemas/Problem"}
     for status, answer in operation["responses"].items():
         schema = answer.get("content", {}).get("application/json", {}).get("schema")
-        if schema == problem or status == "422":
+        if schema == _PROBLEM or status == "422":
             answer["description"] = answer.get("description") or "Problem"
-            answer["content"] = {problems.MEDIA_TYPE: {"schema": problem}}
+            answer["content"] = {problems.MEDIA_TYPE: {"schema": _PROBLEM}}
         elif operation["operationId"] == "listenToEvents" and status == "200":
             answer["content"] = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/LiveEvent"}}}

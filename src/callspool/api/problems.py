@@ -20,6 +20,14 @@ from callspool.domain.reasons import Reason
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+SAFE_HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+"""What keeps a browser from being fooled. A problem bears it by itself: a 500 is made where no middleware adds it."""
+
 RETRY_AFTER_S: Final = 2
 """What a client is told to wait when a part does not answer, or a recording is on its way."""
 
@@ -65,7 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "illegal_move": Kind(409, "Not possible in this state", "Its state does not allow this."),
     "purged": Kind(410, "Deleted", "The recording was deleted here. Only its record is left."),
     "etag_differs": Kind(412, "It is another one", "The recording does not have the entity tag of If-Match."),
-    "too_large": Kind(413, "The request is too large", "A webhook has at most 64 kB."),
+    "too_large": Kind(413, "The request is too large", "A request's body has at most 64 kB."),
     "range_unsatisfiable": Kind(416, "Outside of the recording", "No part of that range exists."),
     "invalid_input": Kind(422, "A value is wrong", "A value has a wrong form."),
     "too_many_tries": Kind(429, "Too many tries", "Wait as long as Retry-After says, then try again."),
@@ -122,7 +130,7 @@ def problem(
         body.model_dump(mode="json", exclude_none=True),
         status_code=kind.status,
         media_type=MEDIA_TYPE,
-        headers={"cache-control": "no-store", **extra, **(headers or {})},
+        headers={**SAFE_HEADERS, **extra, **(headers or {})},
     )
 
 
