@@ -19,7 +19,10 @@ TENANTS = [f"t{n}" for n in range(100)]
 POOLS = ["p0", "p1", "p2"]
 SLOTS, LIMIT = 3, 90
 LEASE_MS = 20
-AT_REST = {"epoch", "seq", "idle", *(f"tenant:{name}" for name in TENANTS), *(f"pool:{name}" for name in POOLS)}
+AT_REST = {"epoch", "seq", "idle", "versions"} | {
+    *(f"tenant:{name}" for name in TENANTS),
+    *(f"pool:{name}" for name in POOLS),
+}
 """The keys of a scheduler that has limits and no job."""
 
 

@@ -1,7 +1,6 @@
 """What the scheduler promises, on a real Valkey."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ import valkey as valkey_client
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lane, Place, Stop
-from callspool.scheduler.connection import Functions, library, unavailable
+from callspool.scheduler.connection import Functions, unavailable
 from callspool.scheduler.embedded import Embedded
 from callspool.scheduler.producer import ValkeyProducer
 from tests.fixtures.bench import LEASE, SOON, Bench, deferred, done, ids, next_leases
@@ -445,29 +444,6 @@ async def test_restarted_server_grants_nothing_for_a_lease_time_because_its_last
     assert turn.leases == ()  # the worker that lives has registered its lease again, so the slot is taken
     await alive.turn([done(held)], 0)
     assert ids(await next_leases(other)) == ["j1"]
-
-
-async def test_two_versions_of_the_functions_work_side_by_side(bench: Bench) -> None:
-    """A rolling upgrade: the next version brings its own library and works on the same keys."""
-    await bench.limits("acme", slots=2)
-    await bench.submit("acme", "j0", "j1", "j2")
-    await bench.functions.client.function_load(library("callspool_2"))
-    old = bench.worker("old")
-    (first,) = (await old.turn([], 1)).leases
-
-    async def newer(*args: str | int) -> list[bytes]:
-        reply: list[bytes] = await bench.functions.client.execute_command(
-            "FCALL", "callspool_2_turn", 1, bench.functions.keys.prefix, *args
-        )
-        return reply
-
-    reply = await newer("r1", "new", "", 30_000, 8, "[]")
-    assert reply[1::5] == [b"j1"]  # one slot was left
-    await bench.functions.client.function_load(library(), replace=True)  # an old process that starts late
-    assert ids((await old.turn([done(first)], 1)).leases) == ["j2"]
-    settled = [["j1", reply[5].decode(), "done", 0, 0, "none", 0]]
-    await newer("r2", "new", "", 30_000, 0, json.dumps(settled))
-    assert await bench.producer.place("j1") is Place.UNKNOWN
 
 
 async def test_running_job_says_where_its_spool_is_read(bench: Bench) -> None:

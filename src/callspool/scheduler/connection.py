@@ -1,12 +1,10 @@
 """How the scheduler's functions are called: loaded where they are missing, errors turned into ours."""
 
-import functools
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from time import monotonic
 from typing import Any, Final
 
@@ -16,25 +14,10 @@ from valkey.asyncio.cluster import ValkeyCluster
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.scheduler.keys import Keys
-
-LIBRARY: Final = "callspool_1"
-"""The functions' names carry a version: workers of two versions of the code run side by side."""
+from callspool.scheduler.library import FAMILY, UNUSED_MS, is_missing, library, names
 
 CLUSTER: Final = "valkey+cluster://"
 """How an address begins that leads to a Valkey Cluster: any of its nodes."""
-
-
-@functools.cache
-def library(name: str = LIBRARY) -> str:
-    """Return the Lua library: what the operations share, then every operation."""
-    folder = files("callspool.scheduler") / "lua"
-    shared = sorted((folder / "shared").iterdir(), key=lambda entry: entry.name)
-    operations = sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".lua")), key=lambda entry: entry.name
-    )
-    parts = [f"#!lua name={name}", *(entry.read_text(encoding="utf-8") for entry in shared)]
-    parts += [f"do\n{entry.read_text(encoding='utf-8')}\nend" for entry in operations]
-    return "\n".join(parts).replace("'NAME_", f"'{name}_")
 
 
 def shard_of(pool: str, count: int) -> int:
@@ -93,11 +76,6 @@ def unavailable() -> Iterator[None]:
         raise SchedulerUnavailable("Valkey does not answer: the connection broke.") from error
 
 
-def is_missing(error: valkey.ResponseError) -> bool:
-    """Say whether Valkey lost (or never had) the functions."""
-    return "function not found" in str(error).lower()
-
-
 @dataclass(frozen=True, slots=True)
 class Health:
     """What an operator wants to know of a server."""
@@ -128,7 +106,7 @@ class Functions:
                 return await self._call(name, args)
 
     async def _call(self, name: str, args: Sequence[str | int | float]) -> Any:
-        command = ("FCALL", f"{LIBRARY}_{name}", 1, self.keys.prefix, *args)
+        command = ("FCALL", f"{library().name}_{name}", 1, self.keys.prefix, *args)
         try:
             return await self.client.execute_command(*command)
         except valkey.ResponseError as error:
@@ -139,7 +117,13 @@ class Functions:
 
     async def _load(self) -> None:
         # On all primaries of a cluster: slots move.
-        await self.client.execute_command("FUNCTION", "LOAD", "REPLACE", library(), **self._on(ValkeyCluster.PRIMARIES))
+        everywhere = self._on(ValkeyCluster.PRIMARIES)
+        await self.client.execute_command("FUNCTION", "LOAD", "REPLACE", library().code, **everywhere)
+        with suppress(valkey.ResponseError):  # a server that does not let us remove the unused keeps them
+            listed = await self.client.execute_command("FUNCTION", "LIST", "LIBRARYNAME", f"{FAMILY}*", **everywhere)
+            if others := sorted(names(listed) - {library().name}):
+                for name in await self._call("unused", [UNUSED_MS, *others]):
+                    await self.client.execute_command("FUNCTION", "DELETE", name.decode(), **everywhere)
 
     def _on(self, nodes: str) -> dict[str, str]:
         return {"target_nodes": nodes} if isinstance(self.client, ValkeyCluster) else {}

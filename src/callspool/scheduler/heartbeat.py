@@ -14,8 +14,9 @@ from time import monotonic
 import valkey
 
 from callspool.domain.job import Lease, Settlement, Stop
-from callspool.scheduler.connection import LIBRARY, connect_blocking, is_missing, library
+from callspool.scheduler.connection import connect_blocking
 from callspool.scheduler.keys import Keys
+from callspool.scheduler.library import is_missing, library
 
 _BEATS_PER_LEASE = 3
 _MARGIN = 0.1  # of a lease time: to stop a download in
@@ -133,14 +134,14 @@ class Heartbeat:
     def _call(self, args: list[str | int]) -> list[bytes]:
         if self._client is None:  # here, in the thread: that of a cluster asks for its nodes at once
             self._client = connect_blocking(self._url, self._lease_s / 6)
-        command = ("FCALL", f"{LIBRARY}_renew", 1, self._keys.prefix, *args)
+        command = ("FCALL", f"{library().name}_renew", 1, self._keys.prefix, *args)
         try:
             reply: list[bytes] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise
             nodes = {"target_nodes": "primaries"} if isinstance(self._client, valkey.ValkeyCluster) else {}
-            self._client.execute_command("FUNCTION", "LOAD", "REPLACE", library(), **nodes)  # type: ignore[no-untyped-call]
+            self._client.execute_command("FUNCTION", "LOAD", "REPLACE", library().code, **nodes)  # type: ignore[no-untyped-call]
             reply = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         return reply
 

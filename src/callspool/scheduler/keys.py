@@ -26,6 +26,7 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``wake:<worker>``    list    why a worker is woken
 ``reply:<worker>``   hash    its last request id and the reply to it
 ``address:<worker>`` string  where its spool is read
+``versions``         hash    library of functions → when it was last called, within an hour
 ``changed``          channel a hint that the store has new events
 """
 

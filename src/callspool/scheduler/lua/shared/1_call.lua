@@ -27,8 +27,18 @@ local function lifetime(P, now)
   return now
 end
 
+-- When this process last noted of a shard that this library is in use. Who brings another one removes the unused.
+local NOTE_USE_MS = 3600000
+local noted = {}
+local function note_use(P, now)
+  if noted[P] and math.abs(now - noted[P]) < NOTE_USE_MS then return end
+  noted[P] = now
+  redis.call('HSET', P .. 'versions', 'NAME', now)
+end
+
 local function begin(P)
   local now = now_ms()
+  note_use(P, now)
   return {
     P = P, now = now, began = lifetime(P, now),
     tenants = {}, pools = {}, -- read once
