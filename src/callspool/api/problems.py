@@ -70,6 +70,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not_ready": Kind(409, "Not there yet", "The recording is on its way. Listen to /api/events.", RETRY_AFTER_S),
     "needs_retry": Kind(409, "It was given up", "It is not fetched by itself any more: POST …/retry starts it again."),
     "conflict": Kind(409, "Not possible in this state", "Its state does not allow this."),
+    "held": Kind(409, "Under a legal hold", "Hold beats policy: remove the hold first, if you may."),
     "illegal_move": Kind(409, "Not possible in this state", "Its state does not allow this."),
     "purged": Kind(410, "Deleted", "The recording was deleted here. Only its record is left."),
     "etag_differs": Kind(412, "It is another one", "The recording does not have the entity tag of If-Match."),

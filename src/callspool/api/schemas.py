@@ -1,10 +1,13 @@
 """The shapes of JSON that the API answers with. The web UI's types are made from them, through OpenAPI."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
+from callspool.domain.hold import Hold
 from callspool.domain.job import Place
 from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
@@ -140,6 +143,22 @@ class ListenView(BaseModel):
     actor: str = Field(description="`key:…`, `user:…`, or `link`: whoever had one.")
 
 
+class HoldView(BaseModel):
+    """A legal hold: what it lies on is not purged."""
+
+    id: str
+    tenant_id: str
+    recording_id: str | None = Field(description="Null: all of the tenant's.")
+    why: str
+    actor: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, hold: Hold) -> Self:
+        """Return what may be shown of *hold*."""
+        return cls(**asdict(hold))
+
+
 class RecordingDetail(RecordingView):
     """A recording with all that happened to it."""
 
@@ -147,16 +166,18 @@ class RecordingDetail(RecordingView):
     history: list[HistoryView] = Field(description="Oldest first.")
     repeats: list[RepeatView] = Field(description="Webhooks that changed nothing, oldest first; 200 at most.")
     listens: list[ListenView] = Field(description="Oldest first; 200 at most.")
+    holds: list[HoldView] = Field(description="Legal holds on it or on its tenant: while there is one it stays.")
 
     @classmethod
-    def with_history(cls, recording: Recording, timeline: Timeline) -> Self:
-        """Return what may be shown of *recording*, and its timeline."""
+    def with_history(cls, recording: Recording, timeline: Timeline, holds: Sequence[Hold]) -> Self:
+        """Return what may be shown of *recording*, its timeline, and what holds it."""
         return cls(
             **_fields(recording),
             detail=recording.detail,
             history=[HistoryView.of(entry) for entry in timeline.history],
             repeats=[RepeatView(at=one.at, status=one.status) for one in timeline.repeats],
             listens=[ListenView(at=one.at, actor=one.actor) for one in timeline.listens],
+            holds=[HoldView.of(hold) for hold in holds],
         )
 
 

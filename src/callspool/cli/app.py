@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "fetch": "recordings:fetch",
     "retry": "recordings:retry",
     "purge": "recordings:purge",
+    "hold": "holds:app",
     "why": "recordings:why",
     "backfill": "backfill:backfill",
     "completeness": "backfill:completeness",

@@ -4,6 +4,7 @@ CallspoolError
 ├── IllegalMove          a status was asked to go where it cannot
 ├── NotFound             no such thing, or not yours: the two are not told apart
 ├── Conflict             it exists already, or its state does not allow this
+│   └── Held             a legal hold lies on it
 ├── InvalidInput         something that was given has a wrong form: which, and what is right
 ├── BadSignature         a webhook is not from whom it says
 ├── Unavailable          a part that we need does not answer now: ask again later
@@ -44,6 +45,12 @@ class Conflict(CallspoolError):
     """What was asked contradicts what is."""
 
     code = "conflict"
+
+
+class Held(Conflict):
+    """It is under a legal hold: nothing of it is deleted."""
+
+    code = "held"
 
 
 class InvalidInput(CallspoolError):

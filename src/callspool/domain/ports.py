@@ -10,6 +10,7 @@ from typing import Protocol
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.backfill import BackfillStore
+from callspool.domain.hold import HoldStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
 from callspool.domain.operation import FailedFilter, Operation
@@ -259,7 +260,7 @@ class Timeline:
     listens: Sequence[Listen]
 
 
-class Store(BackfillStore, WebhookStore, Protocol):
+class Store(BackfillStore, HoldStore, WebhookStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
     Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.
@@ -371,13 +372,13 @@ class Store(BackfillStore, WebhookStore, Protocol):
     async def purge(self, tenant_id: TenantId | None, recording_id: RecordingId, *, by: By, why: str) -> Recording:
         """ready, failed or cancelled → purged: the tombstone. What the vault has of it is to be erased from now on.
 
-        Again is the same, and the first one stays. Raises `NotFound`, or `Conflict` in another state. Audited, with the
-        hash of what was there.
+        Again is the same, and the first one stays. Raises `NotFound`, `Conflict` in another state, or `Held` where a
+        legal hold lies on it or on its tenant. Audited, with the hash of what was there.
         """
         ...
 
     async def expired(self, tenant_id: TenantId, before: datetime, *, limit: int) -> Sequence[Recording]:
-        """Return recordings of the tenant that became ready before a time and still are, oldest first."""
+        """Return recordings of the tenant that became ready before a time and still are, oldest first; no held ones."""
         ...
 
     async def to_erase(self, *, limit: int) -> Sequence[Recording]:

@@ -21,6 +21,8 @@ class Tenant:
     paused: bool = False
     retention_days: int | None = None
     """A recording is purged so many days after it became ready. None: it is kept for ever."""
+    held: bool = False
+    """A legal hold lies on all of it: nothing is purged. Changed by holds alone."""
 
 
 class MediaFormat(StrEnum):

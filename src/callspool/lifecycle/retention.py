@@ -19,15 +19,15 @@ async def purge_expired(store: Store, purger: Purger, clock: Clock, *, limit: in
     """Purge, for each tenant, up to *limit* recordings whose time is over; return how many."""
     count = 0
     for tenant in await store.tenants():
-        if not tenant.retention_days:
-            continue
+        if not tenant.retention_days or tenant.held:
+            continue  # a hold beats the policy
         before = clock.now() - timedelta(days=tenant.retention_days)
         why = f"kept for {tenant.retention_days} days, as the tenant's retention says"
         for recording in await store.expired(tenant.id, before, limit=limit):
             try:
                 await purger.purge(tenant.id, recording.id, by=BY, why=why)
             except Conflict:
-                continue  # it moved meanwhile
+                continue  # it moved, or was held, meanwhile
             count += 1
     if count:
         _log.info("recordings.expired", count=count)

@@ -18,7 +18,7 @@ from callspool.domain.ids import RecordingId, TenantId, new_recording_id
 from callspool.domain.ports import Notice, ProviderStatus, Recorded
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Event, Kept, Recording, State
-from callspool.store import outbox, paces, reads, rows, statements
+from callspool.store import holds, outbox, paces, reads, rows, statements
 
 _HAPPENING: Final[Mapping[ProviderStatus, tuple[Event, State]]] = {
     ProviderStatus.IN_PROGRESS: (Event.ANNOUNCE, State.ANNOUNCED),
@@ -161,11 +161,13 @@ def purge(
     connection: Connection, step: Step, tenant_id: TenantId | None, recording_id: RecordingId, why: str
 ) -> Recording:
     """Leave a tombstone, or the one that is there, or raise."""
+    holds.refuse_held_tenant(connection, recording_id)
     detail = rows.clean(why)
     wanted = {"the_id": recording_id, "the_tenant": tenant_id, "the_detail": detail}
     row = _move(connection, step, Event.PURGE, statements.PURGE, wanted, detail=detail)
     found = reads.get(connection, tenant_id, recording_id) if row is None else rows.recording(row)
     if found.state is not State.PURGED:
+        holds.refuse_held(connection, recording_id)
         raise Conflict(f"This recording is {found.state}: it cannot be purged. Cancel it first, or wait until it ends.")
     return found
 

@@ -63,7 +63,7 @@ def unfinished(connection: Connection, after: RecordingId | None, limit: int) ->
 def expired(connection: Connection, tenant_id: TenantId, before: datetime, limit: int) -> Sequence[Recording]:
     """Return what became ready before a time, by id: it was made before that too, so an index bounds the search."""
     bound = new_recording_id(int(before.timestamp() * 1000), bytes(10))
-    mine = (_R.tenant_id == tenant_id) & (_R.state == State.READY.value) & (_R.id < bound)
+    mine = (_R.tenant_id == tenant_id) & (_R.state == State.READY.value) & (_R.id < bound) & (_R.holds == 0)
     query = select(recordings).where(mine, _R.ready_at < before).order_by(_R.id).limit(limit)
     return [rows.recording(row) for row in connection.execute(query)]
 

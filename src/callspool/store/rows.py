@@ -114,7 +114,7 @@ def history_entry(row: Row[Any]) -> HistoryEntry:
 
 def tenant(row: Row[Any]) -> Tenant:
     """Return the tenant of a row."""
-    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused, row.retention_days)
+    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused, row.retention_days, row.holds > 0)
 
 
 def tenant_values(tenant: Tenant) -> dict[str, Any]:

@@ -46,13 +46,14 @@ from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
 from callspool.store.sqlbackfills import SqlBackfills
+from callspool.store.sqlholds import SqlHolds
 from callspool.store.sqlwebhooks import SqlWebhooks
 
 T = TypeVar("T")
 _SIGNING: Final = "signing"
 
 
-class SqlStore(SqlBackfills, SqlWebhooks):
+class SqlStore(SqlBackfills, SqlHolds, SqlWebhooks):
     """Hands each operation to the engine."""
 
     def __init__(self, database: Database, clock: Clock, envelope: Envelope) -> None:

@@ -103,7 +103,7 @@ CANCEL: Final = _moving(Event.CANCEL, _OF_TENANT, not_before=None)
 RETRY: Final = _moving(Event.RETRY, _OF_TENANT, tries=0, not_ready=0, lost=0, not_before=None, **_NO_REASON)
 PURGE: Final = _moving(
     Event.PURGE,
-    _OF_TENANT,
+    _OF_TENANT & (_R.holds == 0),
     detail=bindparam("the_detail", type_=Text()),
     encryption=None,
     erase_due_at=bindparam("the_time"),

@@ -80,6 +80,8 @@ tenants = Table(
     Column("weight", Double, nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("retention_days", Integer),
+    # Legal holds on all of it.
+    Column("holds", Integer, nullable=False, server_default=text("0")),
 )
 
 accounts = Table(
@@ -195,6 +197,8 @@ recordings = Table(
     Column("from_number", Text),
     Column("to_number", Text),
     Column("direction", Text),
+    # Legal holds on it alone.
+    Column("holds", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("account_id", "provider_recording_id"),
     Index("recordings_tenant_id_ix", "tenant_id", "id"),
     Index("recordings_tenant_state_id_ix", "tenant_id", "state", "id"),
@@ -214,6 +218,19 @@ recordings = Table(
     Index("recordings_erase_due_at_ix", "erase_due_at", sqlite_where=_TO_ERASE, postgresql_where=_TO_ERASE),
     Index("recordings_from_ix", "from_number", "id", sqlite_where=_WITH_CALLER, postgresql_where=_WITH_CALLER),
     Index("recordings_to_ix", "to_number", "id", sqlite_where=_WITH_CALLED, postgresql_where=_WITH_CALLED),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    # One of the two: on all of a tenant, or on one recording.
+    Column("tenant_id", Id, ForeignKey("tenants.id")),
+    Column("recording_id", Id, ForeignKey("recordings.id")),
+    Column("why", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("holds_recording_ix", "recording_id"),
 )
 
 # How many recordings are where: kept by triggers of the database, in the transaction of each move.

@@ -68,7 +68,9 @@ async def list_recordings(
 async def get_recording(id: str, services: ServicesOf, caller: Caller) -> RecordingDetail:  # noqa: A002 - its JSON name
     """Return a recording with all that happened to it."""
     recording = await services.store.get(caller.tenant_id, recording_id(id))
-    return RecordingDetail.with_history(recording, await services.store.timeline(caller.tenant_id, recording.id))
+    timeline = await services.store.timeline(caller.tenant_id, recording.id)
+    holds = await services.store.holds(caller.tenant_id, recording.id)
+    return RecordingDetail.with_history(recording, timeline, holds)
 
 
 @router.post(
