@@ -1,7 +1,6 @@
 """Logs and metrics. Secrets, phone numbers and links never get into a line, whoever wrote it."""
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
@@ -15,36 +14,13 @@ from prometheus_client.registry import Collector
 
 from callspool.domain.job import TenantLoad
 from callspool.domain.ports import StateCount
+from callspool.redaction import hide_named, redact
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-HIDDEN: Final = "***"
-
-_SECRET_NAMES = re.compile(
-    r"(?i)^(.*_)?(token|secret|password|authorization|cookie|signature|api_key|credentials)$|^(from|to|caller|called)$"
-)
-_PATTERNS: Final = (
-    (re.compile(r"(cs_[0-9a-f]{16})_[A-Za-z0-9_-]{20,}"), rf"\1_{HIDDEN}"),
-    (re.compile(r"(?i)([?&;](?:token|signature|sig|x-amz-[a-z-]+)=)[^&\s\"'\\<>]+"), rf"\1{HIDDEN}"),
-    (re.compile(r"(?i)\b((?:from|to|caller|called)=)(?:\+|%2B)?[0-9()%. -]{5,}[0-9]"), rf"\1{HIDDEN}"),
-    (re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(://)[^/\s:@\"'\\]*:[^/\s@\"'\\]+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(?:\+|%2B)[0-9]{7,15}(?![0-9])"), f"+{HIDDEN}"),
-)
-
-
-def redact(text: str) -> str:
-    """Return *text* without keys, link tokens, credentials and phone numbers."""
-    for pattern, instead in _PATTERNS:
-        text = pattern.sub(instead, text)
-    return text
-
 
 def _hide_named(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in event.items():
-        if _SECRET_NAMES.match(name) and value is not None:
-            event[name] = HIDDEN
-    return event
+    return {**hide_named(event)}
 
 
 def configure_logging(*, level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
