@@ -41,6 +41,13 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         (["nonsense"], 2, "No such command"),
         (["tenants", "add", "Bad Name"], 1, "lower-case"),
         (["accounts", "add", "main", "--sid", "AC1", "--tenant", "acme"], 1, "AC and 32 lower-case hex digits"),
+        (
+            ["accounts", "add", "a", "--sid", SID, "--tenant", "t", "--token", "x", "--api-key", "K"],
+            1,
+            "an API key, SK",
+        ),
+        (["accounts", "add", "a", "--sid", SID, "--tenant", "t"], 1, "The auth token is empty"),
+        (["accounts", "remove", "nobody"], 1, "There is no account"),
         (["fetch", "rec_1"], 1, "not a recording's id"),
         (["why", "rec_1"], 1, "not a recording's id"),
         (["why", "rec_" + "0" * 32], 1, "There is no such recording"),

@@ -11,6 +11,7 @@ from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
 from callspool.domain.ports import ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.tenant import MediaFormat
+from callspool.simulator.signing import KeyPair
 from tests.fixtures import made
 from tests.fixtures.providers import MODULES, Provided
 
@@ -78,6 +79,26 @@ async def test_an_account_without_a_key_accepts_nothing(provided: Provided) -> N
     bare = replace(provided.account, auth_token="", signing_key=None)
     with pytest.raises(BadSignature):
         provided.provider.read_webhook(bare, bare.default_tenant, request)
+
+
+@pytest.mark.parametrize("rotating", ["the old key", "the new key"])
+async def test_both_signing_keys_count_until_the_old_one_is_forgotten(provided: Provided, rotating: str) -> None:
+    if provided.name == "twilio":
+        provided.theirs.signing_key = "a-shared-key"
+    request, theirs = provided.webhook(provided.make()), provided.theirs.signing_key
+    another = KeyPair("another").public
+    old, new = (theirs, another) if rotating == "the old key" else (another, theirs)
+    during = replace(provided.account, signing_key=old).rotated(signing_key=new)
+
+    provided.account = during
+    assert provided.read(request) is not None
+
+    provided.account = during.without_previous()
+    if rotating == "the new key":
+        assert provided.read(request) is not None
+        return
+    with pytest.raises(BadSignature):
+        provided.read(request)
 
 
 # --- downloads ---------------------------------------------------------------------------------------

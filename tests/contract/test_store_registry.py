@@ -3,18 +3,19 @@
 import asyncio
 import base64
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, Misconfigured, NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import hash_key, new_key
-from callspool.domain.ports import Store
+from callspool.domain.ports import Notice, ProviderStatus, Store
 from callspool.domain.tenant import MediaFormat, PrivateKey, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, MAIN, OTHER, Database, SetClock
-from tests.fixtures.made import account
+from tests.fixtures.made import RE, account
 
 NOBODY = TenantId("nobody")
 
@@ -65,6 +66,10 @@ async def test_account_is_returned_as_it_was_given_and_replaced_whole(store: Sto
         paused=True,
         media_format=MediaFormat.MP3,
         private_keys=(PrivateKey("CR" + "1" * 32, "pem one"), PrivateKey("CR" + "2" * 32, "pem two")),
+        by_number=True,
+        signing_key="a signing key",
+        previous_signing_key="an older one",
+        media_host="recordings.s3.eu-west-1.amazonaws.com",
     )
     await store.add_account(full)
     assert await store.account(full.id) == full
@@ -75,11 +80,28 @@ async def test_account_is_returned_as_it_was_given_and_replaced_whole(store: Sto
     assert await store.accounts() == [account(id=full.id), account()]
 
 
-SECRETS = ("canary-token-1", "canary-token-0", "canary-secret", "canary-pem", "canary-signing-key")
+async def test_account_is_removed_unless_recordings_need_it(store: Store) -> None:
+    await store.add_account(account(id=AccountId("idle")))
+    begun = datetime(2026, 11, 22, tzinfo=UTC)
+    await store.add_backfill(AccountId("idle"), begun, begun + timedelta(days=1), dry_run=True)
+    await store.record(Notice(MAIN, ACME, RE, None, ProviderStatus.COMPLETED), actor="webhook")
+
+    await store.remove_account(AccountId("idle"), by=By("cli:dana"))
+
+    assert await store.accounts() == [account()]
+    newest = (await store.audit_log(None, limit=1))[0]
+    assert (newest.action, newest.target, newest.actor) == ("account.remove", "idle", "cli:dana")
+    with pytest.raises(NotFound):
+        await store.remove_account(AccountId("idle"))
+    with pytest.raises(Conflict, match="pause it instead"):
+        await store.remove_account(MAIN)
+
+
+SECRETS = ("canary-token-1", "canary-token-0", "canary-secret", "canary-pem", "canary-key-1", "canary-key-0")
 
 
 async def test_stolen_database_holds_no_credential(database: Database, store: Store) -> None:
-    token, previous, secret, pem, signing_key = SECRETS
+    token, previous, secret, pem, signing_key, old_key = SECRETS
     await store.set_account(
         account(
             auth_token=token,
@@ -88,6 +110,7 @@ async def test_stolen_database_holds_no_credential(database: Database, store: St
             api_secret=secret,
             private_keys=(PrivateKey("CR1", pem),),
             signing_key=signing_key,
+            previous_signing_key=old_key,
         )
     )
     key, text = new_key(ACME, "laptop", now=SetClock().now(), randomness=bytes(range(40)))

@@ -1,96 +1,43 @@
-"""``callspool accounts``: provider credentials."""
+"""``callspool accounts``: provider credentials and what holds for them."""
 
-import re
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from callspool.cli import private_keys
+from callspool.cli.account_views import shown, webhook_url
 from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, by_hand, read_settings, run
+from callspool.cli.credentials import (
+    ApiKey,
+    ApiSecret,
+    BaseUrl,
+    SigningKey,
+    Token,
+    checked,
+    profile_of,
+    read_secret,
+    with_api_key,
+    with_signing_key,
+)
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.tenant import Account, MediaFormat, PrivateKey
-from callspool.providers.profile import Profile
-from callspool.settings import Settings
-from callspool.wiring import PROFILES, Parts
+from callspool.domain.tenant import Account, MediaFormat
+from callspool.wiring import Parts
 
 app = typer.Typer(help="Accounts: provider credentials and their limits.", no_args_is_help=True)
+app.command("add-key")(private_keys.add_key)
+app.command("remove-key")(private_keys.remove_key)
 
-_KEY_SID = re.compile(r"CR[0-9a-f]{32}")
+_OR_TOKEN: Final = ", or set TWILIO_AUTH_TOKEN"  # noqa: S105 - its name, not its value
 
-Token = Annotated[
-    str | None,
-    typer.Option(
-        help="Auth token, or API key. Better not on the command line: leave it out and type it, or pipe it in.",
-        envvar="TWILIO_AUTH_TOKEN",
-        show_envvar=True,
-    ),
-]
 Format = Annotated[
     MediaFormat | None,
     typer.Option(help="What to ask for first; what the provider does not have is asked for in the next form."),
 ]
 Limit = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once over all its tenants.")]
-
-
-SigningKey = Annotated[
-    str | None,
-    typer.Option(
-        help="What signs the account's webhooks. Telnyx: the public key. SignalWire: the signing key. Twilio: a shared "
-        "key, where they are signed with SHA-256; else the auth token does."
-    ),
-]
-
-
-def webhook_url(settings: Settings, account: Account) -> str:
-    """Return what to enter at the provider."""
-    return f"{settings.public_url.rstrip('/')}/webhooks/{account.provider}/{account.id}"
-
-
-def shown(account: Account, settings: Settings) -> dict[str, Any]:
-    """Return what may be shown of an account."""
-    return {
-        **{name: value for name, value in account.public.items() if name != "private_keys"},
-        "private_key_sids": [key.sid for key in account.private_keys],
-        "webhook_url": webhook_url(settings, account),
-    }
-
-
-def _token(given: str | None, profile: Profile) -> str:
-    token = given
-    if token is None:
-        token = typer.prompt(profile.secret, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
-    token = str(token).strip()
-    if not token:
-        raise InvalidInput("token", f"The {profile.secret} is empty. Pipe it in, or set TWILIO_AUTH_TOKEN.")
-    return token
-
-
-def _profile(provider: str) -> Profile:
-    if provider not in PROFILES:
-        raise InvalidInput("provider", f"'{provider}' is not known. There are: {', '.join(PROFILES)}.")
-    return PROFILES[provider]
-
-
-def _checked(account: Account, profile: Profile) -> Account:
-    """Return the account, or raise `InvalidInput` naming what its provider needs."""
-    if profile.sid is not None and not profile.sid.fullmatch(account.account_sid):
-        raise InvalidInput("sid", f"'{account.account_sid}' is not what {profile.title} has: {profile.sid_words}.")
-    if profile.sid is None and account.account_sid:
-        raise InvalidInput("sid", f"{profile.title} has no account id: leave --sid out.")
-    if not account.base_url.startswith(("https://", "http://")):
-        raise InvalidInput("base-url", f"'{account.base_url}' is not an address: begin with https://.")
-    if profile.needs_signing_key and not account.signing_key:
-        raise InvalidInput("signing-key", f"{profile.title} needs --signing-key: {profile.signing_key}.")
-    return account
 
 
 async def push(parts: Parts, account: Account) -> None:
@@ -117,33 +64,32 @@ def add(
         ),
     ] = False,
     token: Token = None,
+    api_key: ApiKey = None,
+    api_secret: ApiSecret = None,
     signing_key: SigningKey = None,
     limit: Limit = None,
     media_format: Format = None,
-    base_url: Annotated[
-        str,
-        typer.Option(help="The API's address, where it is not the usual one: a region, or a SignalWire space."),
-    ] = "",
+    base_url: BaseUrl = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Add an account."""
+    """Add an account. What is piped in is read a line each: signing key ('-'), token, the API key's secret."""
     settings = read_settings(data)
     checked_name("account", name)
-    profile = _profile(provider)
+    profile = profile_of(provider)
     account = Account(AccountId(name), provider, TenantId(tenant), sid, "", base_url=base_url or profile.base_url)
-    account = _checked(replace(account, signing_key=signing_key), profile)
+    account = checked(with_signing_key(account, signing_key), profile)
     account = replace(
         account,
-        auth_token=_token(token, profile),
+        auth_token=read_secret(token, profile.secret, "token", _OR_TOKEN),
         by_number=by_number,
         limit=account.limit if limit is None else limit,
         media_format=media_format or account.media_format,
     )
+    account = with_api_key(account, profile, api_key, api_secret)
 
     async def work(parts: Parts) -> None:
-        if by_number and not (await parts.store.tenant(account.default_tenant)).paused:
-            raise InvalidInput("tenant", f"{tenant} is not paused: what waits there would be fetched for it.")
+        await _check_tenant(parts, account)
         await parts.store.add_account(account, by=by_hand())
         await push(parts, account)
 
@@ -176,27 +122,45 @@ def list_(data: Data = None, json: Json = False) -> None:
 @app.command("set")
 def set_(
     name: Annotated[str, typer.Argument()],
+    tenant: Annotated[str | None, typer.Option(help="The tenant whose its recordings are from now on.")] = None,
+    by_number: Annotated[
+        bool | None, typer.Option("--by-number/--one-tenant", help="Find tenants by phone number, or no more.")
+    ] = None,
     token: Token = None,
+    api_key: ApiKey = None,
+    api_secret: ApiSecret = None,
     signing_key: SigningKey = None,
+    forget_old: Annotated[
+        bool, typer.Option("--forget-old", help="End a rotation: only the newest token and signing key count.")
+    ] = False,
     limit: Limit = None,
     media_format: Format = None,
+    base_url: BaseUrl = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Change an account. The old token stays valid in signatures until the next change."""
+    """Change an account. An old token or signing key stays valid in signatures until --forget-old, or the next one."""
 
     async def work(parts: Parts) -> Account:
         account = await parts.store.account(AccountId(name))
+        profile = profile_of(account.provider)
+        changed = with_signing_key(account, signing_key)
+        if token is not None:
+            changed = changed.rotated(auth_token=read_secret(token, profile.secret, "token", _OR_TOKEN))
+        changed = with_api_key(changed, profile, api_key, api_secret)
         changed = replace(
-            account,
-            auth_token=token or account.auth_token,
-            previous_auth_token=account.auth_token if token else account.previous_auth_token,
+            changed.without_previous() if forget_old else changed,
+            default_tenant=TenantId(tenant) if tenant else account.default_tenant,
+            by_number=account.by_number if by_number is None else by_number,
             limit=account.limit if limit is None else limit,
             paused=account.paused if pause is None else pause,
             media_format=media_format or account.media_format,
-            signing_key=signing_key or account.signing_key,
+            base_url=base_url or account.base_url,
         )
+        checked(changed, profile)
+        if tenant or by_number:
+            await _check_tenant(parts, changed)
         await parts.store.set_account(changed, by=by_hand())
         await push(parts, changed)
         return changed
@@ -208,60 +172,23 @@ def set_(
 
 
 @app.command()
-def add_key(
+def remove(
     name: Annotated[str, typer.Argument(help="The account.")],
-    sid: Annotated[str, typer.Argument(help="Twilio's id of the public key: CR and 32 hex digits.")],
-    file: Annotated[Path, typer.Argument(help="The private key in PEM, without a passphrase.", dir_okay=False)],
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Add the private key for encrypted recordings. Older keys stay, for recordings that were encrypted with them."""
-    if not _KEY_SID.fullmatch(sid):
-        raise InvalidInput("sid", f"'{sid}' is not the id of a public key: CR and 32 lower-case hex digits.")
-    key = PrivateKey(sid, _private_key(file))
-    _change_keys(name, data, json, lambda keys: (*(one for one in keys if one.sid != sid), key))
+    """Remove an account that has no recordings. One that has is needed by them, and can be paused."""
+
+    async def work(parts: Parts) -> None:
+        await parts.store.remove_account(AccountId(name), by=by_hand())
+
+    run(read_settings(data), work)
+    print_json({"removed": name}) if json else out.print(f"Account {name} is removed; its webhooks are refused.")
 
 
-@app.command()
-def remove_key(
-    name: Annotated[str, typer.Argument(help="The account.")],
-    sid: Annotated[str, typer.Argument(help="Twilio's id of the public key.")],
-    data: Data = None,
-    json: Json = False,
-) -> None:
-    """Forget a private key. What is encrypted with it cannot be fetched any more."""
-
-    def without(keys: tuple[PrivateKey, ...]) -> tuple[PrivateKey, ...]:
-        if sid not in {key.sid for key in keys}:
-            raise InvalidInput("sid", f"The account {name} has no private key for '{sid}'.")
-        return tuple(key for key in keys if key.sid != sid)
-
-    _change_keys(name, data, json, without)
-
-
-def _change_keys(
-    name: str, data: Path | None, json: bool, change: Callable[[tuple[PrivateKey, ...]], tuple[PrivateKey, ...]]
-) -> None:
-    async def work(parts: Parts) -> Account:
-        account = await parts.store.account(AccountId(name))
-        changed = replace(account, private_keys=change(account.private_keys))
-        await parts.store.set_account(changed, by=by_hand())
-        return changed
-
-    settings = read_settings(data)
-    account = run(settings, work)
-    sids = ", ".join(key.sid for key in account.private_keys) or "none"
-    print_json(shown(account, settings)) if json else out.print(f"Account {name}: private keys for {sids}.")
-
-
-def _private_key(file: Path) -> str:
-    try:
-        pem = file.read_bytes()
-        if not isinstance(load_pem_private_key(pem, None), rsa.RSAPrivateKey):
-            raise ValueError("it is not an RSA key")
-    except OSError as error:
-        raise InvalidInput("file", f"{file} cannot be read: {error.strerror}.") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        reason = str(error).splitlines()[0][:100]
-        raise InvalidInput("file", f"{file} is not a private RSA key in PEM without a passphrase: {reason}.") from None
-    return pem.decode("ascii")
+async def _check_tenant(parts: Parts, account: Account) -> None:
+    """Raise `InvalidInput` where what waits under the default tenant would be fetched for it."""
+    if account.by_number and not (await parts.store.tenant(account.default_tenant)).paused:
+        raise InvalidInput(
+            "tenant", f"{account.default_tenant} is not paused: what waits there would be fetched for it."
+        )

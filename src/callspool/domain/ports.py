@@ -510,6 +510,10 @@ class Store(BackfillStore, HoldStore, WebhookStore, Protocol):
         """Replace it, or raise `NotFound`."""
         ...
 
+    async def remove_account(self, account_id: AccountId, *, by: By = CALLSPOOL) -> None:
+        """Delete it, or raise `NotFound`, or `Conflict` where it has recordings."""
+        ...
+
     async def adjust_account(
         self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None, by: By = CALLSPOOL
     ) -> Account:

@@ -1,9 +1,9 @@
 """Tenants, provider accounts and API keys."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from callspool.domain.ids import AccountId, TenantId
 
@@ -59,7 +59,8 @@ class Account:
     previous_auth_token: str | None = field(default=None, repr=False)
     """Also accepted in signatures, for as long as a rotation lasts."""
     api_key: str | None = None
-    """With ``api_secret``: used for downloads instead of the SID and token."""
+    """With ``api_secret``: signs in instead of the SID and token. Twilio also takes the SID of a parent account here,
+    with the parent's token: the account is then a subaccount, whose own token signs its webhooks only."""
     api_secret: str | None = field(default=None, repr=False)
     base_url: str = "https://api.twilio.com"
     limit: int = 20
@@ -71,6 +72,28 @@ class Account:
     """Tenants are found by phone number; under the default tenant waits what belongs to none that is known."""
     signing_key: str | None = field(default=None, repr=False)
     """What signs the account's webhooks, where that is not ``auth_token``: the provider's public key, or a secret."""
+    previous_signing_key: str | None = field(default=None, repr=False)
+    """Also accepted in signatures, for as long as a rotation lasts."""
+    media_host: str | None = None
+    """Where the account's media lie, where that is not at the provider: the host of the customer's own bucket."""
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """What signs the account's webhooks: the newest first."""
+        return tuple(key for key in (self.signing_key, self.previous_signing_key) if key)
+
+    def rotated(self, *, auth_token: str | None = None, signing_key: str | None = None) -> Self:
+        """Return it with new secrets; those that they replace count in signatures until they are forgotten."""
+        changes: dict[str, str | None] = {}
+        if auth_token and auth_token != self.auth_token:
+            changes = {"auth_token": auth_token, "previous_auth_token": self.auth_token}
+        if signing_key and signing_key != self.signing_key:
+            changes |= {"signing_key": signing_key, "previous_signing_key": self.signing_key}
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def without_previous(self) -> Self:
+        """Return it at the end of a rotation: only its newest secrets count."""
+        return replace(self, previous_auth_token=None, previous_signing_key=None)
 
     @property
     def public(self) -> dict[str, Any]:
@@ -89,6 +112,7 @@ _PUBLIC: Final = (
     "limit",
     "paused",
     "media_format",
+    "media_host",
     "by_number",
 )
 

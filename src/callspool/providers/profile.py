@@ -21,5 +21,8 @@ class Profile:
     signing_key: str
     """What signs its webhooks."""
     needs_signing_key: bool
+    key: re.Pattern[str] | None
+    """The form of what may sign in instead of the account's id and token. None: nothing else may."""
+    key_words: str
     setup: str
     """Where to enter the webhook's address at the provider."""

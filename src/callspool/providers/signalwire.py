@@ -30,6 +30,8 @@ PROFILE: Final = Profile(
     secret="API token",  # noqa: S106 - its name, not its value
     signing_key="the signing key of the space, from its API page",
     needs_signing_key=True,
+    key=None,
+    key_words="no other key; it has one secret, --token",
     setup="Set this as the recording status callback at SignalWire (base address https://SPACE.signalwire.com/api/laml):",
 )
 
@@ -54,17 +56,19 @@ def check_signature(account: Account, request: WebhookRequest, form: Form) -> No
     signature = next((found for name in SIGNATURE_HEADERS if (found := request.headers.get(name))), "")
     if not signature:
         raise BadSignature("The header X-SignalWire-Signature is missing.")
-    key = account.signing_key or ""
-    if key and signature.isascii():
-        for url in _with_and_without_port(request.url):
-            ours = hmac.new(key.encode(), url.encode() + request.body, "sha1").hexdigest()
-            if hmac.compare_digest(ours, signature):
-                return
-        if RequestValidator(key).validate(request.url, form, signature):
-            return
+    if signature.isascii() and any(_signs(key, request, form, signature) for key in account.signing_keys):
+        return
     raise BadSignature(
         f"The signature is not that of the account {account.id}: compare its signing key, and the public address."
     )
+
+
+def _signs(key: str, request: WebhookRequest, form: Form, signature: str) -> bool:
+    for url in _with_and_without_port(request.url):
+        ours = hmac.new(key.encode(), url.encode() + request.body, "sha1").hexdigest()
+        if hmac.compare_digest(ours, signature):
+            return True
+    return bool(RequestValidator(key).validate(request.url, form, signature))
 
 
 def _with_and_without_port(url: str) -> Iterator[str]:

@@ -35,6 +35,8 @@ PROFILE: Final = Profile(
     secret="API key (v2)",  # noqa: S106 - its name, not its value
     signing_key="the public key of the portal's page Keys & Credentials",
     needs_signing_key=True,
+    key=None,
+    key_words="no other key; it has one secret, --token",
     setup="Set this as the webhook URL of the Call Control application at Telnyx:",
 )
 

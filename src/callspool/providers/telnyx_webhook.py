@@ -58,11 +58,18 @@ def check_signature(account: Account, request: WebhookRequest) -> None:
     timestamp, signature = (request.headers.get(name, "") for name in (TIMESTAMP_HEADER, SIGNATURE_HEADER))
     if not signature or _TIMESTAMP.fullmatch(timestamp) is None:
         raise BadSignature("The headers Telnyx-Signature-Ed25519 and Telnyx-Timestamp are missing.")
+    signed = timestamp.encode() + b"|" + request.body
+    if not any(_signs(key, signed, signature) for key in account.signing_keys):
+        raise BadSignature(f"The signature is not that of the account {account.id}: compare its public key.")
+
+
+def _signs(public_key: str, signed: bytes, signature: str) -> bool:
     try:
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(account.signing_key or "", validate=True))
-        key.verify(base64.b64decode(signature, validate=True), timestamp.encode() + b"|" + request.body)
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True))
+        key.verify(base64.b64decode(signature, validate=True), signed)
     except (InvalidSignature, ValueError):
-        raise BadSignature(f"The signature is not that of the account {account.id}: compare its public key.") from None
+        return False
+    return True
 
 
 def _document(body: bytes) -> object:

@@ -1,6 +1,7 @@
 """Twilio: its callbacks, its media addresses, its errors. The `Provider` port."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ PROFILE: Final = Profile(
     secret="auth token",  # noqa: S106 - its name, not its value
     signing_key="a shared key, where webhooks are signed with SHA-256",
     needs_signing_key=False,
+    key=re.compile(r"(?:SK|AC)[0-9a-f]{32}"),
+    key_words="an API key, SK and 32 lower-case hex digits, or for a subaccount the parent's SID",
     setup="Set this as the recording status callback at Twilio, with the events in-progress, completed and absent:",
 )
 

@@ -95,9 +95,10 @@ def check_signature(account: Account, request: WebhookRequest, form: Form) -> No
     signature = request.headers.get(SIGNATURE_HEADER, "")
     if not signature:
         raise BadSignature("The header X-Twilio-Signature is missing.")
-    if account.signing_key:
-        if RequestValidator(account.signing_key).validate(request.url, form, signature, HMAC_SHA256):
-            return
+    if account.signing_keys:
+        for key in account.signing_keys:
+            if RequestValidator(key).validate(request.url, form, signature, HMAC_SHA256):
+                return
         raise BadSignature(f"The signature is not made with SHA-256 and the shared key of the account {account.id}.")
     for token in (account.auth_token, account.previous_auth_token):
         if token and RequestValidator(token).validate(request.url, form, signature):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, false, func, select, update
+from sqlalchemy import Connection, Table, delete, false, func, select, update
 
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import AccountId, TenantId
@@ -13,7 +13,16 @@ from callspool.domain.tenant import Account, ApiKey, Tenant
 from callspool.store import rows
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.envelope import Envelope
-from callspool.store.tables import accounts, api_keys, sealed_keys, tenants
+from callspool.store.tables import (
+    accounts,
+    api_keys,
+    backfills,
+    listed_days,
+    recordings,
+    sealed_keys,
+    sightings,
+    tenants,
+)
 
 _KEY_BYTES: Final = 32
 _NO_TENANT: Final = "There is no tenant {!r}."
@@ -72,6 +81,17 @@ def set_account(connection: Connection, account: Account, envelope: Envelope) ->
     change = update(accounts).where(accounts.c.id == account.id).values(rows.account_values(account, envelope))
     if connection.execute(change.returning(accounts.c.id)).first() is None:
         raise NotFound(_NO_ACCOUNT.format(account.id))
+
+
+def remove_account(connection: Connection, account_id: AccountId) -> None:
+    """Delete it with what was listed of it; or raise `NotFound`, or `Conflict` where it has recordings."""
+    kept = connection.execute(select(recordings.c.id).where(recordings.c.account_id == account_id).limit(1)).first()
+    if kept is not None:
+        raise Conflict(f"The account {account_id!r} has recordings, which need it: pause it instead.")
+    for table in (backfills, sightings, listed_days):
+        connection.execute(delete(table).where(table.c.account_id == account_id))
+    if connection.execute(delete(accounts).where(accounts.c.id == account_id).returning(accounts.c.id)).first() is None:
+        raise NotFound(_NO_ACCOUNT.format(account_id))
 
 
 def adjust_account(

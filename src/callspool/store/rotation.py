@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, func, select, update
 
+from callspool.store import rows
 from callspool.store.envelope import Envelope
 from callspool.store.tables import accounts, audit_head, sealed_keys, webhook_endpoints
 
@@ -23,7 +24,7 @@ class _Place:
 
 
 PLACES: Final = (
-    _Place(accounts, "id", ("auth_token", "previous_auth_token", "api_secret", "private_keys", "signing_key")),
+    _Place(accounts, "id", (*rows.SECRETS, "private_keys")),
     _Place(audit_head, "id", ("sealed_key",)),
     _Place(sealed_keys, "name", ("sealed",)),
     _Place(webhook_endpoints, "id", ("secret", "previous_secret")),

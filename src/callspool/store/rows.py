@@ -12,7 +12,7 @@ from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Te
 from callspool.store.envelope import Envelope
 
 CALL = ("from_number", "to_number", "direction")
-_SECRETS = ("auth_token", "previous_auth_token", "api_secret", "signing_key")
+SECRETS = ("auth_token", "previous_auth_token", "api_secret", "signing_key", "previous_signing_key")
 
 
 def recording(row: Row[Any]) -> Recording:
@@ -135,7 +135,7 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         field: None
         if (sealed := getattr(row, field)) is None
         else envelope.open(sealed, table="accounts", row=row.id, field=field)
-        for field in _SECRETS
+        for field in SECRETS
     }
     return Account(
         id=AccountId(row.id),
@@ -152,6 +152,8 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         media_format=MediaFormat(row.media_format),
         private_keys=_private_keys(row, envelope),
         signing_key=opened["signing_key"],
+        previous_signing_key=opened["previous_signing_key"],
+        media_host=row.media_host,
         by_number=row.by_number,
     )
 
@@ -169,7 +171,7 @@ def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
         field: None
         if (text := getattr(account, field)) is None
         else envelope.seal(text, table="accounts", row=account.id, field=field)
-        for field in _SECRETS
+        for field in SECRETS
     }
     return {
         "id": account.id,
@@ -182,6 +184,7 @@ def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
         "paused": account.paused,
         "media_format": account.media_format.value,
         "by_number": account.by_number,
+        "media_host": account.media_host,
         "private_keys": envelope.seal(
             json.dumps({key.sid: key.pem for key in account.private_keys}),
             table="accounts",

@@ -280,6 +280,10 @@ class SqlStore(SqlBackfills, SqlHolds, SqlWebhooks):
         act = Act("account.set", account.id, account.default_tenant, account.public)
         await self._act(by, act, lambda c: registry.set_account(c, account, self._envelope))
 
+    async def remove_account(self, account_id: AccountId, *, by: By = CALLSPOOL) -> None:
+        act = Act("account.remove", account_id)
+        await self._act(by, act, lambda c: registry.remove_account(c, account_id))
+
     async def adjust_account(
         self, account_id: AccountId, *, limit: int | None = None, paused: bool | None = None, by: By = CALLSPOOL
     ) -> Account:

@@ -103,6 +103,8 @@ accounts = Table(
     Column("private_keys", LargeBinary),
     Column("signing_key", LargeBinary),
     Column("by_number", Boolean, nullable=False, server_default=false()),
+    Column("previous_signing_key", LargeBinary),
+    Column("media_host", Text),
 )
 
 numbers = Table(
