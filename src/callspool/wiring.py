@@ -230,7 +230,13 @@ def make_number_router(parts: Parts) -> "NumberRouter":
     """Return what finds tenants by phone number."""
     from callspool.reconcile.numbers import NumberRouter
 
-    return NumberRouter(store=parts.store, producer=parts.producer, bulletin=parts.bulletin, providers=parts.providers)
+    return NumberRouter(
+        store=parts.store,
+        producer=parts.producer,
+        bulletin=parts.bulletin,
+        providers=parts.providers,
+        pause=parts.settings.backfill_pause,
+    )
 
 
 def make_backfiller(parts: Parts) -> "Backfiller":

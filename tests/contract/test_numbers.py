@@ -1,19 +1,21 @@
 """Tenants found by phone number: by the real store and scheduler's port, and a simulated provider."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job
-from callspool.domain.ports import RecordingFilter, Store
+from callspool.domain.ports import Provider, RecordingFilter, Store
 from callspool.domain.recording import Call, Recording, State
 from callspool.domain.tenant import Account, Number, Tenant
 from callspool.providers.twilio import Twilio
-from callspool.reconcile.numbers import NumberRouter
-from callspool.simulator import Simulator
+from callspool.reconcile.numbers import BATCH, NumberRouter
+from callspool.simulator import Entry, Simulator
 from tests.contract.test_store import notice
 from tests.fixtures.databases import ACME, OTHER
 from tests.fixtures.made import RE, account
@@ -36,6 +38,10 @@ class Jobs:
 
     async def submit(self, job: Job) -> None:
         self.submitted.append(job)
+
+
+def route(store: Store, jobs: Jobs, provider: Provider, pause: timedelta = timedelta()) -> NumberRouter:
+    return NumberRouter(store=store, producer=jobs, bulletin=Rings(), providers={"twilio": provider}, pause=pause)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -131,7 +137,7 @@ async def test_a_recording_finds_its_tenant_once_its_number_is_known_and_waits_u
     recording = (await store.record(told, actor="webhook")).recording
     hidden = (await store.record(replace(told, provider_recording_id=RE), actor="webhook")).recording
     jobs = Jobs()
-    router = NumberRouter(store=store, producer=jobs, bulletin=Rings(), providers={"twilio": twilio})  # type: ignore[arg-type]
+    router = route(store, jobs, twilio)
 
     await router.step(one)
     aside = await store.list(RecordingFilter(tenant_id=ASIDE), cursor=None, limit=10)
@@ -146,3 +152,110 @@ async def test_a_recording_finds_its_tenant_once_its_number_is_known_and_waits_u
     assert {job.tenant for job in jobs.submitted} == {ACME}
     asked = [entry for entry in simulator.log.entries if "/Calls/" in entry.path]
     assert len(asked) == 2, "each call is asked for once"
+
+
+class Office:
+    """An account that serves many, at the simulated provider, and what came in for it."""
+
+    def __init__(self, store: Store, simulator: Simulator, account: Account) -> None:
+        self.store = store
+        self.simulator = simulator
+        self.account = account
+
+    async def come_in(self, call_id: str | None = None) -> Recording:
+        """Be told of a recording; *call_id*: the call that it claims to be of."""
+        made = self.simulator.add_recording(account_sid=self.account.account_sid)
+        given = {"provider_recording_id": made.sid, "call_id": call_id or made.call_sid}
+        told = notice(account_id=self.account.id, tenant_id=ASIDE, **given)
+        return (await self.store.record(told, actor="webhook")).recording
+
+    async def is_told(self, recording: Recording) -> bool:
+        return (await self.store.get(ASIDE, recording.id)).call is not None
+
+    @property
+    def asked(self) -> list[Entry]:
+        return [entry for entry in self.simulator.log.entries if "/Calls/" in entry.path]
+
+
+async def office(store: Store, simulator: Simulator, name: str = SHARED) -> Office:
+    theirs = simulator.add_account()
+    one = account_of(simulator, theirs, id=AccountId(name), default_tenant=ASIDE, by_number=True)
+    await (store.set_account if name == SHARED else store.add_account)(one)
+    return Office(store, simulator, one)
+
+
+async def test_a_call_that_is_never_told_holds_up_no_other(
+    store: Store, shared: Account, simulator: Simulator, twilio: Twilio
+) -> None:
+    their = await office(store, simulator)
+    strange = await their.come_in(call_id="a call whose id nobody can ask for")
+    others = [await their.come_in() for _ in range(BATCH + 2)]  # more than one step asks for
+    router = route(store, Jobs(), twilio)
+
+    for _ in range(3):
+        await router.step(their.account)
+
+    assert [await their.is_told(one) for one in others] == [True] * len(others)
+    assert not await their.is_told(strange)
+    assert len(their.asked) == len(others), "nothing is asked for twice"
+
+
+async def test_an_account_that_tells_nothing_is_left_alone_and_others_are_asked_all_the_same(
+    store: Store, shared: Account, simulator: Simulator, twilio: Twilio
+) -> None:
+    silent, their = await office(store, simulator), await office(store, simulator, "second")
+    await store.set_account(replace(silent.account, auth_token="changed at the provider"))
+    for _ in range(4):
+        await silent.come_in()
+    known = await their.come_in()
+    router = route(store, Jobs(), twilio)
+
+    for _ in range(3):
+        await router.turn()
+
+    assert await their.is_told(known)
+    assert [entry.status for entry in their.asked].count(401) == 1
+
+
+async def test_a_pause_lies_between_two_questions(
+    store: Store, shared: Account, simulator: Simulator, twilio: Twilio
+) -> None:
+    their = await office(store, simulator)
+    for _ in range(3):
+        await their.come_in()
+
+    await route(store, Jobs(), twilio, pause=timedelta(seconds=0.1)).step(their.account)
+
+    first, second, third = their.asked
+    assert min(second.start - first.start, third.start - second.start) >= 0.1
+
+
+class Defective(Twilio):
+    """It makes a mistake with one call."""
+
+    mistaken = ""
+
+    async def call(self, account: Account, recording: Recording) -> Call | None:
+        if recording.id == self.mistaken:
+            raise KeyError("a field that was never missing before")
+        return await super().call(account, recording)
+
+
+async def test_a_defect_that_one_call_shows_keeps_no_other_from_being_asked_for(
+    store: Store, shared: Account, simulator: Simulator
+) -> None:
+    their = await office(store, simulator)
+    first, second = await their.come_in(), await their.come_in()
+    provider = Defective()
+    provider.mistaken = first.id
+    running = asyncio.create_task(route(store, Jobs(), provider).run())
+    try:
+        async with asyncio.timeout(30):
+            while not await their.is_told(second):
+                await asyncio.sleep(0.02)
+        assert not await their.is_told(first)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await provider.close()

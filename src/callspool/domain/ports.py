@@ -341,9 +341,9 @@ class Store(BackfillStore, HoldStore, WebhookStore, Protocol):
         """Return all, by number."""
         ...
 
-    async def set_aside(self, account: Account, *, limit: int) -> Sequence[Recording]:
+    async def set_aside(self, account: Account, *, after: RecordingId | None = None, limit: int) -> Sequence[Recording]:
         """Return what waits under the default tenant of an account that finds tenants by number, and of whose call
-        nothing is known, oldest first."""
+        nothing is known, oldest first; those behind *after*."""
         ...
 
     async def assignable(self, account: Account, *, limit: int) -> Sequence[tuple[Recording, TenantId]]:

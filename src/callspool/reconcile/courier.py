@@ -3,23 +3,20 @@
 What is to be sent is in the store alone. Several processes may run this: all they do is idempotent.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
-from callspool.domain.errors import Unavailable
 from callspool.domain.job import Job
 from callspool.domain.ports import Bulletin, Clock, Producer, Store
 from callspool.domain.webhook import AT_ONCE, Delivery
+from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
 
 KEPT: Final = timedelta(days=30)
 """How long messages that ended can be looked up."""
 _BATCH: Final = 200
-_AGAIN_S: Final = 1.0
+_AGAIN: Final = timedelta(seconds=1)
 
 
 class Courier:
@@ -35,18 +32,14 @@ class Courier:
         self._settings = settings
         self._epoch: int | None = None
         self._due: datetime | None = None
-        self._log = structlog.get_logger()
 
     async def run(self) -> None:
         """Look at every hint, and every few seconds without one, for ever. A part that is away is waited for."""
-        while True:
-            try:
-                async for _ in self._bulletin.listen():
-                    await self.step()
-            except Unavailable as error:
-                self._log.warning("webhooks.put_off", error=str(error))
-            # Nobody's job waits here: it is the pace at which an absent part is called again.
-            await asyncio.sleep(_AGAIN_S)
+        await for_ever("webhooks", self._follow, rest=_AGAIN)
+
+    async def _follow(self) -> None:
+        async for _ in self._bulletin.listen():
+            await self.step()
 
     async def step(self) -> None:
         """Submit what is new; from time to time, and after the scheduler lost its data, all there is."""

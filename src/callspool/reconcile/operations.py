@@ -3,18 +3,19 @@
 Where an operation stands is in the store alone. Several processes may run this: the store lets one at a time.
 """
 
-import asyncio
+from datetime import timedelta
 
 import structlog
 
-from callspool.domain.errors import SchedulerUnavailable, Unavailable
+from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.operation import OperationState
 from callspool.domain.ports import Bulletin, Producer, Store
+from callspool.reconcile.loop import for_ever
 
 STEP = 50
 """Recordings in one transaction: a few milliseconds, so that nobody else's write waits long."""
-_AGAIN_S = 1.0
+_AGAIN = timedelta(seconds=1)
 
 
 class OperationRunner:
@@ -28,15 +29,12 @@ class OperationRunner:
 
     async def run(self) -> None:
         """Look at every hint, and every few seconds without one, for ever. A part that is away is waited for."""
-        while True:
-            try:
-                async for _ in self._bulletin.listen():
-                    while await self.step():
-                        pass
-            except Unavailable as error:
-                self._log.warning("operations.put_off", error=str(error))
-            # Nobody's job waits here: it is the pace at which an absent store is called again.
-            await asyncio.sleep(_AGAIN_S)
+        await for_ever("operations", self._follow, rest=_AGAIN)
+
+    async def _follow(self) -> None:
+        async for _ in self._bulletin.listen():
+            while await self.step():
+                pass
 
     async def step(self) -> bool:
         """Do a bit of what there is to do; False: there is nothing."""

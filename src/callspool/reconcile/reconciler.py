@@ -5,16 +5,16 @@ Several may run at once: all they do is idempotent.
 """
 
 import asyncio
-import contextlib
+from collections.abc import Container
 from datetime import timedelta
 
 import structlog
 
-from callspool.domain.errors import Unavailable
 from callspool.domain.job import Job
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
+from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
 
 _BATCH = 500
@@ -42,6 +42,8 @@ class Reconciler:
         self._settings = settings
         self._log = structlog.get_logger()
         self._stopping = asyncio.Event()
+        self._epoch: int | None = None
+        self._due = 0.0
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -49,28 +51,25 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile at once, then at its pace, and at once whenever Valkey has lost its data."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._reconcile())
-            if self._lifecycle is not None:
-                group.create_task(self._lifecycle.run(self._stopping))
+        look = min(self._settings.reconcile_every, _LOOK_EVERY)
+        works = [asyncio.create_task(for_ever("reconcile", self._look, rest=look))]
+        if self._lifecycle is not None:
+            works.append(asyncio.create_task(self._lifecycle.run(self._stopping)))
+        try:
+            await self._stopping.wait()
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
 
-    async def _reconcile(self) -> None:
-        every = self._settings.reconcile_every.total_seconds()
-        look = min(every, _LOOK_EVERY.total_seconds())
+    async def _look(self) -> None:
+        """Reconcile if it is time, or the scheduler has lost its data."""
         time = asyncio.get_running_loop().time
-        epoch: int | None = None
-        due = time()
-        while not self._stopping.is_set():
-            try:
-                current = await self._producer.epoch()
-                if current != epoch or time() >= due:
-                    await self.push_limits()
-                    await self.resubmit()
-                    epoch, due = current, time() + every
-            except Unavailable as error:
-                self._log.warning("reconcile.put_off", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), look)
+        epoch = await self._producer.epoch()
+        if epoch != self._epoch or time() >= self._due:
+            await self.push_limits()
+            await self.resubmit()
+            self._epoch, self._due = epoch, time() + self._settings.reconcile_every.total_seconds()
 
     async def push_limits(self) -> None:
         """Tell the scheduler every tenant's and account's limits, as the store has them."""
@@ -82,9 +81,10 @@ class Reconciler:
     async def resubmit(self) -> int:
         """Submit every unfinished recording that the scheduler does not know (S5); return how many those were."""
         after, found, overdue = None, 0, 0
+        resting = await self._resting()
         while batch := await self._store.unfinished(after, limit=_BATCH):
             found += await self._producer.submit_many([self._job(recording) for recording in batch])
-            overdue += sum(self._is_overdue(recording) for recording in batch)
+            overdue += sum(self._is_overdue(recording) for recording in batch if not _rests(recording, resting))
             after = batch[-1].id
         if found:
             self._log.info("jobs.resubmitted", count=found)
@@ -94,6 +94,11 @@ class Reconciler:
             )
         return found
 
+    async def _resting(self) -> tuple[Container[str], Container[str]]:
+        """Return the tenants and the accounts that a person paused: what waits there waits on purpose."""
+        tenants = {tenant.id for tenant in await self._store.tenants() if tenant.paused}
+        return tenants, {account.id for account in await self._store.accounts() if account.paused}
+
     def _job(self, recording: Recording) -> tuple[Job, timedelta | None]:
         delay = recording.not_before - self._clock.now() if recording.not_before else None
         return Job(recording.id, recording.account_id, recording.tenant_id), delay
@@ -101,3 +106,8 @@ class Reconciler:
     def _is_overdue(self, recording: Recording) -> bool:
         waits = self._clock.now() - (recording.not_before or recording.updated_at)
         return recording.state is State.QUEUED and waits > self._settings.queued_ttl
+
+
+def _rests(recording: Recording, resting: tuple[Container[str], Container[str]]) -> bool:
+    tenants, accounts = resting
+    return recording.tenant_id in tenants or recording.account_id in accounts

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, or_, select, update
 
 from callspool.domain.errors import NotFound
-from callspool.domain.ids import TenantId
+from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account, Number
 from callspool.store import registry, rows
@@ -47,10 +47,11 @@ def all_numbers(connection: Connection) -> Sequence[Number]:
     return [Number(row.number, TenantId(row.tenant_id)) for row in found]
 
 
-def set_aside(connection: Connection, account: Account, limit: int) -> Sequence[Recording]:
+def set_aside(connection: Connection, account: Account, after: RecordingId | None, limit: int) -> Sequence[Recording]:
     """Return what waits and of whose call nothing is known."""
     unknown = and_(_R.from_number.is_(None), _R.to_number.is_(None), _R.direction.is_(None))
-    query = select(recordings).where(_waits(account), unknown).order_by(_R.id).limit(limit)
+    behind = () if after is None else (_R.id > after,)
+    query = select(recordings).where(_waits(account), unknown, *behind).order_by(_R.id).limit(limit)
     return [rows.recording(row) for row in connection.execute(query)]
 
 

@@ -135,8 +135,8 @@ class SqlStore(SqlBackfills, SqlHolds, SqlWebhooks):
     async def numbers(self) -> Sequence[Number]:
         return await self._database.read(numbers.all_numbers)
 
-    async def set_aside(self, account: Account, *, limit: int) -> Sequence[Recording]:
-        return await self._database.read(lambda c: numbers.set_aside(c, account, limit))
+    async def set_aside(self, account: Account, *, after: RecordingId | None = None, limit: int) -> Sequence[Recording]:
+        return await self._database.read(lambda c: numbers.set_aside(c, account, after, limit))
 
     async def assignable(self, account: Account, *, limit: int) -> Sequence[tuple[Recording, TenantId]]:
         return await self._database.read(lambda c: numbers.assignable(c, account, limit))
