@@ -7,111 +7,30 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 
 from callspool.cli import main
-from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill, BackfillState, Step
-from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job, Lane, Place
-from callspool.domain.ports import Notice, ProviderStatus, RecordingFilter
-from callspool.domain.recording import Kept, Recording, State
-from callspool.domain.tenant import Account, Tenant
+from callspool.domain.ports import ProviderStatus, RecordingFilter
+from callspool.domain.recording import Kept, State
 from callspool.reconcile.reconciler import Reconciler
-from callspool.scheduler.embedded import Embedded
-from callspool.settings import Settings
-from callspool.simulator import Account as Provided
-from callspool.simulator import Simulator
-from callspool.wiring import Parts, make_backfiller, open_parts, valkey_folder
-from tests.acceptance.system import SID, TOKEN, System, system, until
+from callspool.wiring import make_backfiller
+from tests.acceptance.lab import ACME, MAIN, TODAY, Lab, laboratory
+from tests.acceptance.system import SID, System, system, until
 
-MAIN, ACME = AccountId("main"), TenantId("acme")
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 KEPT = Kept("acme/rec/1.wav", "ab" * 32, 48_044, "audio/wav", 1, 8000, 3.0, verified=True)
-
-
-@dataclass
-class Lab:
-    """Store, scheduler and provider, without a server: the test says when something is listed."""
-
-    parts: Parts
-    simulator: Simulator
-    provided: Provided
-
-    def make(self, days_ago: float, **given: Any) -> str:
-        """Have the provider record a call of which nobody told us; return its id."""
-        at = TODAY - timedelta(days=days_ago)
-        return self.simulator.add_recording(account_sid=SID, created_at=at, **given).sid
-
-    async def ask(self, days: int, *, dry_run: bool = False) -> Backfill:
-        """Ask for the last *days* before today."""
-        since = TODAY - timedelta(days=days)
-        return await self.parts.store.add_backfill(MAIN, since, TODAY, dry_run=dry_run, by=By("test"))
-
-    async def backfill(self, days: int, *, dry_run: bool = False) -> Backfill:
-        """List the last *days*, to the end."""
-        made = await self.ask(days, dry_run=dry_run)
-        assert await make_backfiller(self.parts).run_one(made.id)
-        return await self.parts.store.backfill(made.id)
-
-    async def slide(self) -> None:
-        """Do what the continuous one does when it is due."""
-        backfiller = make_backfiller(self.parts)
-        await backfiller.ensure_sliding()
-
-        async def done() -> bool:
-            return await backfiller.run_one(sliding=True)
-
-        await until(done)
-
-    async def states(self) -> dict[str, State]:
-        """All that we have, by the provider's id."""
-        page = await self.parts.store.list(RecordingFilter(), cursor=None, limit=1000)
-        return {one.provider_recording_id: one.state for one in page.recordings}
-
-    async def hear(self, sid: str, status: ProviderStatus = ProviderStatus.COMPLETED) -> Recording:
-        """Be told of it by a webhook."""
-        return (await self.parts.store.record(Notice(MAIN, ACME, sid, None, status), actor="webhook")).recording
-
-    def asked(self) -> list[float]:
-        """When the provider was asked for lists."""
-        return [entry.start for entry in self.simulator.log.entries if "/Recordings.json" in entry.path]
 
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    given = Settings.read(
-        {},
-        data=tmp_path / "data",
-        lease=5,
-        dedup_window=1,
-        retry_scale=0.01,
-        backfill_pause=0,
-        backfill_every=0.1,
-        backfill_backlog=10_000,
-        log_level="error",
-    )
-    async with AsyncExitStack() as stack:
-        given.data.mkdir()
-        valkey = Embedded(valkey_folder(given))
-        valkey.start()
-        stack.callback(valkey.stop)
-        simulator = await stack.enter_async_context(Simulator(seed=1))
-        provided = simulator.add_account(SID, TOKEN)
-        parts = await stack.enter_async_context(open_parts(given))
-        await parts.producer.open()
-        await parts.store.add_tenant(Tenant(ACME, "Acme"))
-        await parts.store.add_account(Account(MAIN, "twilio", ACME, SID, TOKEN, base_url=simulator.url))
-        await parts.producer.set_pool(MAIN, limit=20, paused=False)
-        await parts.producer.set_tenant(ACME, slots=3, weight=1.0, paused=False)
-        yield Lab(parts, simulator, provided)
+    async with laboratory(tmp_path) as lab:
+        yield lab
 
 
 @pytest.mark.rule("I2")
@@ -263,12 +182,8 @@ async def test_a_long_line_holds_a_backfill_so_that_webhooks_are_not_behind_an_a
         for n in range(4):
             lab.make(days - n / 100)
     made = await lab.ask(4)
-    running = asyncio.create_task(slow.run_one(made.id))
-
-    async def first_day() -> bool:
-        return bool(await lab.states())
-
-    await until(first_day)
+    assert await slow.run_one(made.id)
+    assert await lab.states()
     webhook = await lab.hear("RE" + "f" * 32)
     await lab.parts.producer.submit(Job(webhook.id, MAIN, ACME))
     assert (await lab.backfill(4, dry_run=True)).inserted == 8  # one that need not wait passes it
@@ -278,7 +193,8 @@ async def test_a_long_line_holds_a_backfill_so_that_webhooks_are_not_behind_an_a
     async def drained() -> bool:
         for one in (await lab.parts.store.list(RecordingFilter(), cursor=None, limit=50)).recordings:
             await lab.parts.producer.cancel(one.id)
-        return running.done()
+        await slow.run_one(made.id)
+        return (await lab.parts.store.backfill(made.id)).state is BackfillState.DONE
 
     await until(drained)
     assert (await lab.parts.store.backfill(made.id)).inserted == 12

@@ -14,7 +14,7 @@ from callspool.domain.ports import Notice, ProviderStatus, Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from tests.fixtures.databases import ACME, MAIN, SetClock
-from tests.fixtures.made import CA, NOW
+from tests.fixtures.made import CA, NOW, account
 
 LEASE = timedelta(seconds=30)
 SPAN = timedelta(hours=48)
@@ -278,3 +278,63 @@ async def test_states_of_more_than_one_statement_can_ask_for(store: Store) -> No
     rows = [await have(store, n) for n in range(3)]
     states = await store.states_of(MAIN, [sid(n) for n in range(1200)])
     assert states == {row.provider_recording_id: "queued" for row in rows}
+
+
+async def slide(store: Store, *, error: str | None = None, windows: int = 99) -> Backfill:
+    """Take the continuous one and list so many windows of it."""
+    backfill = await claimed(store, sliding=True)
+    assert backfill is not None
+    for _ in range(min(windows, backfill.windows)):
+        assert await store.begin_window(backfill.id, "one", LEASE) is not None
+        assert await store.note_page(backfill.id, "one", LEASE, step()) is not None
+    await store.end_backfill(backfill.id, "one", error=error, next_at=NOW)
+    return backfill
+
+
+async def test_the_continuous_one_begins_where_an_outage_or_a_failure_left_it(store: Store, clock: SetClock) -> None:
+    await store.ensure_sliding(MAIN, first_at=NOW)
+    assert (await slide(store)).since == DAY + timedelta(days=1)  # 48 hours before
+    clock.pass_by(timedelta(days=5))
+    assert (await slide(store, error="busy", windows=1)).since == DAY + timedelta(days=3)  # the day it stopped in
+    clock.pass_by(timedelta(days=1))
+    assert (await slide(store)).since == DAY + timedelta(days=4)  # the first that was not listed
+    clock.pass_by(timedelta(minutes=15))
+    assert (await slide(store)).since == DAY + timedelta(days=7)
+    clock.pass_by(timedelta(days=90))
+    assert (await slide(store)).since == DAY + timedelta(days=99 - 30)  # an end to it: the report names the rest
+
+
+async def test_one_that_is_put_off_is_given_out_when_its_time_has_come(store: Store, clock: SetClock) -> None:
+    backfill = await begun(store)
+    await store.note_page(backfill.id, "one", LEASE, step(1, next_cursor="page 2"))
+    await store.release_backfill(backfill.id, "one", until=NOW + timedelta(minutes=1))
+    assert await claimed(store) is None
+    assert not await store.renew_backfill(backfill.id, "one", LEASE)
+    clock.pass_by(timedelta(minutes=1))
+    again = await claimed(store, "two")
+    assert again is not None
+    assert (again.id, again.cursor) == (backfill.id, "page 2")
+
+
+async def test_runs_of_an_account_follow_each_other_and_other_accounts_run_beside_it(
+    store: Store, clock: SetClock
+) -> None:
+    other = AccountId("second")
+    await store.add_account(account(id=other))
+    first = await asked(store)
+    clock.pass_by(timedelta(seconds=1))
+    second = await asked(store)
+    clock.pass_by(timedelta(seconds=1))
+    theirs = await store.add_backfill(other, DAY, DAY + timedelta(days=1), dry_run=False, by=By("test"))
+
+    given = [await claimed(store, f"holder {n}") for n in range(3)]
+
+    assert [one and one.id for one in given] == [first.id, theirs.id, None]
+    named = await claimed(store, "by hand", only=second.id)
+    assert named is not None
+    assert named.id == second.id
+    await store.release_backfill(second.id, "by hand")
+    await store.end_backfill(first.id, "holder 0", error=None)
+    last = await claimed(store)
+    assert last is not None
+    assert last.id == second.id

@@ -12,6 +12,8 @@ from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 
 DAY = timedelta(days=1)
+FURTHEST_BACK = timedelta(days=30)
+"""How far a continuous backfill goes back at most, after however long an outage. Older days must be asked for."""
 
 
 class BackfillState(StrEnum):
@@ -154,7 +156,10 @@ class BackfillStore(Protocol):
     ) -> Backfill | None:
         """Take one that is due and that nobody holds; None: there is none. One that broke off goes on where it was.
 
-        A continuous one that begins again covers the days of the last *span*, until now.
+        Of an account's runs that were asked for one is given out at a time, unless it is named by *only*.
+
+        A continuous one that begins again covers the days of the last *span*, until now, and before them what it did
+        not come to since: days of an outage, or of failures, as far as `FURTHEST_BACK`.
         """
         ...
 
@@ -173,8 +178,8 @@ class BackfillStore(Protocol):
         """
         ...
 
-    async def release_backfill(self, backfill_id: str, holder: str) -> None:
-        """Let another go on with it at once."""
+    async def release_backfill(self, backfill_id: str, holder: str, *, until: datetime | None = None) -> None:
+        """Let another go on with it: at once, or not before *until*."""
         ...
 
     async def end_backfill(

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -17,11 +18,14 @@ from callspool.domain.backfill import Backfill
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store
-from callspool.reconcile.listing import Lister, Lost, Parts
+from callspool.reconcile.listing import Lister, Lost, Parts, PutOff
+from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
 
 _LOOK_EVERY: Final = timedelta(seconds=2)
-"""How often the store is asked for a run that is due: one small read."""
+"""How often the store is asked for a run that is due: one small question."""
+MOST_AT_ONCE: Final = 16
+"""Runs of a kind in one process, each of another account."""
 
 
 class Backfiller:
@@ -45,6 +49,7 @@ class Backfiller:
         self._providers = providers
         self._settings = settings
         self._sliding: set[AccountId] = set()
+        self._listing: dict[bool, dict[str, asyncio.Task[None]]] = {False: {}, True: {}}
         self._log = structlog.get_logger("callspool.reconcile")
 
     def stop(self) -> None:
@@ -52,28 +57,59 @@ class Backfiller:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Do what is due. The continuous ones do not wait for those that were asked for."""
+        """Do what is due: an account beside the others, and the continuous ones beside those that were asked for."""
         kinds = [False, True] if self._settings.backfill_span else [False]
-        works = [asyncio.create_task(self._work(sliding=sliding)) for sliding in kinds]
-        await self._stopping.wait()
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        looks = [
+            asyncio.create_task(for_ever("backfill", partial(self._take_due, sliding=sliding), rest=_LOOK_EVERY))
+            for sliding in kinds
+        ]
+        try:
+            await self._stopping.wait()
+        finally:
+            works = [*looks, *self._listing[False].values(), *self._listing[True].values()]
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
 
     async def run_one(self, backfill_id: str | None = None, *, sliding: bool = False) -> bool:
         """Take a run that is due (that one) and list until its end; False: there is none, or another has it.
 
         Raises `StoreUnavailable`.
         """
-        backfill = await self._store.claim_backfill(
+        backfill = await self._claim(backfill_id, sliding=sliding)
+        if backfill is None:
+            return False
+        await self._do(backfill)
+        return True
+
+    async def _take_due(self, *, sliding: bool) -> None:
+        """Begin what is due, as far as there is room."""
+        if sliding:
+            await self.ensure_sliding()
+        listing = self._listing[sliding]
+        while len(listing) < MOST_AT_ONCE and (backfill := await self._claim(sliding=sliding)):
+            if backfill.id in listing:
+                return  # ours, and its lease had run out: now it is renewed
+            listing[backfill.id] = asyncio.create_task(self._do_logged(backfill))
+
+    async def _claim(self, backfill_id: str | None = None, *, sliding: bool) -> Backfill | None:
+        return await self._store.claim_backfill(
             self._parts.holder,
             self._settings.lease,
             sliding=sliding,
             span=self._settings.backfill_span,
             only=backfill_id,
         )
-        if backfill is None:
-            return False
+
+    async def _do_logged(self, backfill: Backfill) -> None:
+        try:
+            await self._do(backfill)
+        except Unavailable as error:
+            self._log.warning("backfill.put_off", backfill_id=backfill.id, error=str(error))
+        finally:
+            del self._listing[backfill.sliding][backfill.id]
+
+    async def _do(self, backfill: Backfill) -> None:
         log = self._log.bind(account_id=backfill.account_id, backfill_id=backfill.id)
         try:
             await self._list(backfill)
@@ -83,6 +119,9 @@ class Backfiller:
             await self._end(backfill, f"The provider's list could not be read ({error}).")
         except Lost:
             log.info("backfill.lost")
+        except PutOff as put_off:
+            until = self._parts.clock.now() + put_off.wait
+            await self._store.release_backfill(backfill.id, self._parts.holder, until=until)
         except asyncio.CancelledError:
             with contextlib.suppress(Unavailable):
                 await self._store.release_backfill(backfill.id, self._parts.holder)
@@ -93,7 +132,6 @@ class Backfiller:
             # A defect must neither take the server with it nor be run into again and again.
             log.exception("backfill.broke")
             await self._end(backfill, "callspool made a mistake. The log has the details; please report it.")
-        return True
 
     async def ensure_sliding(self) -> None:
         """See to it that each account has its continuous run; a new account's first one comes some time soon."""
@@ -102,19 +140,6 @@ class Backfiller:
                 first = self._parts.clock.now() + self._settings.backfill_every * self._parts.random.random()
                 await self._store.ensure_sliding(account.id, first_at=first)
                 self._sliding.add(account.id)
-
-    async def _work(self, *, sliding: bool) -> None:
-        while True:
-            try:
-                if sliding:
-                    await self.ensure_sliding()
-                if await self.run_one(sliding=sliding):
-                    continue
-            except Unavailable as error:
-                self._log.warning("backfill.put_off", error=str(error))
-            except Exception:
-                self._log.exception("backfill.put_off")  # the outermost loop: it must not end
-            await asyncio.sleep(_LOOK_EVERY.total_seconds())
 
     async def _list(self, backfill: Backfill) -> None:
         account = await self._store.account(backfill.account_id)

@@ -40,11 +40,24 @@ _TOGETHER: Final = 50
 _MOST_ASKED: Final = 100
 _NOBODY_HAS_IT: Final = "404: announced, and the provider has no such recording any more"
 _HOPELESS: Final = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.INTERNAL, Reason.REDIRECT_REFUSED})
-_LOOK_FOR_ROOM_EVERY: Final = timedelta(seconds=1)
+_OF_THE_ACCOUNT: Final = frozenset({Reason.UNAUTHORIZED, Reason.THROTTLED, Reason.UNREACHABLE})
+_NO_ROOM: Final = timedelta(seconds=2)
+_LONG: Final = timedelta(seconds=30)
+"""What a provider asks us to wait for longer than this is not waited for with a task."""
+_THROTTLED: Final = timedelta(minutes=1)
+"""How long an account rests that only ever said "slow down"."""
 
 
 class Lost(Exception):
     """The backfill was cancelled, or another process has it now."""
+
+
+class PutOff(Exception):
+    """It cannot go on before so much time has passed, and shall hold up no other meanwhile."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(str(wait))
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +86,12 @@ class Lister:
         self._log = structlog.get_logger("callspool.reconcile").bind(account_id=account.id, backfill_id=backfill.id)
 
     async def run(self) -> None:
-        """List every window from the position on. Raises `FetchFailed`, `Lost`, `StoreUnavailable`."""
+        """List every window from the position on. Raises `FetchFailed`, `Lost`, `PutOff`, `StoreUnavailable`."""
         while self._now.position < self._now.until:
+            if not self._now.sliding and not self._now.dry_run:
+                await self._need_room()
             if self._now.begun_at is None:
                 await self._begin_window()
-            if not self._now.sliding and not self._now.dry_run:
-                await self._wait_for_room()
             listing = await self._ask()
             step = await self._take(listing)
             self._now = self._held(await self._store.note_page(*self._ours(), step))
@@ -94,13 +107,23 @@ class Lister:
         while asked < _MOST_ASKED:
             page = await self._store.list(wanted, cursor=cursor, limit=_MOST_ASKED - asked)
             for recording in page.recordings:
-                listed = await self._provider.look_up(self._account, recording.provider_recording_id)
-                await self._record([_notice_of(recording, listed)])
+                await self._ask_about(recording)
                 await self._pause(self._parts.settings.backfill_pause)
             asked += len(page.recordings)
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    async def _ask_about(self, recording: Recording) -> None:
+        """Ask for one. That it alone cannot be had keeps the ones behind it from nothing."""
+        try:
+            listed = await self._provider.look_up(self._account, recording.provider_recording_id)
+        except FetchFailed as error:
+            if error.reason in _OF_THE_ACCOUNT:
+                raise
+            self._log.warning("announced.not_told", recording_id=recording.id, reason=error.reason)
+            return
+        await self._record([_notice_of(recording, listed)])
 
     async def _ask(self) -> Listing:
         """Return the next page, asking again after failures that pass. What the provider asks for is heeded."""
@@ -113,11 +136,15 @@ class Lister:
                 )
             except FetchFailed as error:
                 failures += 1
-                if error.reason in _HOPELESS or (error.reason is not Reason.THROTTLED and failures > len(RETRY_DELAYS)):
+                throttled, often = error.reason is Reason.THROTTLED, failures > len(RETRY_DELAYS)
+                if error.reason in _HOPELESS or (often and not throttled):
                     raise
                 self._log.warning("list.put_off", reason=error.reason, detail=error.detail, failures=failures)
                 delay = full_jitter(failures, self._parts.random.random()) * self._parts.settings.retry_scale
-                await self._pause(max(error.retry_after or timedelta(), delay))
+                wait = max(error.retry_after or timedelta(), delay)
+                if throttled and (often or wait > _LONG):
+                    raise PutOff(max(wait, _THROTTLED * self._parts.settings.retry_scale)) from error
+                await self._pause(wait)
                 if failures > 1 and self._now.cursor is not None and error.reason is Reason.PROVIDER_ERROR:
                     await self._begin_window()  # it may have forgotten the page that we are at
 
@@ -166,16 +193,20 @@ class Lister:
         except SchedulerUnavailable:
             self._log.warning("jobs.not_submitted", count=len(jobs))  # the reconciler does, when Valkey is back
 
-    async def _wait_for_room(self) -> None:
-        """Wait while the tenant's line is long: a webhook's recording shall not stand behind a whole archive."""
-        while True:
-            try:
-                (load,) = await self._parts.producer.load([self._account.default_tenant])
-            except SchedulerUnavailable:
-                return
-            if load.waiting < self._parts.settings.backfill_backlog:
-                return
-            await self._pause(_LOOK_FOR_ROOM_EVERY)
+    async def _need_room(self) -> None:
+        """Go on later where the tenant's line is long: a webhook's recording shall not stand behind an archive.
+
+        By number, what is listed waits aside and is passed on at the pace at which calls are asked for: the line of
+        those that nobody knows is no measure, and may be long for ever.
+        """
+        if self._account.by_number:
+            return
+        try:
+            (load,) = await self._parts.producer.load([self._account.default_tenant])
+        except SchedulerUnavailable:
+            return
+        if load.waiting >= self._parts.settings.backfill_backlog:
+            raise PutOff(_NO_ROOM)
 
     async def _begin_window(self) -> None:
         self._now = self._held(await self._store.begin_window(*self._ours()))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, 
 
 from callspool.domain.backfill import (
     DAY,
+    FURTHEST_BACK,
     UNDER_WAY,
     Backfill,
     BackfillState,
@@ -99,6 +100,8 @@ def claim(
         _B.not_before <= now,
         or_(_B.held_until.is_(None), _B.held_until < now),
     )
+    if only is None and not sliding:
+        free = and_(free, ~_is_listed_by_another(now))
     due = select(_B.id).where(free, *(() if only is None else (_B.id == only,))).order_by(_B.not_before, _B.id).limit(5)
     for candidate in connection.execute(due).scalars().all():
         held = {"holder": holder, "held_until": now + lease}
@@ -110,12 +113,26 @@ def claim(
     return None
 
 
+def _is_listed_by_another(now: datetime) -> ColumnElement[bool]:
+    """Its account is being listed for another run that was asked for: one provider account, one line of questions."""
+    other = backfills.alias("other")
+    held = select(other.c.id).where(
+        other.c.account_id == _B.account_id,
+        other.c.id != _B.id,
+        other.c.sliding.is_(False),
+        other.c.state == BackfillState.RUNNING.value,
+        other.c.held_until >= now,
+    )
+    return held.correlate(backfills).exists()
+
+
 def _start(connection: Connection, now: datetime, row: Row[Any], span: timedelta) -> Backfill:
     if row.state == BackfillState.RUNNING.value:
         return _backfill(row)  # it broke off: its position and its counts stand
     values: dict[str, Any] = {"state": BackfillState.RUNNING.value, "started_at": now}
     if row.sliding:
-        since = midnight(now - span)
+        # What an outage, or failures, left unlisted is listed now: the position says how far the last one came.
+        since = midnight(max(min(now - span, row.position), now - FURTHEST_BACK))
         values |= {"since": since, "position": since, "until": now, "cursor": None, "begun_at": None, **_NONE}
     change = update(backfills).where(_B.id == row.id).values(values).returning(backfills)
     return _backfill(connection.execute(change).one())
@@ -182,9 +199,10 @@ def _finish_window(connection: Connection, backfill: Backfill, begun_at: datetim
     return _backfill(row)
 
 
-def release(connection: Connection, backfill_id: str, holder: str) -> None:
-    """Let go."""
-    _change(connection, backfill_id, holder, holder=None, held_until=None)
+def release(connection: Connection, backfill_id: str, holder: str, until: datetime | None) -> None:
+    """Let go, perhaps until a time."""
+    more = {} if until is None else {"not_before": until}
+    _change(connection, backfill_id, holder, holder=None, held_until=None, **more)
 
 
 def end(

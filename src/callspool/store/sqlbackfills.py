@@ -46,8 +46,8 @@ class SqlBackfills:
             lambda c: backfills.note_page(c, self._clock.now(), backfill_id, holder, lease, step)
         )
 
-    async def release_backfill(self, backfill_id: str, holder: str) -> None:
-        await self._database.write(lambda c: backfills.release(c, backfill_id, holder))
+    async def release_backfill(self, backfill_id: str, holder: str, *, until: datetime | None = None) -> None:
+        await self._database.write(lambda c: backfills.release(c, backfill_id, holder, until))
 
     async def end_backfill(
         self, backfill_id: str, holder: str, *, error: str | None, next_at: datetime | None = None
