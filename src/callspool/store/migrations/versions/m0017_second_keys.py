@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0018"
 
 
 def upgrade(op: Operations) -> None:
