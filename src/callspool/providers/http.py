@@ -6,25 +6,23 @@ breaks, stalls or ends early is told apart. It never retries: that is the schedu
 """
 
 import asyncio
-import ipaddress
 import re
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
 
-from callspool.domain.addresses import is_public
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
 from callspool.providers.http_errors import broken_body, no_answer, refusal
+from callspool.providers.targets import Target, origin_of, permitted, port_of
 
 MOST_REDIRECTS: Final = 3
 
@@ -102,33 +100,44 @@ class Downloads:
 
     @asynccontextmanager
     async def open(
-        self, url: str, credentials: Credentials | Bearer | None, *, offset: int = 0, etag: str | None = None
+        self,
+        where: str | Target,
+        credentials: Credentials | Bearer | None,
+        *,
+        offset: int = 0,
+        etag: str | None = None,
+        also: Collection[str] = (),
     ) -> AsyncIterator[HttpMedia]:
-        """GET *url*, from *offset* on if *etag* is strong and still holds. Raises `FetchFailed`."""
+        """GET *where*, from *offset* on if *etag* is strong and still holds. Raises `FetchFailed`.
+
+        A redirect may lead to its own origin, to the allowed hosts and to those in *also*.
+        """
         resume = offset > 0 and etag is not None and is_strong(etag)
         headers = {"Range": f"bytes={offset}-", "If-Range": etag} if resume and etag is not None else {}
-        home = origin_of(url)
+        target = where if isinstance(where, Target) else Target(where)
+        home = target
         for _ in range(MOST_REDIRECTS + 1):
-            request = self._get(url).headers({"Accept-Encoding": "identity", **headers})
-            if origin_of(url) == home:
-                request = _signed_in(request, credentials)
-            sent = request.streamed_read_buffer_limit(0).build_streamed()
-            try:
-                response = await sent.__aenter__()
-            except PyreqwestError as error:
-                raise no_answer(error) from None
-            try:
-                _heed_cancellation()
-                if response.status in _REDIRECTS:
-                    url = await self._next_hop(home, url, response)
-                    continue
-                if response.status == 416 and headers:
-                    headers = {}  # the file is shorter than what we have: begin again
-                    continue
-                yield await _accept(response, offset if headers else 0)
-                return
-            finally:
-                await sent.__aexit__(None, None, None)
+            async with self._client_for(target) as client:
+                request = client.get(target.url).headers({"Accept-Encoding": "identity", **headers})
+                if origin_of(target.url) == origin_of(home.url):
+                    request = _signed_in(request, credentials)
+                sent = request.streamed_read_buffer_limit(0).build_streamed()
+                try:
+                    response = await sent.__aenter__()
+                except PyreqwestError as error:
+                    raise no_answer(error) from None
+                try:
+                    _heed_cancellation()
+                    if response.status in _REDIRECTS:
+                        target = await self._next_hop(home, target, response, also)
+                        continue
+                    if response.status == 416 and headers:
+                        headers = {}  # the file is shorter than what we have: begin again
+                        continue
+                    yield await _accept(response, offset if headers else 0)
+                    return
+                finally:
+                    await sent.__aexit__(None, None, None)
         raise FetchFailed(Reason.REDIRECT_REFUSED, f"more than {MOST_REDIRECTS} redirects")
 
     async def delete(self, url: str, credentials: Credentials | Bearer) -> None:
@@ -142,81 +151,55 @@ class Downloads:
         except PyreqwestError as error:
             raise no_answer(error) from None
 
-    async def permitted(self, home: str, target: str) -> str:
-        """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`."""
-        try:
-            if origin_of(target) == origin_of(home) or (
-                self._is_allowed(home, target) and await _is_public(home, target)
-            ):
-                return target
-        except ValueError:
-            raise FetchFailed(Reason.REDIRECT_REFUSED, "led to an address that cannot be read") from None
-        where = urlsplit(target)
-        raise FetchFailed(Reason.REDIRECT_REFUSED, f"led to {where.scheme[:10]}://{(where.hostname or '')[:100]}")
-
     async def close(self) -> None:
         """Close the connections. A later download opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
 
-    def _get(self, url: str) -> RequestBuilder:
-        return self._connected().get(url)
-
     def _connected(self) -> Client:
         if self._client is None:
-            builder = ClientBuilder().follow_redirects(False).referer(False).no_proxy().user_agent("callspool")
-            builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
-            builder = builder.connect_timeout(self._connect_timeout).read_timeout(self._stall_timeout)
-            self._client = builder.pool_idle_timeout(timedelta(seconds=30)).build()
+            self._client = self._builder().pool_idle_timeout(timedelta(seconds=30)).build()
         return self._client
 
-    async def _next_hop(self, home: str, url: str, response: Response) -> str:
+    def _builder(self) -> ClientBuilder:
+        builder = ClientBuilder().follow_redirects(False).referer(False).no_proxy().user_agent("callspool")
+        builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
+        return builder.connect_timeout(self._connect_timeout).read_timeout(self._stall_timeout)
+
+    @asynccontextmanager
+    async def _client_for(self, target: Target) -> AsyncIterator[Client]:
+        """Give a client that asks the target where it was found: a pinned one has a client of its own."""
+        if target.pinned is None:
+            yield self._connected()
+            return
+        parts = urlsplit(target.url)
+        builder = self._builder().resolve(parts.hostname or "", target.pinned, port_of(parts))
+        client = await asyncio.to_thread(builder.build)  # it reads the machine's certificates
+        async with client:
+            yield client
+
+    async def _next_hop(self, home: Target, here: Target, response: Response, also: Collection[str]) -> Target:
         location = response.get_header("location")
         if not location:
             raise FetchFailed(Reason.PROVIDER_ERROR, f"status {response.status} without a Location")
         try:
-            target = urljoin(url, location)
+            url = urljoin(here.url, location)
+            for known in (home, here):
+                if origin_of(url) == origin_of(known.url):
+                    return Target(url, known.pinned)
         except ValueError:
             raise FetchFailed(Reason.REDIRECT_REFUSED, "led to an address that cannot be read") from None
-        return await self.permitted(home, target)
+        return await self.permitted(home.url, url, also)
 
-    def _is_allowed(self, home: str, target: str) -> bool:
-        parts = urlsplit(target)
-        host = (parts.hostname or "").lower()
-        if parts.username or parts.password:
-            return False
-        if _is_loopback(host):
-            # The simulator's two origins; a real provider can never lead us to this machine.
-            return _is_loopback(urlsplit(home).hostname or "")
-        return parts.scheme == "https" and any(
-            host == allowed or (allowed.startswith(".") and host.endswith(allowed)) for allowed in self._allowed_hosts
-        )
-
-
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of *url*, the port always written. Raises `ValueError`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http(s) address")
-    return f"{parts.scheme}://{_bracketed(parts)}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    async def permitted(self, home: str, url: str, also: Collection[str] = ()) -> Target:
+        """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`."""
+        return await permitted(home, url, self._allowed_hosts | frozenset(also))
 
 
 def is_strong(etag: str) -> bool:
     """Say whether an entity tag promises the same bytes (RFC 9110, 8.8.3)."""
     return len(etag) >= 2 and etag.startswith('"') and etag.endswith('"')
-
-
-async def _is_public(home: str, url: str) -> bool:
-    """Say whether every address of *url*'s host is a public one: a name may lead into our own network."""
-    parts = urlsplit(url)
-    if _is_loopback(parts.hostname or "") and _is_loopback(urlsplit(home).hostname or ""):
-        return True
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except OSError:
-        raise FetchFailed(Reason.UNREACHABLE, "the address of a redirect is not known") from None
-    return all(is_public(str(address[0])) for *_, address in found)
 
 
 async def _accept(response: Response, offset: int) -> HttpMedia:
@@ -250,15 +233,3 @@ def _heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _bracketed(parts: SplitResult) -> str:
-    host = (parts.hostname or "").lower()
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -16,9 +16,10 @@ from callspool.domain.ports import WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID, Dialect, Form
 from callspool.providers.profile import Profile
+from callspool.providers.targets import S3
 from callspool.providers.twilio import Twilio
 
-MEDIA_HOSTS: Final = frozenset({".signalwire.com", ".amazonaws.com"})
+MEDIA_HOSTS: Final = frozenset({".signalwire.com", S3})
 SIGNATURE_HEADERS: Final = ("x-signalwire-signature", "x-twilio-signature")
 
 PROFILE: Final = Profile(

@@ -20,10 +20,11 @@ from callspool.providers.documents import read_object
 from callspool.providers.http import Bearer, Downloads
 from callspool.providers.http_errors import Refused
 from callspool.providers.profile import Profile
+from callspool.providers.targets import S3
 from callspool.providers.telnyx_list import Cursor, read_duration, read_entry, read_page
 from callspool.providers.telnyx_webhook import read_event
 
-MEDIA_HOSTS: Final = frozenset({".telnyx.com", ".amazonaws.com", ".telnyxstorage.com"})
+MEDIA_HOSTS: Final = frozenset({".telnyx.com", S3, ".telnyxstorage.com"})
 """Where its addresses of media may lead. Without credentials."""
 
 PROFILE: Final = Profile(

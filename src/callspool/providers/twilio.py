@@ -18,11 +18,12 @@ from callspool.providers.documents import read_object
 from callspool.providers.http import Credentials, Downloads
 from callspool.providers.http_errors import Refused
 from callspool.providers.profile import Profile
+from callspool.providers.targets import S3
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import check_signature, read_callback
 from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
 
-MEDIA_HOSTS: Final = frozenset({".twilio.com", ".amazonaws.com"})
+MEDIA_HOSTS: Final = frozenset({".twilio.com", S3})
 """Where Twilio may redirect a download to: itself, or the customer's own bucket. Without credentials."""
 
 PROFILE: Final = Profile(
