@@ -93,6 +93,14 @@ class Settings(BaseSettings):
         ge=timedelta(seconds=1),
         description="Seconds. How often the vault is searched for files that no recording needs.",
     )
+    scrub_every: Seconds = Field(
+        default=timedelta(days=30),
+        ge=timedelta(0),
+        description="Seconds. How often each kept file is read again and compared with what was kept. 0: never.",
+    )
+    scrub_rate: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Bytes a second that are read for that, in each server, at most."
+    )
     backfill_span: Seconds = Field(
         default=timedelta(hours=48),
         ge=timedelta(0),

@@ -201,6 +201,8 @@ def make_lifecycle(parts: Parts) -> "Lifecycle":
         store=parts.store,
         vault=parts.vault,
         bulletin=parts.bulletin,
+        producer=parts.producer,
+        providers=parts.providers,
         clock=parts.clock,
         settings=parts.settings,
     )

@@ -33,6 +33,10 @@ async def test_a_purged_recording_is_gone_and_says_since_when(api: Api) -> None:
     assert (told["state"], told["sha256"]) == ("purged", recording.kept.sha256)
     assert (told["history"][-1]["event"], told["history"][-1]["detail"]) == ("purge", "the caller asked for it")
     assert told["history"][-1]["actor"].startswith("key:")
+    receipt = told["purged"]
+    assert (receipt["sha256"], receipt["size"]) == (recording.kept.sha256, recording.kept.size)
+    assert (receipt["by"], receipt["why"]) == (told["history"][-1]["actor"], "the caller asked for it")
+    assert receipt["at"] == told["updated_at"]
     assert await delete(api, path) == (204, "")
     assert [entry.event for entry in await api.services.store.history(None, recording.id)].count(Event.PURGE) == 1
 

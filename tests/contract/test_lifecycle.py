@@ -24,7 +24,7 @@ from callspool.vault.disk import DiskVault
 from callspool.vault.keys import rendition_key, vault_key
 from callspool.vault.s3 import S3Vault
 from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock
-from tests.fixtures.memory import Rings
+from tests.fixtures.memory import Jobs, Rings
 from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
 REST = timedelta(hours=1)
@@ -263,8 +263,16 @@ async def test_it_runs_by_itself_until_it_is_stopped(
     await hands.store.set_tenant(replace(await hands.store.tenant(OTHER), retention_days=1))
     expired, _ = await hands.ready(tenant=OTHER)
     clock.pass_by(timedelta(days=2))
-    settings = Settings.read({}, reconcile_every=0.1, sweep_every=1)
-    lifecycle = Lifecycle(store=store, vault=hands.vault, bulletin=hands.rings, clock=clock, settings=settings)
+    settings = Settings.read({}, reconcile_every=0.1, sweep_every=1, scrub_every=0)
+    lifecycle = Lifecycle(
+        store=store,
+        vault=hands.vault,
+        bulletin=hands.rings,
+        producer=Jobs(),  # type: ignore[arg-type]
+        providers={},
+        clock=clock,
+        settings=settings,
+    )
     stopping = asyncio.Event()
     away = [VaultUnavailable("away, as the test wants it"), RuntimeError("a mistake, as the test wants it")]
     turn = lifecycle.turn

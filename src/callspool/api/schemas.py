@@ -12,6 +12,7 @@ from callspool.domain.job import Place
 from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
+from callspool.domain.tombstone import Tombstone, tombstone_of
 
 
 class RecordingView(BaseModel):
@@ -143,6 +144,21 @@ class ListenView(BaseModel):
     actor: str = Field(description="`key:…`, `user:…`, or `link`: whoever had one.")
 
 
+class Receipt(BaseModel):
+    """What is left of a recording that was purged."""
+
+    sha256: str | None = Field(description="Of what was kept. Null: nothing was.")
+    size: int | None = Field(description="Bytes that were kept.")
+    at: datetime
+    by: str = Field(description="`key:…`, `user:…`, `cli:…`, or `lifecycle`: the tenant's retention.")
+    why: str
+
+    @classmethod
+    def of(cls, tombstone: Tombstone) -> Self:
+        """Return what may be shown of *tombstone*."""
+        return cls(sha256=tombstone.sha256, size=tombstone.size, at=tombstone.at, by=tombstone.by, why=tombstone.why)
+
+
 class HoldView(BaseModel):
     """A legal hold: what it lies on is not purged."""
 
@@ -166,6 +182,10 @@ class RecordingDetail(RecordingView):
     history: list[HistoryView] = Field(description="Oldest first.")
     repeats: list[RepeatView] = Field(description="Webhooks that changed nothing, oldest first; 200 at most.")
     listens: list[ListenView] = Field(description="Oldest first; 200 at most.")
+    provider_deleted_at: datetime | None = Field(
+        description="When it was deleted at the provider, after the vault had given it back whole."
+    )
+    purged: Receipt | None = Field(description="Where it was deleted: what it was, when it went, who did it, why.")
     holds: list[HoldView] = Field(description="Legal holds on it or on its tenant: while there is one it stays.")
 
     @classmethod
@@ -177,6 +197,8 @@ class RecordingDetail(RecordingView):
             history=[HistoryView.of(entry) for entry in timeline.history],
             repeats=[RepeatView(at=one.at, status=one.status) for one in timeline.repeats],
             listens=[ListenView(at=one.at, actor=one.actor) for one in timeline.listens],
+            provider_deleted_at=recording.provider_deleted_at,
+            purged=Receipt.of(tombstone_of(recording, timeline.history)) if recording.state is State.PURGED else None,
             holds=[HoldView.of(hold) for hold in holds],
         )
 

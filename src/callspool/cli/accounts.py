@@ -37,6 +37,13 @@ Format = Annotated[
     MediaFormat | None,
     typer.Option(help="What to ask for first; what the provider does not have is asked for in the next form."),
 ]
+DeleteAfterKeep = Annotated[
+    bool | None,
+    typer.Option(
+        "--delete-after-keep/--keep-at-provider",
+        help="Delete at the provider what is kept from now on, once the vault gave it back whole. Never what is held.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=0, max=10_000, help="Most downloads at once over all its tenants.")]
 
 
@@ -70,6 +77,7 @@ def add(
     limit: Limit = None,
     media_format: Format = None,
     base_url: BaseUrl = None,
+    delete_after_keep: DeleteAfterKeep = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -83,6 +91,7 @@ def add(
         account,
         auth_token=read_secret(token, profile.secret, "token", _OR_TOKEN),
         by_number=by_number,
+        delete_after_keep=bool(delete_after_keep),
         limit=account.limit if limit is None else limit,
         media_format=media_format or account.media_format,
     )
@@ -136,6 +145,7 @@ def set_(
     limit: Limit = None,
     media_format: Format = None,
     base_url: BaseUrl = None,
+    delete_after_keep: DeleteAfterKeep = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
     data: Data = None,
     json: Json = False,
@@ -157,6 +167,7 @@ def set_(
             paused=account.paused if pause is None else pause,
             media_format=media_format or account.media_format,
             base_url=base_url or account.base_url,
+            delete_after_keep=account.delete_after_keep if delete_after_keep is None else delete_after_keep,
         )
         checked(changed, profile)
         if tenant or by_number:

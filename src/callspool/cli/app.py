@@ -17,6 +17,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "fetch": "recordings:fetch",
     "retry": "recordings:retry",
     "purge": "recordings:purge",
+    "scrub": "recordings:scrub",
+    "tombstones": "tombstones:app",
     "hold": "holds:app",
     "why": "recordings:why",
     "backfill": "backfill:backfill",

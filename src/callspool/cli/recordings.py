@@ -1,4 +1,4 @@
-"""``callspool fetch``, ``retry``, ``purge`` and ``why``: one recording, now."""
+"""``callspool fetch``, ``retry``, ``purge``, ``scrub`` and ``why``: one recording, now."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -12,6 +12,7 @@ from callspool.domain.ids import RecordingId, is_recording_id
 from callspool.domain.job import Job, Lane, Why
 from callspool.domain.reasons import POLICIES
 from callspool.domain.recording import FINAL, Recording, State
+from callspool.domain.tombstone import Tombstone
 from callspool.domain.waiting import explain
 from callspool.wiring import Parts, make_lifecycle
 
@@ -57,15 +58,59 @@ def purge(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Delete a recording's audio for good; a tombstone stays. It must be ready, failed or cancelled."""
+    """Delete a recording's audio for good; a tombstone stays, the receipt. It must be ready, failed or cancelled."""
     recording_id = _checked(recording)
     if not yes:
         typer.confirm(f"Delete the audio of {recording}? It cannot be had again from here", abort=True, err=True)
 
-    async def work(parts: Parts) -> Recording:
-        return await make_lifecycle(parts).purger.purge(None, recording_id, by=by_hand(), why=why)
+    async def work(parts: Parts) -> Tombstone:
+        await make_lifecycle(parts).purger.purge(None, recording_id, by=by_hand(), why=why)
+        return await parts.store.tombstone(None, recording_id)
 
-    _show(run(read_settings(data), work), json=json)
+    receipt = run(read_settings(data), work)
+    if json:
+        print_json(asdict(receipt))
+        return
+    was = f"{receipt.size} bytes, SHA-256 {receipt.sha256}" if receipt.sha256 else "nothing was kept of it"
+    out.print(f"{recording} was purged: {was}.\nAt {receipt.at:%Y-%m-%d %H:%M:%S} UTC, by {receipt.by}: {receipt.why}")
+
+
+def scrub(
+    recording: Annotated[str | None, typer.Argument(metavar="[RECORDING]", help="Without: all that are ready.")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Read kept files back from the vault now and compare them with what was kept; fail where one is another.
+
+    What is corrupt is not played any more, and fetched again where the provider still has it. One whose file was put
+    back is ready again.
+    """
+    recording_id = None if recording is None else _checked(recording)
+
+    async def work(parts: Parts) -> tuple[int, list[Recording]]:
+        scrubber = make_lifecycle(parts).scrubber
+        if recording_id is not None:
+            one = await parts.store.get(None, recording_id)
+            proven = await scrubber.prove(one)
+            return int(one.kept is not None), [proven] if proven.state is not State.READY else []
+        begun, count, bad = parts.clock.now(), 0, []
+        with err.status("Reading") as line:
+            while due := await parts.store.to_prove(begun, limit=100):
+                for one in due:
+                    proven = await scrubber.prove(one)
+                    bad += [proven] if proven.state is not State.READY else []
+                    count += 1
+                    line.update(f"{count} files read, {len(bad)} of them corrupt")
+        return count, bad
+
+    count, bad = run(read_settings(data), work)
+    if json:
+        print_json({"read": count, "corrupt": [asdict(one) for one in bad]})
+    else:
+        out.print(f"{count} files read: " + (f"{len(bad)} are not what was kept" if bad else "all are what was kept"))
+        for one in bad:
+            out.print(f"  {one.id}: {one.state}")
+    raise typer.Exit(1 if bad else 0)
 
 
 def why(recording: Id, data: Data = None, json: Json = False) -> None:

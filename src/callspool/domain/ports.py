@@ -10,6 +10,7 @@ from typing import Protocol
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.backfill import BackfillStore
+from callspool.domain.custody import CustodyStore
 from callspool.domain.hold import HoldStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
@@ -19,6 +20,7 @@ from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Number, Tenant
+from callspool.domain.tombstone import TombstoneStore
 from callspool.domain.webhook import WebhookStore
 
 
@@ -260,7 +262,7 @@ class Timeline:
     listens: Sequence[Listen]
 
 
-class Store(BackfillStore, HoldStore, WebhookStore, Protocol):
+class Store(BackfillStore, CustodyStore, HoldStore, TombstoneStore, WebhookStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
     Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.
@@ -754,6 +756,10 @@ class Vault(Protocol):
 
     def keys(self, tenant_id: TenantId | None = None, recording_id: RecordingId | None = None) -> AsyncIterator[str]:
         """Yield every key (of a tenant, of one recording of it), in no order. What is no key of ours is passed over."""
+        ...
+
+    def tombstones(self) -> AsyncIterator[RecordingId]:
+        """Yield of which recordings something is stored under `tombstone_key`, in no order."""
         ...
 
     async def sweep_unfinished(self, older_than: timedelta) -> int | None:

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     WORKER_LOST = "worker_lost"
     SPOOL_FULL = "spool_full"
     VAULT_ERROR = "vault_error"
+    CORRUPT = "corrupt"
     INTERNAL = "internal"
 
 
@@ -164,6 +165,11 @@ POLICIES: Final[Mapping[Reason, Policy]] = {
     Reason.SPOOL_FULL: Policy(Budget.NONE, "The worker's disk is full. Free some space; the fetch then goes on."),
     Reason.VAULT_ERROR: Policy(
         Budget.TRIES, "The recording could not be written to the vault. Check the vault, then retry."
+    ),
+    Reason.CORRUPT: Policy(
+        Budget.TRIES,
+        "The vault's file is not what was kept any more, so it is not played. Where the provider still has the "
+        "recording it is fetched again; else put the file back from a backup of the vault, then 'callspool scrub'.",
     ),
     Reason.INTERNAL: Policy(Budget.TRIES, "callspool made a mistake. The log has the details; please report it."),
 }

@@ -47,6 +47,10 @@ class Event(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     PURGE = "purge"
+    CORRUPT = "corrupt"
+    """The vault's file is not what was kept any more."""
+    RESTORE = "restore"
+    """It is again."""
 
 
 MOVES: Final[Mapping[tuple[State, Event], State]] = {
@@ -65,6 +69,8 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = {
     (State.FETCHING, Event.CANCEL): State.CANCELLED,
     (State.FAILED, Event.RETRY): State.QUEUED,
     (State.CANCELLED, Event.RETRY): State.QUEUED,
+    (State.READY, Event.CORRUPT): State.FAILED,
+    (State.FAILED, Event.RESTORE): State.READY,
     (State.READY, Event.PURGE): State.PURGED,
     (State.FAILED, Event.PURGE): State.PURGED,
     (State.CANCELLED, Event.PURGE): State.PURGED,
@@ -171,9 +177,12 @@ class Recording:
     updated_at: datetime
     ready_at: datetime | None
     kept: Kept | None
+    """Where it is not ``ready``: what was kept. It is not to be played."""
     encryption: Encryption | None = None
     call: Call | None = None
     """None: not known yet, or not to be known."""
+    provider_deleted_at: datetime | None = None
+    """When we deleted it at the provider: from then on the vault has the only one."""
 
 
 @dataclass(frozen=True, slots=True)

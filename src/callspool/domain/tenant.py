@@ -95,6 +95,9 @@ class Account:
         """Return it at the end of a rotation: only its newest secrets count."""
         return replace(self, previous_auth_token=None, previous_signing_key=None)
 
+    delete_after_keep: bool = False
+    """What is kept from now on is deleted at the provider, once the vault gave it back whole. Never what is held."""
+
     @property
     def public(self) -> dict[str, Any]:
         """What may be shown and logged of it. A field that is not named below is secret."""

@@ -1,7 +1,7 @@
 """Files of the vault that no recording needs: what attempts left that lost, and what came after a purge.
 
-The store decides, by the attempt that stands in the key: of a recording that is ready the kept one is needed, of one
-that is being fetched the running one, and everything older can never be kept any more, because an attempt number is
+The store decides, by the attempt that stands in the key: what was kept last is needed, of a recording that is being
+fetched what the running attempt puts, and everything older can never be kept any more, because an attempt number is
 given out once. Still nothing is touched of what moved lately, and nothing of a recording that the store does not know:
 that is rather a store put back from an old copy than a vault with too much in it.
 """
@@ -70,8 +70,8 @@ def judge(key: str, known: Mapping[RecordingId, Recording], clock: Clock, settle
         return True
     if parsed.attempt > recording.attempt:
         return None
-    if recording.state is State.READY and recording.kept is not None and recording.kept.vault_key == parsed.audio:
-        return False
+    if recording.kept is not None and recording.kept.vault_key == parsed.audio:
+        return False  # also of one that is corrupt: there may be no better
     if recording.state is State.FETCHING and parsed.attempt == recording.attempt:
         return False
     return clock.now() - recording.updated_at > settled_for

@@ -1,4 +1,4 @@
-"""Purging: first the tombstone, then the files; and again, until the vault has nothing.
+"""Purging: first the tombstone, in the store and in the vault, then the files; and again, until none is left.
 
 What is said to be gone is never served from that moment, whatever the vault still has: the state decides. Its files go
 at once; where the vault does not answer they go with a later sweep. Until then the store remembers that they are due.
@@ -9,10 +9,11 @@ from typing import Final
 import structlog
 
 from callspool.domain.audit import By
-from callspool.domain.errors import VaultUnavailable
+from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Bulletin, Store, Vault
 from callspool.domain.recording import Recording
+from callspool.vault.keys import tombstone_key
 
 _MOST_FAILURES: Final = 3
 """In one turn: each may wait as long as the vault is given to answer."""
@@ -36,8 +37,9 @@ class Purger:
         return purged
 
     async def erase(self, purged: Recording) -> bool:
-        """Delete all that the vault has of it; False: not now, and it stays due."""
+        """Leave a tombstone in the vault and delete all else that it has of it; False: not now, and it stays due."""
         try:
+            await self.leave_tombstone(purged)
             keys = [key async for key in self._vault.keys(purged.tenant_id, purged.id)]
             for key in keys:
                 await self._vault.delete(key)
@@ -47,6 +49,15 @@ class Purger:
         await self._store.erased(purged.id)
         _log.info("recording.erased", tenant_id=purged.tenant_id, recording_id=purged.id, files=len(keys))
         return True
+
+    async def leave_tombstone(self, purged: Recording) -> None:
+        """Have the vault say that it was purged, unless it does: the first one stays. Raises `VaultUnavailable`."""
+        key = tombstone_key(purged.id)
+        try:
+            await self._vault.read_all(key)
+        except NotFound:
+            tombstone = await self._store.tombstone(None, purged.id)
+            await self._vault.put_bytes(key, tombstone.to_json())
 
     async def erase_due(self, *, limit: int) -> int:
         """Erase what an earlier try left, some of it; return how many recordings have nothing left now."""

@@ -61,7 +61,7 @@ def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
     known = {"the_account": notice.account_id, "the_provider_recording": notice.provider_recording_id}
     if event in statements.NOTICED:
         given = {f"the_{name}": value for name, value in said.items()}
-        row = _move(connection, step, event, statements.NOTICED[event], {**known, **given}, detail=detail)
+        row = move(connection, step, event, statements.NOTICED[event], {**known, **given}, detail=detail)
         if row is not None:
             return Recorded(rows.recording(row), changed=True)
     if event is Event.ENQUEUE and (notice.duration_s is not None or notice.channels is not None):
@@ -73,19 +73,19 @@ def record(connection: Connection, step: Step, notice: Notice) -> Recorded:
 def claim(connection: Connection, step: Step, recording_id: RecordingId) -> Recording | None:
     """Give out the next attempt; a dead worker's is ended first."""
     this = {"the_id": recording_id}
-    row = _move(connection, step, Event.CLAIM, statements.CLAIM, this)
+    row = move(connection, step, Event.CLAIM, statements.CLAIM, this)
     if row is not None:
         return rows.recording(row)
     lost = {"reason": Reason.WORKER_LOST, "detail": _NOT_REPORTED}
-    expired = _move(connection, step, Event.EXPIRE, statements.EXPIRE, {**this, **lost}, **lost)
+    expired = move(connection, step, Event.EXPIRE, statements.EXPIRE, {**this, **lost}, **lost)
     if expired is None:
         reads.get(connection, None, recording_id)
         return None
     if expired.lost >= LOST_LIMIT:
         lost["detail"] = f"{expired.lost} workers, one after another, did not report back"
-        _move(connection, step, Event.GIVE_UP, statements.ABANDON, {**this, **lost}, **lost)
+        move(connection, step, Event.GIVE_UP, statements.ABANDON, {**this, **lost}, **lost)
         return None
-    row = _move(connection, step, Event.CLAIM, statements.CLAIM, this)
+    row = move(connection, step, Event.CLAIM, statements.CLAIM, this)
     return None if row is None else rows.recording(row)
 
 
@@ -94,7 +94,6 @@ def keep(connection: Connection, step: Step, recording_id: RecordingId, attempt:
     ours = {
         "the_id": recording_id,
         "the_attempt": attempt,
-        "ready_at": step.at,
         "vault_key": kept.vault_key,
         "sha256": kept.sha256,
         "size": kept.size,
@@ -103,9 +102,10 @@ def keep(connection: Connection, step: Step, recording_id: RecordingId, attempt:
         "sample_rate": kept.sample_rate,
         "duration_s": kept.duration_s,
         "verified": kept.verified,
+        "the_verified": kept.verified,
         "unverified": " ".join(kept.unverified),
     }
-    return _moved(_move(connection, step, Event.KEEP, statements.KEEP, ours))
+    return _moved(move(connection, step, Event.KEEP, statements.KEEP, ours))
 
 
 def defer(
@@ -122,7 +122,7 @@ def defer(
     """fetching → queued for later."""
     why = {"reason": reason, "detail": rows.clean(detail)}
     ours = {"the_id": recording_id, "the_attempt": attempt, "not_before": not_before, **why}
-    return _moved(_move(connection, step, Event.DEFER, statements.DEFER[budget], ours, **why))
+    return _moved(move(connection, step, Event.DEFER, statements.DEFER[budget], ours, **why))
 
 
 def give_up(
@@ -138,13 +138,13 @@ def give_up(
     """fetching → failed."""
     why = {"reason": reason, "detail": rows.clean(detail)}
     ours = {"the_id": recording_id, "the_attempt": attempt, **why}
-    return _moved(_move(connection, step, Event.GIVE_UP, statements.GIVE_UP[budget], ours, **why))
+    return _moved(move(connection, step, Event.GIVE_UP, statements.GIVE_UP[budget], ours, **why))
 
 
 def hand_back(connection: Connection, step: Step, recording_id: RecordingId, attempt: int) -> Recording | None:
     """fetching → queued, as it was."""
     ours = {"the_id": recording_id, "the_attempt": attempt}
-    return _moved(_move(connection, step, Event.HAND_BACK, statements.HAND_BACK, ours))
+    return _moved(move(connection, step, Event.HAND_BACK, statements.HAND_BACK, ours))
 
 
 def cancel(connection: Connection, step: Step, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
@@ -164,12 +164,24 @@ def purge(
     holds.refuse_held_tenant(connection, recording_id)
     detail = rows.clean(why)
     wanted = {"the_id": recording_id, "the_tenant": tenant_id, "the_detail": detail}
-    row = _move(connection, step, Event.PURGE, statements.PURGE, wanted, detail=detail)
+    row = move(connection, step, Event.PURGE, statements.PURGE, wanted, detail=detail)
     found = reads.get(connection, tenant_id, recording_id) if row is None else rows.recording(row)
     if found.state is not State.PURGED:
         holds.refuse_held(connection, recording_id)
         raise Conflict(f"This recording is {found.state}: it cannot be purged. Cancel it first, or wait until it ends.")
     return found
+
+
+def insert_purged(
+    connection: Connection, step: Step, notice: Notice, recording_id: RecordingId, why: str
+) -> Recording | None:
+    """Insert what is to be met as purged only; None: another has just inserted it."""
+    detail = rows.clean(why)
+    values = {"id": recording_id, "state": State.PURGED.value, "detail": detail, "erase_due_at": step.at}
+    row = _insert(connection, step, notice, values)
+    if row is not None:
+        _log(connection, step, Event.PURGE, row, detail=detail)
+    return _moved(row)
 
 
 def erased(connection: Connection, recording_id: RecordingId) -> None:
@@ -225,14 +237,14 @@ def _move_or_say_why(
     tenant_id: TenantId | None,
     recording_id: RecordingId,
 ) -> Recording:
-    row = _move(connection, step, event, statement, {"the_id": recording_id, "the_tenant": tenant_id})
+    row = move(connection, step, event, statement, {"the_id": recording_id, "the_tenant": tenant_id})
     if row is not None:
         return rows.recording(row)
     found = reads.get(connection, tenant_id, recording_id)
     raise Conflict(f"This recording is {found.state}: there is nothing to {event}.")
 
 
-def _move(
+def move(
     connection: Connection,
     step: Step,
     event: Event,
@@ -242,6 +254,7 @@ def _move(
     reason: str | None = None,
     detail: str | None = None,
 ) -> Row[Any] | None:
+    """Run the guarded UPDATE of *event* and log it; None: nothing moved."""
     row = connection.execute(statement, {**parameters, "the_time": step.at}).first()
     if row is not None:
         _log(connection, step, event, row, reason=reason, detail=detail)

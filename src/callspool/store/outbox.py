@@ -17,6 +17,8 @@ from callspool.store.tables import webhook_endpoints as endpoints
 _SUBJECTS: Final[Mapping[Event, Subject]] = {
     Event.KEEP: Subject.READY,
     Event.GIVE_UP: Subject.FAILED,
+    Event.CORRUPT: Subject.FAILED,
+    Event.RESTORE: Subject.READY,
     Event.PURGE: Subject.PURGED,
 }
 _TOLD: Final = (

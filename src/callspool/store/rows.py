@@ -42,6 +42,7 @@ def recording(row: Row[Any]) -> Recording:
         kept=None if row.vault_key is None else _kept(row),
         encryption=None if row.encryption is None else _encryption(row.encryption),
         call=_call(row),
+        provider_deleted_at=row.provider_deleted_at,
     )
 
 
@@ -155,6 +156,7 @@ def account(row: Row[Any], envelope: Envelope) -> Account:
         previous_signing_key=opened["previous_signing_key"],
         media_host=row.media_host,
         by_number=row.by_number,
+        delete_after_keep=row.delete_after_keep,
     )
 
 
@@ -185,6 +187,7 @@ def account_values(account: Account, envelope: Envelope) -> dict[str, Any]:
         "media_format": account.media_format.value,
         "by_number": account.by_number,
         "media_host": account.media_host,
+        "delete_after_keep": account.delete_after_keep,
         "private_keys": envelope.seal(
             json.dumps({key.sid: key.pem for key in account.private_keys}),
             table="accounts",

@@ -46,14 +46,16 @@ from callspool.store.database import Database
 from callspool.store.database import Operation as Work
 from callspool.store.envelope import Envelope
 from callspool.store.sqlbackfills import SqlBackfills
+from callspool.store.sqlcustody import SqlCustody
 from callspool.store.sqlholds import SqlHolds
+from callspool.store.sqltombstones import SqlTombstones
 from callspool.store.sqlwebhooks import SqlWebhooks
 
 T = TypeVar("T")
 _SIGNING: Final = "signing"
 
 
-class SqlStore(SqlBackfills, SqlHolds, SqlWebhooks):
+class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
     """Hands each operation to the engine."""
 
     def __init__(self, database: Database, clock: Clock, envelope: Envelope) -> None:

@@ -7,16 +7,17 @@ that begin with ``the_`` stand in conditions and expressions; others are columns
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, bindparam, func, insert, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Text, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from callspool.domain.reasons import Budget
+from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import MOVES, Event, State, sources
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.rows import CALL
-from callspool.store.tables import events, recordings
+from callspool.store.tables import UtcDateTime, accounts, events, recordings
 
 _R: Final = recordings.c
+_NOW: Final = bindparam("the_time", type_=UtcDateTime())
 _TENANT: Final = bindparam("the_tenant", type_=Text())
 
 _BY_ID: Final = _R.id == bindparam("the_id")
@@ -89,7 +90,18 @@ FILL: Final = (
 CLAIM: Final = _moving(Event.CLAIM, _BY_ID, attempt=_R.attempt + 1, not_before=None)
 EXPIRE: Final = _moving(Event.EXPIRE, _BY_ID, lost=_R.lost + 1, not_before=None)
 ABANDON: Final = _moving(Event.GIVE_UP, _BY_ID, not_before=None)
-KEEP: Final = _moving(Event.KEEP, _OF_WORKER, not_before=None, lost=0, **_NO_REASON)
+_DELETES: Final = select(accounts.c.delete_after_keep).where(accounts.c.id == _R.account_id).scalar_subquery()
+KEEP: Final = _moving(
+    Event.KEEP,
+    _OF_WORKER,
+    not_before=None,
+    lost=0,
+    # One that is fetched again because its file was corrupt does not stay longer for that.
+    ready_at=func.coalesce(_R.ready_at, _NOW),
+    proved_at=_NOW,
+    provider_delete_due_at=case((bindparam("the_verified", type_=Boolean()) & _DELETES, _NOW), else_=None),
+    **_NO_REASON,
+)
 DEFER: Final = {
     # A worker that reports back lived: what was charged for dead ones is forgotten.
     budget: _moving(Event.DEFER, _OF_WORKER, **{**charge, "lost": int(budget is Budget.LOST)})
@@ -101,6 +113,24 @@ GIVE_UP: Final = {
 HAND_BACK: Final = _moving(Event.HAND_BACK, _OF_WORKER, not_before=None)
 CANCEL: Final = _moving(Event.CANCEL, _OF_TENANT, not_before=None)
 RETRY: Final = _moving(Event.RETRY, _OF_TENANT, tries=0, not_ready=0, lost=0, not_before=None, **_NO_REASON)
+_SAME_FILE: Final = _BY_ID & (_R.vault_key == bindparam("the_vault_key"))
+FETCH_AGAIN: Final = _moving(
+    # Unlike a person's retry it leaves its reason to be seen until another file is kept.
+    Event.RETRY,
+    _SAME_FILE & (_R.reason == Reason.CORRUPT.value),
+    tries=0,
+    not_ready=0,
+    lost=0,
+    not_before=None,
+)
+CORRUPT: Final = _moving(Event.CORRUPT, _SAME_FILE, provider_delete_due_at=None)
+RESTORE: Final = _moving(Event.RESTORE, _SAME_FILE & (_R.reason == Reason.CORRUPT.value), proved_at=_NOW, **_NO_REASON)
+PROVED: Final = update(recordings).where(_SAME_FILE, _R.state == State.READY.value).values(proved_at=_NOW)
+BEGIN_PROVIDER_DELETE: Final = (
+    update(recordings)
+    .where(_SAME_FILE, _R.state == State.READY.value, _R.verified, _R.holds == 0)
+    .values(provider_delete_due_at=_NOW)
+)
 PURGE: Final = _moving(
     Event.PURGE,
     _OF_TENANT & (_R.holds == 0),

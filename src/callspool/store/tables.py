@@ -61,6 +61,8 @@ Id = Text().with_variant(Text(collation="C"), "postgresql")
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 _FAILED = text("state = 'failed'")
+_IS_READY = text("state = 'ready'")
+_TO_RELEASE = text("provider_delete_due_at IS NOT NULL")
 _TO_ERASE = text("erase_due_at IS NOT NULL")
 _WITH_REASON = text("reason IS NOT NULL")
 _WITH_CALLER = text("from_number IS NOT NULL")
@@ -105,6 +107,7 @@ accounts = Table(
     Column("by_number", Boolean, nullable=False, server_default=false()),
     Column("previous_signing_key", LargeBinary),
     Column("media_host", Text),
+    Column("delete_after_keep", Boolean, nullable=False, server_default=false()),
 )
 
 numbers = Table(
@@ -199,6 +202,11 @@ recordings = Table(
     Column("from_number", Text),
     Column("to_number", Text),
     Column("direction", Text),
+    # When the vault's file was last read whole and found to be what was kept.
+    Column("proved_at", UtcDateTime),
+    # When it is to be deleted at the provider; null: not, or it was.
+    Column("provider_delete_due_at", UtcDateTime),
+    Column("provider_deleted_at", UtcDateTime),
     # Legal holds on it alone.
     Column("holds", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("account_id", "provider_recording_id"),
@@ -217,6 +225,13 @@ recordings = Table(
     ),
     Index("recordings_failed_id_ix", "tenant_id", "reason", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
     Index("recordings_reason_id_ix", "reason", "id", sqlite_where=_WITH_REASON, postgresql_where=_WITH_REASON),
+    Index("recordings_proved_at_ix", "proved_at", "id", sqlite_where=_IS_READY, postgresql_where=_IS_READY),
+    Index(
+        "recordings_provider_delete_ix",
+        "provider_delete_due_at",
+        sqlite_where=_TO_RELEASE,
+        postgresql_where=_TO_RELEASE,
+    ),
     Index("recordings_erase_due_at_ix", "erase_due_at", sqlite_where=_TO_ERASE, postgresql_where=_TO_ERASE),
     Index("recordings_from_ix", "from_number", "id", sqlite_where=_WITH_CALLER, postgresql_where=_WITH_CALLER),
     Index("recordings_to_ix", "to_number", "id", sqlite_where=_WITH_CALLED, postgresql_where=_WITH_CALLED),

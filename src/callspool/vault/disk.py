@@ -21,7 +21,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.vault.keys import check_key, folder_of, is_key, is_of
+from callspool.vault.keys import TOMBSTONES, check_key, folder_of, is_key, is_of, tombstone_of_key
 
 LEFTOVER_AGE: Final = timedelta(hours=1)
 """A temporary file older than this is nobody's any more."""
@@ -115,6 +115,14 @@ class DiskVault:
             for name in await _in_thread(partial(_names, folder)):
                 if is_key(key := f"{folder.parent.name}/{folder.name}/{name}") and is_of(key, recording_id):
                     yield key
+
+    async def tombstones(self) -> AsyncIterator[RecordingId]:
+        """Yield of which recordings there is a tombstone."""
+        folders = await _in_thread(lambda: list((self._folder / TOMBSTONES).glob("*")))
+        for folder in folders:
+            for name in await _in_thread(partial(_names, folder)):
+                if recording_id := tombstone_of_key(f"{TOMBSTONES}/{folder.name}/{name}"):
+                    yield recording_id
 
     async def sweep_unfinished(self, older_than: timedelta) -> int:
         """Remove temporary files that are older; return how many those were."""

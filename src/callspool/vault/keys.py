@@ -14,6 +14,9 @@ RENDITIONS: Final = frozenset({"peaks", "opus", "m4a"})
 _KEY: Final = re.compile(
     r"[a-z0-9][a-z0-9-]{0,62}/[0-9a-f]{6}/rec_[0-9a-f]{32}-[1-9][0-9]{0,17}\.(?:wav|mp3)(?:\.(?:peaks|opus|m4a))?"
 )
+TOMBSTONES: Final = ".tombstones"
+"""No tenant can be named so."""
+_TOMBSTONE: Final = re.compile(r"\.tombstones/[0-9a-f]{6}/(rec_[0-9a-f]{32})\.json")
 _AGE_DIGITS: Final = slice(len("rec_"), len("rec_") + 6)
 
 
@@ -39,6 +42,19 @@ def folder_of(tenant_id: TenantId, recording_id: RecordingId) -> str:
     return f"{tenant_id}/{recording_id[_AGE_DIGITS]}"
 
 
+def tombstone_key(recording_id: RecordingId) -> str:
+    """Return the key of what is left of a purged recording: no tenant's folder has it, and no list of keys."""
+    if not is_recording_id(recording_id):
+        raise InvalidInput("key", "A tombstone's key is made of a recording's id.")
+    return f"{folder_of(TenantId(TOMBSTONES), recording_id)}/{recording_id}.json"
+
+
+def tombstone_of_key(text: str) -> RecordingId | None:
+    """Return whose tombstone is under a key; None: it is none's."""
+    found = _TOMBSTONE.fullmatch(text)
+    return None if found is None else RecordingId(found[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """What a key says."""
@@ -51,8 +67,10 @@ class Parsed:
 
 
 def parse_key(key: str) -> Parsed:
-    """Return what *key* says, or raise `InvalidInput`."""
-    tenant, folder, name = check_key(key).split("/")
+    """Return what the key of a recording or rendition says, or raise `InvalidInput`."""
+    if not is_key(key):
+        raise InvalidInput("key", "This is not the key of a recording.")
+    tenant, folder, name = key.split("/")
     recording, _, rest = name.partition("-")
     attempt, extension, *_ = rest.split(".")
     audio = f"{tenant}/{folder}/{recording}-{attempt}.{extension}"
@@ -71,6 +89,6 @@ def is_of(key: str, recording_id: RecordingId | None) -> bool:
 
 def check_key(key: str) -> str:
     """Return *key* if it is one, or raise `InvalidInput`."""
-    if not is_key(key):
+    if not is_key(key) and tombstone_of_key(key) is None:
         raise InvalidInput("key", "This is not a vault key.")
     return key

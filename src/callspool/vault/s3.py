@@ -26,7 +26,7 @@ from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Clock
 from callspool.vault import uploads
-from callspool.vault.keys import check_key, folder_of, is_key, is_of, parse_key
+from callspool.vault.keys import TOMBSTONES, check_key, folder_of, is_key, is_of, parse_key, tombstone_of_key
 
 if TYPE_CHECKING:
     from obstore import Attributes
@@ -151,6 +151,14 @@ class S3Vault:
                     if is_key(one["path"]) and is_of(one["path"], recording_id):
                         yield one["path"]
 
+    async def tombstones(self) -> AsyncIterator[RecordingId]:
+        """Yield of which recordings there is a tombstone."""
+        async with _translated():
+            async for found in obstore.list(self._store, prefix=TOMBSTONES):
+                for one in found:
+                    if recording_id := tombstone_of_key(one["path"]):
+                        yield recording_id
+
     async def sweep_unfinished(self, older_than: timedelta) -> int | None:
         """Give up uploads that were begun longer ago; return how many, or None where they cannot be seen."""
         if self._clock is None or not self._bucket.access_key:
@@ -250,6 +258,8 @@ def _size_of(source: Path) -> int:
 
 def _attributes(path: str) -> "Attributes":
     """Return what a player is told that is sent to the storage itself: the type, and a name to save it under."""
+    if tombstone_of_key(path) is not None:
+        return {"Content-Type": "application/json"}
     kind = path.rpartition(".")[2]
     name = f"{parse_key(path).recording_id}.{kind}"
     return {

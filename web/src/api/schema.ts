@@ -1176,7 +1176,7 @@ export interface components {
          * @description What happens to a recording. Each is one row in its history.
          * @enum {string}
          */
-        Event: "announce" | "enqueue" | "vanish" | "claim" | "expire" | "defer" | "hand_back" | "keep" | "give_up" | "cancel" | "retry" | "purge";
+        Event: "announce" | "enqueue" | "vanish" | "claim" | "expire" | "defer" | "hand_back" | "keep" | "give_up" | "cancel" | "retry" | "purge" | "corrupt" | "restore";
         /**
          * Failures
          * @description The failed recordings by reason, the most frequent first.
@@ -1603,7 +1603,35 @@ export interface components {
          * @description Why a recording is not (yet) in the vault.
          * @enum {string}
          */
-        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "no_private_key" | "undecryptable" | "wrong_duration" | "wrong_channels" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "internal";
+        Reason: "not_ready" | "not_found" | "gone" | "unauthorized" | "forbidden" | "throttled" | "provider_error" | "unreachable" | "interrupted" | "stalled" | "too_slow" | "deadline" | "truncated" | "too_large" | "not_audio" | "undecodable" | "no_private_key" | "undecryptable" | "wrong_duration" | "wrong_channels" | "redirect_refused" | "worker_lost" | "spool_full" | "vault_error" | "corrupt" | "internal";
+        /**
+         * Receipt
+         * @description What is left of a recording that was purged.
+         */
+        Receipt: {
+            /**
+             * Sha256
+             * @description Of what was kept. Null: nothing was.
+             */
+            sha256: string | null;
+            /**
+             * Size
+             * @description Bytes that were kept.
+             */
+            size: number | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * By
+             * @description `key:…`, `user:…`, `cli:…`, or `lifecycle`: the tenant's retention.
+             */
+            by: string;
+            /** Why */
+            why: string;
+        };
         /**
          * RecordingDetail
          * @description A recording with all that happened to it.
@@ -1725,6 +1753,13 @@ export interface components {
              * @description Oldest first; 200 at most.
              */
             listens: components["schemas"]["ListenView"][];
+            /**
+             * Provider Deleted At
+             * @description When it was deleted at the provider, after the vault had given it back whole.
+             */
+            provider_deleted_at: string | null;
+            /** @description Where it was deleted: what it was, when it went, who did it, why. */
+            purged: components["schemas"]["Receipt"] | null;
             /**
              * Holds
              * @description Legal holds on it or on its tenant: while there is one it stays.
@@ -2873,8 +2908,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The request took too long */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

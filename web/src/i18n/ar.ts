@@ -109,6 +109,8 @@ export const ar: Catalog = {
   "event.cancel": "أُلغي",
   "event.retry": "بدأ من جديد",
   "event.purge": "حُذف",
+  "event.corrupt": "الملف المحفوظ تالف",
+  "event.restore": "عاد الملف المحفوظ سليمًا",
 
   "now.running": "قيد الجلب الآن",
   "now.ofSlots": "من {slots} خانات",

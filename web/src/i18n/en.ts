@@ -109,6 +109,8 @@ export const en = {
   "event.cancel": "Cancelled",
   "event.retry": "Started again",
   "event.purge": "Purged",
+  "event.corrupt": "The stored file is damaged",
+  "event.restore": "The stored file is whole again",
 
   "now.running": "Fetching now",
   "now.ofSlots": "of {slots} slots",

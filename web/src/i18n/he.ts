@@ -109,6 +109,8 @@ export const he: Catalog = {
   "event.cancel": "בוטלה",
   "event.retry": "הופעלה מחדש",
   "event.purge": "נמחקה",
+  "event.corrupt": "הקובץ השמור פגום",
+  "event.restore": "הקובץ השמור שוב שלם",
 
   "now.running": "בהורדה כעת",
   "now.ofSlots": "מתוך {slots} משבצות",
