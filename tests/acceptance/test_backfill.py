@@ -101,7 +101,8 @@ async def test_dry_run_says_what_it_would_do_and_changes_nothing(lab: Lab) -> No
 
     assert (await lab.backfill(3)).inserted == 2
     report = await lab.parts.store.completeness(MAIN, (TODAY - timedelta(days=9)).date(), TODAY.date())
-    assert [day.missing_count for day in report] == [0, 0, 0]
+    assert [day.missing_count for day in report] == [0] * 9
+    assert [day.is_unknown for day in report] == [True] * 6 + [False] * 3
     assert sum(day.pending for day in report) == sum(day.listed for day in report) == 4
 
 
@@ -279,6 +280,7 @@ async def test_commands_say_what_is_missing_and_then_that_nothing_is(lab: Lab) -
     assert (code, json.loads(said)["inserted"], json.loads(said)["state"], told) == (0, 1, "done", "")
     code, said, _ = await _command(lab, "completeness", *span, "--json")
     (day,) = [one for one in json.loads(said) if one["listed"]]
+    assert [one["day"] for one in json.loads(said) if one["listed_at"]] == [since, day["day"]]
     assert (code, day["listed"], day["pending"], day["missing"]) == (0, 1, 1, [])
 
 
@@ -289,12 +291,51 @@ async def test_commands_say_what_is_missing_and_then_that_nothing_is(lab: Lab) -
         (["backfill", "--account", "main", "--since", "soon"], "'soon' is not a day"),
         (["backfill", "--account", "nobody", "--since", "2026-11-01"], "no account 'nobody'"),
         (["backfill", "--resume", "bf_0"], "no backfill 'bf_0'"),
+        (["backfill", "--account", "main", "--since", "2999-01-01"], "2999-01-01 has not begun yet"),
+        (["backfill", "--account", "main", "--since", "2026-11-05", "--until", "2026-11-05"], "comes after --since"),
+        (
+            ["backfill", "--account", "main", "--since", "2026-11-05", "--until", "2026-02-30"],
+            "'2026-02-30' is not a day",
+        ),
+        (["backfill", "--resume", "bf_0", "--account", "main"], "alone"),
+        (["backfill", "--resume", "bf_0", "--dry-run"], "alone"),
         (["completeness", "--account", "nobody", "--since", "2026-11-01"], "no account 'nobody'"),
+        (["completeness", "--account", "main", "--since", "yesterday"], "'yesterday' is not a day"),
+        (["completeness", "--account", "main", "--since", "2999-01-01"], "2999-01-01 has not begun yet"),
+        (
+            ["completeness", "--account", "main", "--since", "2026-11-05", "--until", "2026-11-01"],
+            "comes after --since",
+        ),
+        (["completeness", "--account", "main", "--since", "1999-01-01"], "3660 days at most"),
     ],
 )
 async def test_a_mistake_gets_a_clear_line(lab: Lab, args: list[str], says: str) -> None:
     code, said, told = await _command(lab, *args)
     assert (code, said, says in told) == (1, "", True), told
+    assert len(told.splitlines()) <= 2, "no traceback"
+
+
+async def test_completeness_names_the_days_that_nobody_listed(lab: Lab) -> None:
+    since = f"{TODAY - timedelta(days=4):%Y-%m-%d}"
+    _, said, _ = await _command(lab, "completeness", "--account", "main", "--since", since)
+    assert f"Not listed: {since} to {TODAY:%Y-%m-%d}." in said
+    made = await lab.parts.store.add_backfill(MAIN, TODAY - timedelta(days=3), TODAY - timedelta(days=1), dry_run=True)
+    await make_backfiller(lab.parts).run_one(made.id)
+
+    code, said, _ = await _command(lab, "completeness", "--account", "main", "--since", since)
+
+    assert code == 0
+    assert f"Not listed: {since}, {TODAY - timedelta(days=1):%Y-%m-%d} to {TODAY:%Y-%m-%d}." in " ".join(said.split())
+    assert f"--since {since} --dry-run" in said
+
+
+async def test_resuming_what_has_ended_says_how_it_ended(lab: Lab) -> None:
+    done, cancelled = await lab.backfill(1), await lab.ask(1)
+    await lab.parts.store.cancel_backfill(cancelled.id)
+    code, said, _ = await _command(lab, "backfill", "--resume", done.id)
+    assert (code, "done" in said) == (0, True)
+    code, said, _ = await _command(lab, "backfill", "--resume", cancelled.id)
+    assert (code, "cancelled" in said) == (1, True)
 
 
 async def _command(lab: Lab, *args: str) -> tuple[int, str, str]:

@@ -69,9 +69,10 @@ def furnish(there: StandIn) -> None:
         }
         for seq in range(120, 0, -1)
     ]
-    zero = {"absent": 1, "failed": {}, "purged": 0, "pending": 0, "missing": []}
+    zero = {"absent": 1, "failed": {}, "purged": 0, "pending": 0, "missing": [], "vanished": 0, "listed_at": at(0)}
     operations.days = [{"day": f"2026-11-{day}", "listed": 220, "kept": 219, **zero} for day in range(23, 10, -1)]
     operations.days[3] |= {"kept": 217, "missing": ["RE" + "3f" * 16, "RE" + "a0" * 16]}
+    operations.days[4] |= {"listed": 0, "kept": 0, "absent": 0, "listed_at": None}
     there.tenants = [tenant("Acme Ltd"), tenant("Birch & Sons")]
     for number in range(1, 30):
         there.add(number, State.READY, duration_s=61.0 * number, tenant_id=("acme", "birch")[number % 2])
@@ -202,6 +203,7 @@ async def test_a_backfill_begins_dry_and_shows_its_progress_and_end(there: Stand
     assert asked["dry_run"] is True, "a click too many costs nothing"
     await page.get_by_text("2 missing").click()
     await expect(page.get_by_text("RE" + "a0" * 16)).to_be_visible()
+    await expect(page.get_by_role("row", name="2026-11-19")).to_contain_text("not listed")
 
 
 async def test_a_keys_secret_is_shown_once_and_revoking_asks_twice(there: StandIn, goto: Goto) -> None:

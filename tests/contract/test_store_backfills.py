@@ -225,14 +225,32 @@ async def test_each_listed_recording_is_in_one_figure_and_gaps_are_named(store: 
 
     await listed(store, step(*range(9), unread=("strange",)))
 
-    (report,) = await store.completeness(MAIN, date(2026, 11, 1), date(2026, 12, 1))
+    report = next(day for day in await store.completeness(MAIN, date(2026, 11, 1), date(2026, 12, 1)) if day.listed)
     assert (report.day, report.listed_at) == (date(2026, 11, 20), NOW)
     assert (report.listed, report.kept, report.absent, report.cancelled, report.pending) == (10, 1, 1, 1, 2)
     assert report.failed == {Reason.GONE: 2}
     assert (report.missing_count, set(report.missing)) == (3, {sid(7), sid(8), "strange"})
     told = report.kept + report.absent + report.cancelled + report.pending + report.purged + report.missing_count
     assert report.listed == told + sum(report.failed.values())
-    assert await store.completeness(MAIN, date(2026, 11, 21), date(2026, 12, 1)) == []
+
+
+async def test_days_that_nobody_listed_are_named(store: Store, clock: SetClock) -> None:
+    await listed(store, step())  # nothing was recorded that day, which is known
+    part = await store.add_backfill(
+        MAIN, DAY + timedelta(days=2), DAY + timedelta(days=2, hours=5), dry_run=False, by=By("t")
+    )
+    await claimed(store, only=part.id)
+    await store.begin_window(part.id, "one", LEASE)
+    await store.note_page(part.id, "one", LEASE, step(1, at=DAY + timedelta(days=2)))
+
+    report = await store.completeness(MAIN, date(2026, 11, 18), date(2026, 12, 1))
+
+    assert [day.day.day for day in report] == [18, 19, 20, 21, 22, 23], "each that has begun, once"
+    assert [day.day.day for day in report if day.listed_at] == [20]
+    assert [day.day.day for day in report if day.is_unknown] == [18, 19, 21, 23]
+    assert (report[4].listed, report[4].listed_at) == (1, None)
+    clock.pass_by(timedelta(days=1))
+    assert len(await store.completeness(MAIN, date(2026, 11, 18), date(2026, 12, 1))) == 7
 
 
 async def test_what_is_listed_no_longer_has_vanished_and_may_come_back(store: Store, clock: SetClock) -> None:
@@ -241,14 +259,14 @@ async def test_what_is_listed_no_longer_has_vanished_and_may_come_back(store: St
     clock.pass_by(timedelta(hours=1))
 
     assert (await listed(store, step(3), dry_run=True)).vanished == 2
-    (report,) = await store.completeness(MAIN, DAY.date(), NOW.date())
+    (report, *_) = await store.completeness(MAIN, DAY.date(), NOW.date())
     assert report.vanished == 0  # a dry run marks nothing
     clock.pass_by(timedelta(hours=1))
     assert (await listed(store, step(3))).vanished == 2
     clock.pass_by(timedelta(hours=1))
     assert (await listed(store, step(2, 3))).vanished == 0
 
-    (report,) = await store.completeness(MAIN, DAY.date(), NOW.date())
+    (report, *_) = await store.completeness(MAIN, DAY.date(), NOW.date())
     assert (report.vanished, report.listed, report.listed_at) == (1, 2, clock.now())
     assert (await store.states_of(MAIN, [sid(1), sid(2)])) == {sid(1): "queued"}  # ours stays
 
@@ -260,7 +278,7 @@ async def test_a_half_listed_window_marks_nothing_as_vanished(store: Store, cloc
     await store.note_page(backfill.id, "one", LEASE, step(3, next_cursor="more"))
     await store.end_backfill(backfill.id, "one", error="broke off")
 
-    (report,) = await store.completeness(MAIN, DAY.date(), NOW.date())
+    (report, *_) = await store.completeness(MAIN, DAY.date(), NOW.date())
     assert (report.vanished, report.listed, report.listed_at) == (0, 3, NOW)
 
 
@@ -270,7 +288,7 @@ async def test_a_part_of_a_past_day_is_not_called_the_whole_day(store: Store) ->
     await store.begin_window(made.id, "one", LEASE)
     await store.note_page(made.id, "one", LEASE, step(1))
 
-    (report,) = await store.completeness(MAIN, DAY.date(), NOW.date())
+    (report, *_) = await store.completeness(MAIN, DAY.date(), NOW.date())
     assert (report.listed, report.listed_at) == (1, None)
 
 

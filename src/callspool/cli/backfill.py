@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, by_hand, read_settings, run
-from callspool.domain.backfill import UNDER_WAY, Backfill, BackfillState, DayReport
+from callspool.domain.backfill import DAY, UNDER_WAY, Backfill, BackfillState, DayReport
 from callspool.domain.errors import InvalidInput
 from callspool.domain.ids import AccountId
 from callspool.wiring import Parts, make_backfiller
 
 _LOOK_EVERY_S = 0.5
 _MOST_NAMED = 5
+_MOST_DAYS = 3660
 _ALWAYS = ("listed", "kept", "missing")
 
 Name = Annotated[str, typer.Option("--account", help="The account's id.")]
@@ -35,16 +36,19 @@ def backfill(
     json: Json = False,
 ) -> None:
     """List an account at its provider and fetch what is not here."""
-    if (resume is None) == (account is None or since is None):
-        raise InvalidInput("account", "Give --account and --since, or --resume and the id of a backfill.")
-    first, last = _day("since", since), _day("until", until)
+    given = (account, since, until, dry_run or None)
+    if any(given) if resume is not None else account is None or since is None:
+        raise InvalidInput("account", "Give --account and --since, or --resume and the id of a backfill, alone.")
 
     async def work(parts: Parts) -> Backfill:
         if resume is not None:
             wanted = await parts.store.backfill(resume)
         else:
-            begin, end = first or parts.clock.now(), last or parts.clock.now()
-            wanted = await parts.store.add_backfill(AccountId(str(account)), begin, end, dry_run=dry_run, by=by_hand())
+            now = parts.clock.now()
+            first, last = _span(str(since), until, now)
+            wanted = await parts.store.add_backfill(
+                AccountId(str(account)), first, last or now, dry_run=dry_run, by=by_hand()
+            )
         return await _follow(parts, wanted, quiet=json)
 
     ended = run(read_settings(data), work)
@@ -64,22 +68,24 @@ def completeness(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Say for each day what became of all that the provider listed."""
-    first, last = _day("since", since), _day("until", until)
+    """Say for each day what became of all that the provider listed, and which days nobody listed."""
 
     async def work(parts: Parts) -> list[DayReport]:
-        now = parts.clock.now()
-        before = (last or now + timedelta(days=1)).date()
-        return list(await parts.store.completeness(AccountId(account), (first or now).date(), before))
+        first, last = _span(since, until, parts.clock.now())
+        if (parts.clock.now() - first).days > _MOST_DAYS:
+            raise InvalidInput("since", f"--since: a report goes back {_MOST_DAYS} days at most.")
+        before = (last or parts.clock.now() + DAY).date()
+        return list(await parts.store.completeness(AccountId(account), first.date(), before))
 
     days = run(read_settings(data), work)
     if json:
         print_json([asdict(day) for day in days])
         return
-    if not days:
-        out.print(f"Nothing was listed yet: callspool backfill --account {account} --since {since} --dry-run")
-        return
-    _print_days(account, days)
+    if listed := [day for day in days if not day.is_unknown]:
+        _print_days(account, listed)
+    if unknown := [day.day for day in days if day.is_unknown]:
+        out.print(f"Not listed: {_in_words(unknown)}.")
+        out.print(f"To list them: callspool backfill --account {account} --since {unknown[0]} --dry-run")
 
 
 def _print_days(account: str, days: Sequence[DayReport]) -> None:
@@ -112,9 +118,28 @@ def _print_days(account: str, days: Sequence[DayReport]) -> None:
             out.print(f"{day.day} missing: " + " ".join(named) + (f" and {more} more" if more else ""))
 
 
-def _day(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _in_words(days: Sequence[date]) -> str:
+    """Return the days, those that follow each other as one span."""
+    spans: list[list[date]] = []
+    for day in days:
+        if spans and day - spans[-1][-1] == DAY:
+            spans[-1][1:] = [day]
+        else:
+            spans.append([day])
+    return ", ".join(" to ".join(map(str, span)) for span in spans)
+
+
+def _span(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime | None]:
+    """Read both days. Raises `InvalidInput` where they are none, or no span of the past."""
+    first, last = _day("since", since), None if until is None else _day("until", until)
+    if first > now:
+        raise InvalidInput("since", f"--since: {since} has not begun yet; days are UTC.")
+    if last is not None and last <= first:
+        raise InvalidInput("until", f"--until: it is the day after the last one, so it comes after --since {since}.")
+    return first, last
+
+
+def _day(option: str, text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

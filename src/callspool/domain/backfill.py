@@ -111,7 +111,7 @@ class DayReport:
 
     day: date
     listed_at: datetime | None
-    """When all of the day was last listed. None: only a part of it was."""
+    """When all of the day was last listed. None: nobody did; then the figures are of what a part of it showed."""
     listed: int = 0
     kept: int = 0
     absent: int = 0
@@ -124,6 +124,11 @@ class DayReport:
     missing_count: int = 0
     vanished: int = 0
     """Was listed and is no longer; not among ``listed``. What we have of it we keep."""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing of it was listed, so that nobody can say what is missing."""
+        return self.listed_at is None and not self.listed and not self.vanished
 
 
 class BackfillStore(Protocol):
@@ -193,7 +198,7 @@ class BackfillStore(Protocol):
         ...
 
     async def completeness(self, account_id: AccountId, since: date, before: date) -> Sequence[DayReport]:
-        """Report on the days of which anything was listed, oldest first. Raises `NotFound` for the account."""
+        """Report on each day until today, oldest first, those that nobody listed too. `NotFound` for the account."""
         ...
 
 

@@ -99,18 +99,25 @@ def states_of(
     return found
 
 
-def completeness(connection: Connection, account_id: AccountId, since: date, before: date) -> Sequence[DayReport]:
-    """Return the days of which anything was listed."""
+def completeness(
+    connection: Connection, now: datetime, account_id: AccountId, since: date, before: date
+) -> Sequence[DayReport]:
+    """Return each day that has begun."""
     need_account(connection, account_id)
-    begin, end = _midnight(since), _midnight(before)
+    begin, end = _midnight(since), min(_midnight(before), midnight(now) + DAY)
     days = select(listed_days.c.day, listed_days.c.listed_at).where(
         listed_days.c.account_id == account_id, listed_days.c.day >= begin, listed_days.c.day < end
     )
     listed = {row.day: row.listed_at for row in connection.execute(days)}
-    day, reports = _first_day(connection, account_id, begin, end, listed), []
-    while day is not None:
-        reports.append(_report(connection, account_id, day, listed.get(day)))
-        day = _first_day(connection, account_id, day + DAY, end, listed)
+    day, reports = begin, []
+    while day < end:
+        known = _first_day(connection, account_id, day, end, listed)
+        while day < (known or end):
+            reports.append(DayReport(day.date(), None))
+            day += DAY
+        if known is not None:
+            reports.append(_report(connection, account_id, known, listed.get(known)))
+            day = known + DAY
     return reports
 
 

@@ -60,4 +60,4 @@ class SqlBackfills:
         return await self._database.read(lambda c: sights.states_of(c, account_id, provider_recording_ids))
 
     async def completeness(self, account_id: AccountId, since: date, before: date) -> Sequence[DayReport]:
-        return await self._database.read(lambda c: sights.completeness(c, account_id, since, before))
+        return await self._database.read(lambda c: sights.completeness(c, self._clock.now(), account_id, since, before))

@@ -52,6 +52,8 @@ export interface Backfill {
 
 export interface Day {
   day: string;
+  /** When all of it was last listed; null: nobody did. */
+  listed_at: string | null;
   listed: number;
   kept: number;
   absent: number;
@@ -59,6 +61,7 @@ export interface Day {
   purged: number;
   pending: number;
   missing: readonly string[];
+  vanished: number;
 }
 
 export interface Key {

@@ -1009,7 +1009,7 @@ export interface components {
         Circuit: "closed" | "open" | "probing";
         /**
          * Completeness
-         * @description The days of which anything was listed, oldest first.
+         * @description Each day that has begun, oldest first; those that nobody listed too.
          */
         Completeness: {
             /** Days */
@@ -1027,7 +1027,7 @@ export interface components {
             day: string;
             /**
              * Listed At
-             * @description When all of it was last listed. Null: only a part of it was.
+             * @description When all of it was last listed. Null: nobody did.
              */
             listed_at: string | null;
             /** Listed */

@@ -177,6 +177,8 @@ export const ar: Catalog = {
   "backfill.pending": "في الطريق",
   "backfill.missing": "الفجوات",
   "backfill.noGap": "لا شيء",
+  "backfill.notListed": "لم يُفحص",
+  "backfill.inPart": "فُحص جزئيًا",
   "backfill.gaps": "ناقص: {n}",
 
   "keys.name": "الاسم",

@@ -180,6 +180,8 @@ export const en = {
   "backfill.pending": "Pending",
   "backfill.missing": "Gaps",
   "backfill.noGap": "none",
+  "backfill.notListed": "not listed",
+  "backfill.inPart": "listed in part",
   "backfill.gaps": { one: "{n} missing", other: "{n} missing" },
 
   "keys.name": "Name",

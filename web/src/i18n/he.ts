@@ -181,6 +181,8 @@ export const he: Catalog = {
   "backfill.pending": "בדרך",
   "backfill.missing": "פערים",
   "backfill.noGap": "אין",
+  "backfill.notListed": "לא נבדק",
+  "backfill.inPart": "נבדק בחלקו",
   "backfill.gaps": "{n} חסרות",
 
   "keys.name": "שם",

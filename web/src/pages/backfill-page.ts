@@ -201,8 +201,15 @@ export class BackfillPage extends Page {
         <td class="number">${count(day.purged)}</td>
         <td>
           ${
+            day.listed_at === null
+              ? html`<small>${t(day.listed + day.vanished === 0 ? "backfill.notListed" : "backfill.inPart")}</small> `
+              : nothing
+          }
+          ${
             day.missing.length === 0
-              ? t("backfill.noGap")
+              ? day.listed_at === null
+                ? nothing
+                : t("backfill.noGap")
               : html`<details>
                   <summary>${t("backfill.gaps", { n: day.missing.length })}</summary>
                   <code>${day.missing.join(" ")}</code>

@@ -81,7 +81,7 @@ class DayView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     day: date
-    listed_at: datetime | None = Field(description="When all of it was last listed. Null: only a part of it was.")
+    listed_at: datetime | None = Field(description="When all of it was last listed. Null: nobody did.")
     listed: int
     kept: int
     absent: int
@@ -100,7 +100,7 @@ class DayView(BaseModel):
 
 
 class Completeness(BaseModel):
-    """The days of which anything was listed, oldest first."""
+    """Each day that has begun, oldest first; those that nobody listed too."""
 
     days: list[DayView]
 
