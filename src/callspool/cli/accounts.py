@@ -1,6 +1,7 @@
 """``callspool accounts``: provider credentials and what holds for them."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Annotated, Final
 
 import typer
@@ -13,8 +14,12 @@ from callspool.cli.credentials import (
     ApiKey,
     ApiSecret,
     BaseUrl,
+    Edge,
+    MediaHost,
+    Region,
     SigningKey,
     Token,
+    address_of,
     checked,
     profile_of,
     read_secret,
@@ -24,6 +29,7 @@ from callspool.cli.credentials import (
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.ports import Discovers, Subaccount
 from callspool.domain.tenant import Account, MediaFormat
 from callspool.wiring import Parts
 
@@ -78,6 +84,9 @@ def add(
     media_format: Format = None,
     base_url: BaseUrl = None,
     delete_after_keep: DeleteAfterKeep = None,
+    region: Region = "",
+    edge: Edge = "",
+    media_host: MediaHost = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -85,8 +94,9 @@ def add(
     settings = read_settings(data)
     checked_name("account", name)
     profile = profile_of(provider)
-    account = Account(AccountId(name), provider, TenantId(tenant), sid, "", base_url=base_url or profile.base_url)
-    account = checked(with_signing_key(account, signing_key), profile)
+    address = address_of(profile, base_url, region, edge) or profile.base_url
+    account = Account(AccountId(name), provider, TenantId(tenant), sid, "", base_url=address)
+    account = checked(with_signing_key(replace(account, media_host=media_host or None), signing_key), profile)
     account = replace(
         account,
         auth_token=read_secret(token, profile.secret, "token", _OR_TOKEN),
@@ -146,6 +156,9 @@ def set_(
     media_format: Format = None,
     base_url: BaseUrl = None,
     delete_after_keep: DeleteAfterKeep = None,
+    region: Region = "",
+    edge: Edge = "",
+    media_host: MediaHost = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
     data: Data = None,
     json: Json = False,
@@ -166,8 +179,9 @@ def set_(
             limit=account.limit if limit is None else limit,
             paused=account.paused if pause is None else pause,
             media_format=media_format or account.media_format,
-            base_url=base_url or account.base_url,
             delete_after_keep=account.delete_after_keep if delete_after_keep is None else delete_after_keep,
+            base_url=address_of(profile, base_url, region, edge) or account.base_url,
+            media_host=account.media_host if media_host is None else media_host or None,
         )
         checked(changed, profile)
         if tenant or by_number:
@@ -195,6 +209,37 @@ def remove(
 
     run(read_settings(data), work)
     print_json({"removed": name}) if json else out.print(f"Account {name} is removed; its webhooks are refused.")
+
+
+@app.command()
+def discover(
+    name: Annotated[str, typer.Argument(help="The account whose subaccounts are listed.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """List the subaccounts that an account has at its provider, and say how to add those that are not here."""
+
+    async def work(parts: Parts) -> tuple[Account, Sequence[Subaccount], dict[str, str]]:
+        account = await parts.store.account(AccountId(name))
+        provider = parts.providers[account.provider]
+        if not isinstance(provider, Discovers):
+            raise InvalidInput(
+                "account", f"{profile_of(account.provider).title} has no subaccounts that can be listed."
+            )
+        here = {one.account_sid: str(one.id) for one in await parts.store.accounts()}
+        return account, await provider.subaccounts(account), here
+
+    account, found, here = run(read_settings(data), work)
+    if json:
+        print_json([{**asdict(one), "account": here.get(one.sid)} for one in found])
+        return
+    rows = [(one.sid, one.name, one.status, here.get(one.sid)) for one in found]
+    print_table(f"Subaccounts of {name}", ("sid", "name", "status", "account"), rows) if rows else out.print("None.")
+    if any(one.sid not in here for one in found):
+        out.print(
+            f"To add one: callspool accounts add NAME --tenant TENANT --sid SID --api-key {account.account_sid}\n"
+            f"Asked for are its own auth token, which signs its webhooks, and that of {account.account_sid}."
+        )
 
 
 async def _check_tenant(parts: Parts, account: Account) -> None:

@@ -3,6 +3,7 @@
 On a command line a secret stands in the shell's history and in every process list.
 """
 
+import re
 import sys
 from dataclasses import replace
 from typing import Annotated, Final
@@ -52,6 +53,17 @@ SigningKey = Annotated[
 BaseUrl = Annotated[
     str | None, typer.Option(help="The API's address, where it is not the usual one: a SignalWire space, a proxy.")
 ]
+Region = Annotated[str, typer.Option(help="Twilio: the region where the account's recordings are, such as ie1.")]
+Edge = Annotated[str, typer.Option(help="Twilio: where its network is entered, such as dublin.")]
+MediaHost = Annotated[
+    str | None,
+    typer.Option(
+        help="Twilio: the host of your own bucket, where recordings are stored there; such as "
+        "calls.s3.eu-west-1.amazonaws.com. '' removes it."
+    ),
+]
+
+_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
 def profile_of(provider: str) -> Profile:
@@ -96,6 +108,17 @@ def with_signing_key(account: Account, signing_key: str | None) -> Account:
     return account.rotated(signing_key=read_secret(signing_key, "signing key", "signing-key"))
 
 
+def address_of(profile: Profile, base_url: str | None, region: str, edge: str) -> str:
+    """Return where the API is: as given, or a region's, or '' where neither was said. Raises `InvalidInput`."""
+    if not region and not edge:
+        return base_url or ""
+    if base_url:
+        raise InvalidInput("base-url", "Give --base-url, or --region and --edge.")
+    if profile.regional is None:
+        raise InvalidInput("region", f"{profile.title} has no regions: leave --region and --edge out.")
+    return profile.regional(region, edge)
+
+
 def checked(account: Account, profile: Profile) -> Account:
     """Return the account, or raise `InvalidInput` naming what its provider needs."""
     if profile.sid is not None and not profile.sid.fullmatch(account.account_sid):
@@ -104,6 +127,8 @@ def checked(account: Account, profile: Profile) -> Account:
         raise InvalidInput("sid", f"{profile.title} has no account id: leave --sid out.")
     if not account.base_url.startswith(("https://", "http://")):
         raise InvalidInput("base-url", f"'{account.base_url}' is not an address: begin with https://.")
+    if account.media_host is not None and not _HOST.fullmatch(account.media_host):
+        raise InvalidInput("media-host", f"'{account.media_host}' is not a host, such as calls.s3.amazonaws.com.")
     if profile.needs_signing_key and not account.signing_key:
         raise InvalidInput("signing-key", f"{profile.title} needs --signing-key: {profile.signing_key}.")
     return account

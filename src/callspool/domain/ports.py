@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
 from callspool.domain.backfill import BackfillStore
@@ -671,6 +671,25 @@ class Listing:
     """None: this was the last page."""
     unread: tuple[str, ...] = ()
     """Ids of entries that are in the list and whose form we do not understand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subaccount:
+    """An account that an account has at its provider."""
+
+    sid: str
+    name: str
+    status: str
+    """The provider's word: ``active``, ``suspended``, ``closed`` …"""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """What a provider's module also may be able to do."""
+
+    async def subaccounts(self, account: Account) -> Sequence[Subaccount]:
+        """Return the accounts that this one has, without itself. Raises `FetchFailed`."""
+        ...
 
 
 class Provider(Protocol):

@@ -1,6 +1,7 @@
 """What an operator must know to add an account of a provider: the same few facts of each."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -16,6 +17,8 @@ class Profile:
     sid_words: str
     base_url: str
     """Where its API is; empty: the account must say."""
+    regional: Callable[[str, str], str] | None
+    """Return the address of a region and an edge. None: it has none."""
     secret: str
     """What authenticates us."""
     signing_key: str

@@ -28,6 +28,7 @@ PROFILE: Final = Profile(
     sid=UUID,
     sid_words="the project ID, a UUID in lower case",
     base_url="",
+    regional=None,
     secret="API token",  # noqa: S106 - its name, not its value
     signing_key="the signing key of the space, from its API page",
     needs_signing_key=True,

@@ -33,6 +33,7 @@ PROFILE: Final = Profile(
     sid=None,
     sid_words="",
     base_url="https://api.telnyx.com",
+    regional=None,
     secret="API key (v2)",  # noqa: S106 - its name, not its value
     signing_key="the public key of the portal's page Keys & Credentials",
     needs_signing_key=True,

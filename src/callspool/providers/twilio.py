@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Listed, Listing, Media, Notice, WebhookRequest
+from callspool.domain.ports import Listed, Listing, Media, Notice, Subaccount, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account, MediaFormat
@@ -18,7 +19,8 @@ from callspool.providers.documents import read_object
 from callspool.providers.http import Credentials, Downloads
 from callspool.providers.http_errors import Refused
 from callspool.providers.profile import Profile
-from callspool.providers.targets import S3
+from callspool.providers.targets import S3, Target, origin_of, permitted
+from callspool.providers.twilio_accounts import FIRST_QUERY, read_accounts, regional
 from callspool.providers.twilio_errors import explain
 from callspool.providers.twilio_form import check_signature, read_callback
 from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
@@ -32,6 +34,7 @@ PROFILE: Final = Profile(
     sid=SID["AC"],
     sid_words="the account SID (or a subaccount's), AC and 32 lower-case hex digits",
     base_url="https://api.twilio.com",
+    regional=regional,
     secret="auth token",  # noqa: S106 - its name, not its value
     signing_key="a shared key, where webhooks are signed with SHA-256",
     needs_signing_key=False,
@@ -48,6 +51,7 @@ TWILIO: Final = Dialect(
     media_is_public=False,
 )
 
+_MOST_PAGES: Final = 100
 _DUAL: Final = "?RequestedChannels=2"
 
 
@@ -77,14 +81,35 @@ class Twilio:
     ) -> AsyncIterator[Media]:
         """Start the download in the form that the account prefers. Raises `FetchFailed`.
 
-        Only an answer that says that there is no such form (400) leads to the next one.
+        Only an answer that says that there is no such form (400) leads to the next one. Where the account's media lie
+        in a bucket of its own, what the API does not have (404) is there, if its metadata say so.
         """
+        opened = False
+        try:
+            async with self._open_here(account, recording, offset, etag) as found:
+                opened = True
+                yield found
+                return
+        except Refused as refused:
+            if opened or refused.status != 404 or account.media_host is None:
+                raise
+            target = await self._elsewhere(account, recording, account.media_host)
+            if target is None:
+                raise
+        async with self._downloads.open(target, None, offset=offset, etag=etag) as found:
+            yield found
+
+    @asynccontextmanager
+    async def _open_here(
+        self, account: Account, recording: Recording, offset: int, etag: str | None
+    ) -> AsyncIterator[Media]:
         credentials = None if self._dialect.media_is_public else _credentials(account)
+        also = (account.media_host,) if account.media_host else ()
         *others, last = self._media_urls(account, recording)
         for url in others:
             opened = False
             try:
-                async with self._downloads.open(url, credentials, offset=offset, etag=etag) as media:
+                async with self._downloads.open(url, credentials, offset=offset, etag=etag, also=also) as media:
                     opened = True
                     media.channels = 2 if url.endswith(_DUAL) else None
                     yield media
@@ -93,10 +118,40 @@ class Twilio:
                 if opened or refused.status != 400:
                     raise _explained(refused) from None
         try:
-            async with self._downloads.open(last, credentials, offset=offset, etag=etag) as media:
+            async with self._downloads.open(last, credentials, offset=offset, etag=etag, also=also) as media:
                 yield media
         except Refused as refused:
             raise _explained(refused) from None
+
+    async def _elsewhere(self, account: Account, recording: Recording, host: str) -> Target | None:
+        """Return where a recording's metadata say that its audio is, if that is the account's own bucket."""
+        document = await self._read(account, f"{self._recording_url(account, recording.provider_recording_id)}.json")
+        url = document.get("media_url")
+        if not isinstance(url, str) or not url or document.get("status") != "completed":
+            return None
+        try:
+            if origin_of(url) == origin_of(account.base_url):
+                return None
+            named = (urlsplit(url).hostname or "").lower()
+        except ValueError:
+            named = "an address that cannot be read"
+        if named != host:
+            raise FetchFailed(
+                Reason.REDIRECT_REFUSED, f"the media are at {named[:100]}, the account's bucket is {host}"
+            )
+        return await permitted(account.base_url, url, (host,))
+
+    async def subaccounts(self, account: Account) -> Sequence[Subaccount]:
+        """Return the accounts that this one has, without itself. Raises `FetchFailed`."""
+        found: list[Subaccount] = []
+        query: str | None = FIRST_QUERY
+        for _ in range(_MOST_PAGES):
+            if query is None:
+                break
+            url = f"{account.base_url.rstrip('/')}/2010-04-01/Accounts.json?{query}"
+            page, query = read_accounts(self._dialect, await self._read(account, url), account.account_sid)
+            found += page
+        return found
 
     async def list(
         self, account: Account, since: datetime, until: datetime, *, cursor: str | None = None, limit: int = 1000

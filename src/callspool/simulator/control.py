@@ -44,6 +44,9 @@ _READ: Final[Mapping[str, Callable[[Any], object]]] = {
     "rate": float,
     "latency_s": float,
 }
+_ACCOUNT_FIELDS: Final = frozenset(
+    ("account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key", "parent", "region", "bucket")
+)
 _CALLBACK_FIELDS: Final = frozenset({"callback_url", "public_url_to_sign", "events"})
 
 
@@ -71,6 +74,9 @@ class Controlled(Protocol):
         api_keys: Mapping[str, str] | None,
         provider: str,
         signing_key: str,
+        parent: str,
+        region: str,
+        bucket: bool,
     ) -> Account:
         """Make an account."""
 
@@ -140,7 +146,7 @@ def _body(body: bytes) -> dict[str, Any]:
 
 
 def _add_account(simulator: Controlled, values: dict[str, Any]) -> Account:
-    if unknown := values.keys() - {"account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key"}:
+    if unknown := values.keys() - _ACCOUNT_FIELDS:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     return simulator.add_account(
         values.get("account_sid"),
@@ -149,6 +155,9 @@ def _add_account(simulator: Controlled, values: dict[str, Any]) -> Account:
         api_keys=values.get("api_keys"),
         provider=values.get("provider", "twilio"),
         signing_key=values.get("signing_key", ""),
+        parent=values.get("parent", ""),
+        region=values.get("region", ""),
+        bucket=bool(values.get("bucket", False)),
     )
 
 

@@ -131,8 +131,10 @@ class MediaServer:
             return exchange.request.target
         if to:
             return to
-        channels = exchange.request.query.get("RequestedChannels", "1")
-        # As object stores do, the address itself is the permission.
+        return self.address(recording, file_format, exchange.request.query.get("RequestedChannels", "1"))
+
+    def address(self, recording: Recording, file_format: str, channels: str) -> str:
+        """Return where its audio is at the second origin. As object stores do, the address itself is the permission."""
         return f"{self.second_origin}/media/{recording.sid}.{file_format}?" + urlencode(
             {"RequestedChannels": channels, "signature": f"{recording.seed:x}"}
         )

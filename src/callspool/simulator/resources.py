@@ -20,8 +20,8 @@ def account_json(account: Account, created_at: datetime) -> dict[str, Any]:
         "auth_token": None,
         "date_created": _date(created_at),
         "date_updated": _date(created_at),
-        "friendly_name": "Simulated account",
-        "owner_account_sid": account.sid,
+        "friendly_name": "Simulated subaccount" if account.parent else "Simulated account",
+        "owner_account_sid": account.parent or account.sid,
         "sid": account.sid,
         "status": "active",
         "subresource_uris": {"calls": f"{uri}/Calls.json", "recordings": f"{uri}/Recordings.json"},
@@ -30,8 +30,8 @@ def account_json(account: Account, created_at: datetime) -> dict[str, Any]:
     }
 
 
-def recording_json(recording: Recording, base_url: str) -> dict[str, Any]:
-    """Return a recording's metadata."""
+def recording_json(recording: Recording, base_url: str, media_url: str = "") -> dict[str, Any]:
+    """Return a recording's metadata; *media_url* is where its audio is, if that is not here."""
     place = f"/{VERSION}/Accounts/{recording.account_sid}/Recordings/{recording.sid}"
     is_over = recording.status in ("completed", DELETED)
     price = -(-recording.duration_s // 60) * _CENTS_A_MINUTE / 100
@@ -57,7 +57,7 @@ def recording_json(recording: Recording, base_url: str) -> dict[str, Any]:
             "add_on_results": f"{place}/AddOnResults.json",
             "transcriptions": f"{place}/Transcriptions.json",
         },
-        "media_url": base_url + place,
+        "media_url": media_url or base_url + place,
     }
 
 
@@ -73,9 +73,9 @@ def _encryption(recording: Recording) -> dict[str, str] | None:
     }
 
 
-def call_recording_json(recording: Recording, base_url: str) -> dict[str, Any]:
+def call_recording_json(recording: Recording, base_url: str, media_url: str = "") -> dict[str, Any]:
     """Return a recording as a part of its call: with its track, without an address of its media."""
-    shown = recording_json(recording, base_url)
+    shown = recording_json(recording, base_url, media_url)
     del shown["media_url"], shown["subresource_uris"]
     place = f"/{VERSION}/Accounts/{recording.account_sid}/Calls/{recording.call_sid}/Recordings/{recording.sid}"
     return {**shown, "track": "both", "uri": f"{place}.json"}

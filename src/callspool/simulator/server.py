@@ -54,6 +54,7 @@ class Simulator:
         self._callbacks = Callbacks(self._world, self._telnyx, self.clock, callback_within_s)
         self._first = HttpServer(self._handle, self._log, self.clock, "api")
         self._second = HttpServer(self._api.handle_second_origin, self._log, self.clock, "media")
+        self._regions: list[HttpServer] = []
         self._announcing: set[asyncio.Task[list[Delivery]]] = set()
         self._hashes: dict[tuple[int, float, int], str] = {}
 
@@ -80,6 +81,8 @@ class Simulator:
         await asyncio.gather(*self._announcing, return_exceptions=True)
         await self._first.stop()
         await self._second.stop()
+        for region in self._regions:
+            await region.stop()
         await self._library.close()
 
     @property
@@ -126,9 +129,23 @@ class Simulator:
         api_keys: Mapping[str, str] | None = None,
         provider: str = "twilio",
         signing_key: str = "",
+        parent: str = "",
+        region: str = "",
+        bucket: bool = False,
     ) -> Account:
         """Make an account, or change the one of this id. Past *limit* downloads at once it answers 429."""
-        return self._world.add_account(sid, token, limit, api_keys, provider, signing_key)
+        return self._world.add_account(sid, token, limit, api_keys, provider, signing_key, parent, region, bucket)
+
+    async def open_region(self, region: str) -> str:
+        """Listen as another region of Twilio too, and return its address."""
+
+        async def handle(exchange: Exchange) -> None:
+            await self._api.handle(exchange, region)
+
+        server = HttpServer(handle, self._log, self.clock, "api")
+        await server.start(self._host, 0)
+        self._regions.append(server)
+        return server.url
 
     def add_recording(
         self,

@@ -2,8 +2,8 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from callspool.simulator.clock import Clock
 from callspool.simulator.media import FORMATS, MediaServer
@@ -15,6 +15,7 @@ from callspool.simulator.telnyx_api import sign_address
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import DELETED, Account, Call, Recording, World
 
+_ACCOUNTS: Final = "/2010-04-01/Accounts.json"
 _PATH: Final = re.compile(
     r"(?P<laml>/api/laml)?/2010-04-01/Accounts/(?P<account>[^/.]+)"
     r"(?:/(?:Calls/(?P<call>[^/.]+)/|Conferences/(?P<conference>[^/.]+)/)?(?P<kind>Recordings|Calls)"
@@ -36,8 +37,11 @@ class TwilioApi:
         self._begun_at = clock.now()
         self.base_url = ""
 
-    async def handle(self, exchange: Exchange) -> None:
-        """Answer a request at the first origin."""
+    async def handle(self, exchange: Exchange, region: str = "") -> None:
+        """Answer a request at the first origin, or at another region's."""
+        if exchange.request.path == _ACCOUNTS:
+            await self._list_accounts(exchange, region)
+            return
         found = _PATH.fullmatch(exchange.request.path)
         if found is None:
             await self._not_found(exchange)
@@ -51,12 +55,15 @@ class TwilioApi:
         account = self._world.accounts.get(found["account"])
         is_public = account is not None and account.provider == "signalwire" and is_media
         if not is_public:
-            account = self._authenticate(exchange.request.headers, found["account"])
+            account = self._authenticate(exchange.request.headers, found["account"], region)
         if account is not None and (account.provider == "signalwire") is not bool(found["laml"]):
             await self._not_found(exchange)
             return
         if account is None:
             await problem(exchange, 401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
+            return
+        if account.region != region:
+            await self._not_found(exchange)
             return
         try:
             await self._route(exchange, account, found.groupdict(), recording)
@@ -93,16 +100,30 @@ class TwilioApi:
         else:
             await self._media.serve(exchange, recording, extension)
 
-    def _authenticate(self, headers: Mapping[str, str], account_sid: str) -> Account | None:
+    def _authenticate(self, headers: Mapping[str, str], account_sid: str, region: str) -> Account | None:
         account = self._world.accounts.get(account_sid)
-        scheme, _, encoded = headers.get("authorization", "").partition(" ")
-        if account is None or scheme.lower() != "basic":
+        user, password = _credentials(headers)
+        if account is None or not user:
             return None
-        try:
-            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except ValueError:
-            return None
-        return account if account.accepts(user, password) else None
+        if user in account.api_keys and region != account.region:
+            return None  # keys are regional
+        parent = self._world.accounts.get(account.parent)
+        as_parent = parent is not None and user == parent.sid and parent.accepts(user, password)
+        return account if as_parent or account.accepts(user, password) else None
+
+    async def _list_accounts(self, exchange: Exchange, region: str) -> None:
+        user, _ = _credentials(exchange.request.headers)
+        known = self._world.accounts.values()
+        sid = next((one.sid for one in known if user == one.sid or user in one.api_keys), "")
+        account = self._authenticate(exchange.request.headers, sid, region)
+        if account is None:
+            await problem(exchange, 401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
+            return
+        found = [one for one in known if account.sid in (one.sid, one.parent)]
+        page = page_of(
+            _ACCOUNTS, exchange.request.query, "accounts", found, lambda one: account_json(one, self._begun_at)
+        )
+        await exchange.json(200, page)
 
     async def _route(
         self, exchange: Exchange, account: Account, place: Mapping[str, str | None], recording: Recording | None
@@ -148,12 +169,14 @@ class TwilioApi:
             if recording.status == DELETED and not _wants_deleted(exchange.request.query):
                 await self._not_found(exchange)
             elif call_sid:
-                await exchange.json(200, call_recording_json(recording, self.base_url))
+                await exchange.json(200, self._shown(recording, call_recording_json))
             else:
-                await exchange.json(200, recording_json(recording, self.base_url))
+                await exchange.json(200, self._shown(recording, recording_json))
         elif method in ("GET", "HEAD"):
             if account.limit is not None and exchange.entry.account_concurrency > account.limit:
                 await problem(exchange, 429, 20429, "Too Many Requests")
+            elif account.bucket:
+                await self._not_found(exchange)
             else:
                 await self._media.serve(exchange, recording, extension or FORMATS[0])
         else:
@@ -187,9 +210,16 @@ class TwilioApi:
                 query,
                 "recordings",
                 found,
-                lambda recording: represent(recording, self.base_url),
+                lambda recording: self._shown(recording, represent),
             ),
         )
+
+    def _shown(
+        self, recording: Recording, represent: Callable[[Recording, str, str], dict[str, Any]]
+    ) -> dict[str, Any]:
+        bucket = self._world.accounts[recording.account_sid].bucket
+        address = self._media.address(recording, FORMATS[0], str(recording.channels)) if bucket else ""
+        return represent(recording, self.base_url, address)
 
     async def _list_calls(self, exchange: Exchange, account: Account) -> None:
         query = exchange.request.query
@@ -209,6 +239,15 @@ class TwilioApi:
 
     async def _not_found(self, exchange: Exchange) -> None:
         await problem(exchange, 404, 20404, f"The requested resource {exchange.request.path} was not found")
+
+
+def _credentials(headers: Mapping[str, str]) -> tuple[str, str]:
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return (user, password) if scheme.lower() == "basic" else ("", "")
 
 
 def _wants_deleted(query: Mapping[str, str]) -> bool:

@@ -35,6 +35,12 @@ class Account:
     half of what signs them, made by itself."""
     url_lifetime_s: float = 600.0
     """Telnyx: for how long an address of media holds."""
+    parent: str = ""
+    """Twilio: whose subaccount it is; the parent's id and token sign in for it too, the parent's keys do not."""
+    region: str = ""
+    """Twilio: where its recordings and keys are; another region knows neither. Empty: the one at the first origin."""
+    bucket: bool = False
+    """Twilio: its media lie in the customer's own bucket, the second origin; the API has their address only."""
 
     def next_list_refusal(self) -> tuple[int, dict[str, str]] | None:
         """Return the status and headers with which the question for a list is answered that comes now; None: well."""
@@ -152,14 +158,16 @@ class World:
         api_keys: Mapping[str, str] | None,
         provider: str = "twilio",
         signing_key: str = "",
+        parent: str = "",
+        region: str = "",
+        bucket: bool = False,
     ) -> Account:
         """Make an account, or change the one of this id."""
         if provider not in PROVIDERS:
             raise ValueError(f"no provider {provider!r}; there are {', '.join(PROVIDERS)}")
         sid = sid or self.new_sid("AC", provider)
-        account = Account(
-            sid, auth_token or self.token(), limit, dict(api_keys or {}), provider=provider, signing_key=signing_key
-        )
+        account = Account(sid, auth_token or self.token(), limit, dict(api_keys or {}), provider=provider)
+        account.signing_key, account.parent, account.region, account.bucket = signing_key, parent, region, bucket
         if provider == "telnyx":
             account.signing_key = KeyPair(sid).public
         self.accounts[sid] = account
