@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from twilio.request_validator import RequestValidator
 
 from callspool.api.app import create_app
@@ -22,6 +23,7 @@ from callspool.api.live import Live
 from callspool.api.services import Services
 from callspool.audio.probe import SubprocessProber
 from callspool.audio.render import SubprocessRenderer
+from callspool.cli.serving import protocol
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
@@ -66,6 +68,7 @@ class Api:
     keys: dict[str, str]
     folder: Path
     live: Live
+    app: FastAPI
 
     def as_(self, who: str | None) -> dict[str, str]:
         """The headers of ``operator``, ``acme``, ``bravo`` or None."""
@@ -282,12 +285,13 @@ async def running(
     keys = await seed(services)
     app = create_app(services, web_folder=folder / "web")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
+        config = uvicorn.Config(app, http=protocol(app), log_config=None, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
             await until(lambda: started(server, serving))
-            yield Api(url, services, clock, client, keys, folder, app.state.live)
+            yield Api(url, services, clock, client, keys, folder, app.state.live, app)
         server.should_exit = True
         await serving
     await prober.close()

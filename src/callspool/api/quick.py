@@ -5,9 +5,11 @@ range costs a signature, a look-up in memory and a read. Whatever is not exactly
 among it, goes the long way, through `routes.audio`, which alone decides what is refused and how.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Final
 
@@ -21,7 +23,7 @@ from callspool.api.problems import Refusal
 from callspool.api.ready import fixed_headers, ready_response
 from callspool.api.recent import Recent
 from callspool.api.services import Services
-from callspool.domain.errors import CallspoolError
+from callspool.domain.errors import CallspoolError, NotFound, Unavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.keys import hash_key
 from callspool.domain.recording import Kept, Recording, State
@@ -35,13 +37,19 @@ _DECIDING: Final = frozenset(
 _PATH: Final = re.compile(r"/api/recordings/(rec_[0-9a-f]{32})/audio")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """A recording that is ready, and what every answer for it says."""
 
     recording: Recording
     kept: Kept
     fixed: RawHeaders
+
+    @cached_property
+    def head(self) -> bytes:
+        """The fixed fields and the type, as they go over the wire."""
+        fields = (*self.fixed, (b"content-type", self.kept.content_type.encode()))
+        return b"".join(name + b": " + value + b"\r\n" for name, value in fields)
 
 
 class Quick:
@@ -53,6 +61,7 @@ class Quick:
         self._services = services
         self._recordings: Recent[RecordingId, Known] = Recent()
         self._principals: Recent[str, Principal] = Recent()
+        self._asking: dict[RecordingId, asyncio.Task[None]] = {}
 
     def learn(self, recording: Recording, authorization: str | None, principal: Principal | None) -> None:
         """Remember a recording that is ready, and whose key has asked for it."""
@@ -61,6 +70,25 @@ class Quick:
             self._recordings.put(recording.id, Known(recording, recording.kept, fixed))
             if authorization is not None and principal is not None:
                 self._principals.put(_hash(authorization), principal)
+
+    def heard_by_link(self, recording_id: str, token: str) -> Known | None:
+        """Return what that link may hear at once; None: nothing, or the long way must say."""
+        known = self._recordings.get(RecordingId(recording_id))
+        if known is None or not self._listening.knows(known.recording, BY_LINK):
+            return None
+        return known if self._allows(token, known.recording) else None
+
+    def holds(self, known: Known) -> bool:
+        """Say whether what `heard_by_link` returned may be relied on still: for a second at most.
+
+        In the second half of it the row is looked at again, so that who goes on playing never waits for the store.
+        """
+        id_ = known.recording.id
+        if self._recordings.get(id_) is not known:
+            return False
+        if self._recordings.is_old(id_) and id_ not in self._asking:
+            self._asking[id_] = asyncio.create_task(self._ask(known.recording))
+        return True
 
     async def answer(self, scope: Scope) -> Response | None:
         """Return the response to a request that is like one before; None: it goes the long way."""
@@ -94,15 +122,32 @@ class Quick:
             if "rendition" in asked:
                 return None  # that is another file
             token = asked.get("token")
-            grant = self.links.check(token, recording.id, self._services.clock.now()) if token else None
-            allowed = (
-                isinstance(grant, Grant)
-                and grant.tenant_id == recording.tenant_id
-                and grant.attempt in (ANY_ATTEMPT, recording.attempt)
-            )
-            return BY_LINK if allowed else None
+            return BY_LINK if token and self._allows(token, recording) else None
         principal = self._principals.get(_hash(authorization)) if authorization else None
         return principal.actor if principal is not None and principal.may_see(recording.tenant_id) else None
+
+    def _allows(self, token: str, recording: Recording) -> bool:
+        grant = self.links.check(token, recording.id, self._services.clock.now())
+        return (
+            isinstance(grant, Grant)
+            and grant.tenant_id == recording.tenant_id
+            and grant.attempt in (ANY_ATTEMPT, recording.attempt)
+        )
+
+    async def _ask(self, known: Recording) -> None:
+        """Look at the row again before it is forgotten."""
+        try:
+            recording = await self._services.store.get(known.tenant_id, known.id)
+        except NotFound:
+            self._recordings.forget(known.id)
+        except Unavailable:
+            pass  # it is forgotten in its time
+        else:
+            if recording.state is not State.READY:
+                self._recordings.forget(known.id)
+            self.learn(recording, None, None)
+        finally:
+            del self._asking[known.id]
 
 
 class QuickWay:

@@ -27,8 +27,17 @@ class Recent(Generic[K, V]):
         until, value = self._values.get(key, (0.0, None))
         return value if self._clock() < until else None
 
+    def is_old(self, key: K) -> bool:
+        """Say whether more than half of its time is over."""
+        until, _ = self._values.get(key, (0.0, None))
+        return self._clock() > until - self._memory_s / 2
+
     def put(self, key: K, value: V) -> None:
         """Remember it for that time."""
         if len(self._values) >= _MOST:
             self._values.clear()
         self._values[key] = (self._clock() + self._memory_s, value)
+
+    def forget(self, key: K) -> None:
+        """Remember it no longer."""
+        self._values.pop(key, None)

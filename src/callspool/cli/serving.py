@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from callspool.domain.errors import Misconfigured
+from callspool.domain.ports import LocalVault
 
 _GRACE_S = 3
 
@@ -47,6 +50,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=protocol(app),
                 log_config=None,
                 log_level="warning",
                 access_log=False,
@@ -71,6 +75,18 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Answer what is being answered, then end."""
         self.should_exit = True
+
+
+def protocol(app: FastAPI) -> Any:
+    """Return what makes uvicorn's protocol for a connection: ours where files can go straight to it."""
+    services = app.state.services
+    if not isinstance(services.vault, LocalVault) or not hasattr(os, "sendfile"):
+        return "auto"
+    try:
+        from callspool.api.straight import StraightProtocol
+    except ImportError:
+        return "auto"  # no httptools on this platform
+    return partial(StraightProtocol, app.state.quick, services.vault)
 
 
 def _is_no_cut(record: logging.LogRecord) -> bool:

@@ -815,6 +815,15 @@ class Vault(Protocol):
         ...
 
 
+@runtime_checkable
+class LocalVault(Protocol):
+    """What a vault can besides whose files are this machine's own."""
+
+    def descriptor(self, key: str) -> int:
+        """Open for reading without a wait; who asked closes it. Raises `NotFound`, `VaultUnavailable`."""
+        ...
+
+
 # --- audio -------------------------------------------------------------------------------------------
 
 

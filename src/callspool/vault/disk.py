@@ -135,9 +135,13 @@ class DiskVault:
 
     async def open(self, key: str) -> DiskFile:
         """Open for reading, or raise `NotFound`."""
+        return DiskFile(self.descriptor(key))
+
+    def descriptor(self, key: str) -> int:
+        """Open for reading, or raise `NotFound`: the `LocalVault` port."""
         target = f"{self._root}/{check_key(key)}"  # a Path would cost as much as the opening
         try:
-            return DiskFile(os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+            return os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             raise NotFound("The vault has no such file.") from None
         except OSError as error:
