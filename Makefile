@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help demo test check bench chaos soak player-size format clean
+.PHONY: help demo test check bench chaos fuzz soak player-size format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -41,6 +41,10 @@ bench: $(STAMP) ## Measure beside the peers (BENCH=slots ARGS="--quick --json")
 
 chaos: $(STAMP) ## Fault runs: twenty seeds of 60 s, then I1 to I9 are checked (ARGS="--seeds 2 --seconds 20 --json")
 	@$(BIN)/python -m chaos $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m chaos.fuzz)
+
+fuzz: $(STAMP) ## A minute of hostile bytes for each of our parsers (ARGS="--seconds 600 ranges"); make chaos ends with it
+	@$(BIN)/python -m chaos.fuzz $(ARGS)
 
 soak: $(STAMP) ## The long forms of tests: thousands of kills, any order of calls
 	$(BIN)/pytest --long tests/property tests/acceptance/test_kills.py tests/acceptance/test_main_job.py \

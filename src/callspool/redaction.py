@@ -69,6 +69,20 @@ def redact(text: str) -> str:
     return text
 
 
+def redact_all(value: Any) -> Any:
+    """Return *value* as JSON has it, with every text in it redacted: what is rendered afterwards stays JSON."""
+    match value:
+        case str():
+            return redact(value)
+        case bool() | int() | float() | None:
+            return value
+        case Mapping():
+            return {redact(str(name)): redact_all(inner) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redact_all(inner) for inner in value]
+    return redact(str(value))
+
+
 def hide_named(value: Any) -> Any:
     """Return *value* with everything hidden that stands under a secret's name, however deep."""
     match value:

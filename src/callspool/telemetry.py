@@ -1,5 +1,6 @@
 """Logs and metrics. Secrets, phone numbers and links never get into a line, whoever wrote it."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
@@ -14,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from callspool.domain.job import TenantLoad
 from callspool.domain.ports import StateCount
-from callspool.redaction import hide_named, redact
+from callspool.redaction import hide_named, redact, redact_all
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -70,18 +71,16 @@ def configure_logging(*, level: str = "info", form: str = "auto", stream: TextIO
 
 
 class _Renderer:
-    """Renders a line and redacts it whole: tracebacks and foreign messages too."""
+    """Renders a line and redacts all of it: tracebacks and foreign messages too."""
 
     def __init__(self, *, console: bool) -> None:
-        self._render: Callable[..., Any] = (
+        self._console = (
             # The prettier tracebacks show local variables: secrets among them, wrapped so that no pattern finds them.
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if console
-            else structlog.processors.JSONRenderer(default=str)
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if console else None
         )
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-        return redact(str(self._render(logger, name, event)))
+        return redact(self._console(logger, name, event)) if self._console else json.dumps(redact_all(event))
 
 
 class Metrics:

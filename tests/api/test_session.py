@@ -81,6 +81,37 @@ async def test_a_foreign_site_cannot_ask_or_sign_in_with_a_browsers_cookie(peopl
     assert (await sign_in(people, **{"sec-fetch-site": "cross-site"})).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("origin", "is_own"),
+    [
+        ("https://calls.example", True),
+        ("http://calls.example", False),
+        ("https://calls.example.evil.example", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+async def test_where_a_browser_does_not_say_from_which_site_the_origin_tells(
+    people: Api, origin: str, is_own: bool
+) -> None:
+    failed = await people.failed()
+    answer = await sign_in(people)
+    change = {**cookie(answer), "x-csrf-token": answer.json()["csrf"], "origin": origin}
+
+    assert await ask(people, "GET", "/api/recordings", {**cookie(answer), "origin": origin}) == (200 if is_own else 401)
+    assert await ask(people, "POST", f"/api/recordings/{failed.id}/retry", change) == (202 if is_own else 401)
+    assert (await sign_in(people, origin=origin)).status_code == (200 if is_own else 403)
+
+
+async def test_a_page_under_another_name_of_this_server_is_its_own(people: Api) -> None:
+    here = people.url.removeprefix("http://")
+
+    assert (await sign_in(people, origin=f"http://{here}")).status_code == 200
+    assert (await sign_in(people, origin=f"http://{here}1")).status_code == 403
+    assert (await sign_in(people, origin=f"http://{here}", **{"sec-fetch-site": "cross-site"})).status_code == 403
+
+
 async def test_signing_out_ends_the_session(people: Api) -> None:
     answer = await sign_in(people)
     headers = {**cookie(answer), "x-csrf-token": answer.json()["csrf"]}

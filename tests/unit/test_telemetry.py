@@ -67,10 +67,15 @@ def test_fields_with_a_secret_s_name_are_hidden(lines: io.StringIO) -> None:
     assert "acme" in lines.getvalue()
 
 
-def test_a_json_line_stays_json() -> None:
-    line = json.dumps({"a": f'x?token=abc\\"def {KEY}', "b": 'q"uote'})
+@pytest.mark.parametrize(
+    "text", ["x?token=", 'password="', "token='", 'token=\\\\"', "it's token: ", "password=back\\\\"]
+)
+@pytest.mark.parametrize("lines", ["json"], indirect=True)
+def test_a_json_line_stays_json(lines: io.StringIO, text: str) -> None:
+    structlog.get_logger("ours").info("request.seen", text=text, nested={"text": text}, after="q\"uote's", number=3)
 
-    assert json.loads(redact(line))["b"] == 'q"uote'
+    line = json.loads(lines.getvalue())
+    assert (line["after"], line["number"]) == ("q\"uote's", 3)
 
 
 def test_ids_stay_readable() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -76,7 +77,7 @@ async def find_caller(request: Request, services: Services) -> Principal | None:
     secret = request.cookies.get(cookie_name(services))
     if authorization is not None or not secret:
         return await find(services.store, authorization)
-    if request.headers.get("sec-fetch-site", "none") not in _OWN_PAGES:
+    if not is_from_own_page(request, services):
         return None
     session = await services.store.session(hash_key(secret))
     if session is None:
@@ -87,6 +88,22 @@ async def find_caller(request: Request, services: Services) -> Principal | None:
         if not hmac.compare_digest(given.encode(), csrf.encode()):
             raise Refusal("bad_csrf")
     return Principal(session.key_id, session.tenant_id, session.name, csrf)
+
+
+def is_from_own_page(request: Request, services: Services) -> bool:
+    """Say whether no foreign page made a browser send this.
+
+    Browsers say so in Sec-Fetch-Site, but older ones do not, and none does over plain http: then Origin tells, which
+    no page can change either. Without both it is no browser, or one that follows a link: then the cookie stays away.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in _OWN_PAGES
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    public = urlsplit(services.settings.public_url)
+    return origin == f"{public.scheme}://{public.netloc}" or origin.partition("://")[2] == request.headers.get("host")
 
 
 def cookie_name(services: Services) -> str:

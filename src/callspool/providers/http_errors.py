@@ -97,6 +97,6 @@ def _causes(error: PyreqwestError) -> list[str]:
 def _read_date(text: str) -> float | None:
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -137,11 +137,9 @@ def read_time(given: object) -> datetime | None:
     """Return a time in UTC, or None."""
     try:
         at = datetime.fromisoformat(given) if isinstance(given, str) else None
-    except ValueError:
+        return at if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for the first and the last day that there is
         return None
-    if at is None:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _read_call(item: Mapping[str, object]) -> Call | None:

@@ -65,7 +65,7 @@ def read_callback(dialect: Dialect, account: Account, tenant_id: TenantId, reque
         source=text if SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
         started_at=read_date(fields.get("RecordingStartTime", "")),
         error=explain(text) if ERROR_CODE.fullmatch(text := fields.get("ErrorCode", "")) else None,
-        encryption=_encryption(fields.get("EncryptionDetails", "")),
+        encryption=read_encryption_text(fields.get("EncryptionDetails", "")),
     )
 
 
@@ -127,12 +127,13 @@ def read_duration(text: str) -> float | None:
     return float(text) if _DURATION.fullmatch(text) else None  # "-1" while it is not known
 
 
-def _encryption(text: str) -> Encryption | None:
+def read_encryption_text(text: str) -> Encryption | None:
+    """Return what the callback's JSON says; None for nothing. Raises `InvalidInput`."""
     if not text:
         return None
     try:
         return read_encryption(json.loads(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("EncryptionDetails", f"EncryptionDetails cannot be read: {str(error)[:100]}.") from None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from callspool.api.auth import Caller, Principal, cookie_name, csrf_token, find, is_https
+from callspool.api.auth import Caller, Principal, cookie_name, csrf_token, find, is_from_own_page, is_https
 from callspool.api.dashboard import SignIn
 from callspool.api.passwords import Passwords
 from callspool.api.problems import Refusal, responses
@@ -40,7 +40,7 @@ async def get_session(caller: Caller) -> SessionView:
 @router.post("", operation_id="signIn", responses=responses(403, 422, 429))
 async def sign_in(wish: SignIn, request: Request, response: Response, services: ServicesOf) -> SessionView:
     """Sign in by name and password, or by a key. Every try is counted, by name and by address, before it is judged."""
-    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+    if not is_from_own_page(request, services):
         raise Refusal("bad_csrf")
     tries = Tries(wish.name or "", request.client.host if request.client else "")
     wait = await services.store.try_sign_in(tries)
