@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import valkey.asyncio
 
-from callspool.cli.doctor import outside, parts
+from callspool.cli.doctor import arrival, outside, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.ids import AccountId
 from callspool.domain.ports import RecordingFilter
@@ -21,6 +21,7 @@ from tests.acceptance.test_demo import run
 from tests.fixtures.ports import free_port
 from tests.fixtures.wire import Asked, Reply, serve
 
+UUID_OF_IT = "0193a4b5-c6d7-4e8f-90a1-b2c3d4e5f607"
 LONG_AGO = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
@@ -43,7 +44,7 @@ async def base_url(running: System, url: str, token: str = "secret-token") -> No
 async def test_doctor_finds_what_is_wrong_on_the_way_to_us_and_to_the_provider(tmp_path: Path) -> None:
     async with system(tmp_path) as running:
         right = set_to(running.parts, public_url=running.url)
-        (found,) = await outside.public_address(right)
+        (found,) = await arrival.public_address(right)
         assert (found.level, "arrives there as it was sent" in found.seen) == (
             "warning",
             True,
@@ -52,13 +53,13 @@ async def test_doctor_finds_what_is_wrong_on_the_way_to_us_and_to_the_provider(t
         assert levels(await outside.clock(right)) == [("clock", "ok")] * 2
         assert (await running.parts.store.list(RecordingFilter(), cursor=None, limit=1)).recordings == ()
 
-        (found,) = await outside.public_address(set_to(right, public_url=running.url.replace("127.0.0.1", "localhost")))
+        (found,) = await arrival.public_address(set_to(right, public_url=running.url.replace("127.0.0.1", "localhost")))
         assert (found.level, "403" in found.seen, "not what was signed" in found.do) == ("error", True, True)
-        (found,) = await outside.public_address(set_to(right, public_url=f"{running.url}/elsewhere"))
+        (found,) = await arrival.public_address(set_to(right, public_url=f"{running.url}/elsewhere"))
         assert found.level == "error"
-        (found,) = await outside.public_address(set_to(right, public_url=f"http://127.0.0.1:{free_port()}"))
+        (found,) = await arrival.public_address(set_to(right, public_url=f"http://127.0.0.1:{free_port()}"))
         assert (found.level, "nobody answers" in found.seen) == ("warning", True)
-        (found,) = await outside.public_address(set_to(right, public_url="here"))
+        (found,) = await arrival.public_address(set_to(right, public_url="here"))
         assert (found.level, "https://your.host" in found.do) == ("error", True)
 
         await base_url(running, running.simulator.url, "another-token")
@@ -69,12 +70,48 @@ async def test_doctor_finds_what_is_wrong_on_the_way_to_us_and_to_the_provider(t
         assert (found.level, "unreachable" in found.seen) == ("error", True)
 
 
+async def test_doctor_signs_as_each_accounts_provider_does(tmp_path: Path) -> None:
+    async with system(tmp_path) as running:
+        right = set_to(running.parts, public_url=running.url)
+        main = await running.parts.store.account(AccountId("main"))
+        await running.parts.store.set_account(replace(main, signing_key="a shared key"))
+        wire = replace(main, id=AccountId("wire"), provider="signalwire", signing_key="key", account_sid=UUID_OF_IT)
+        await running.parts.store.add_account(wire)
+        await running.parts.store.add_account(replace(wire, id=AccountId("wire2"), signing_key="another"))
+        tel = replace(main, id=AccountId("tel"), provider="telnyx", signing_key="public", account_sid="")
+        await running.parts.store.add_account(tel)
+
+        found = await arrival.public_address(right)
+        assert [one.seen.rpartition(": ")[2] for one in found] == [
+            "a signed webhook arrives there as it was sent (Twilio)",
+            "webhooks arrive there (Telnyx)",
+            "a signed webhook arrives there as it was sent (SignalWire)",
+        ]
+        assert {one.level for one in found} == {"warning"}  # nobody else reaches it
+
+        found = await arrival.public_address(set_to(right, public_url=running.url.replace("127.0.0.1", "localhost")))
+        assert [(one.level, "not what was signed" in one.do) for one in found if "Telnyx" not in one.seen] == (
+            [("error", True)] * 2
+        )
+        async with serve(lambda asked, reply: reply.whole("403 Forbidden", b"no")) as proxy:
+            found = await arrival.public_address(set_to(right, public_url=proxy.url))
+            assert {one.level for one in found} == {"error"}  # a 403 of somebody else's is none of ours
+
+
+async def test_doctor_sees_that_an_account_is_in_another_region(tmp_path: Path) -> None:
+    async with system(tmp_path) as running:
+        await base_url(running, await running.simulator.open_region("ie1"))
+        (found,) = await outside.accounts(running.parts)
+        assert (found.level, "20404" in found.seen) == ("error", True)
+        assert "callspool accounts set main --region" in found.do
+
+
 async def test_doctor_sees_redirects_and_clocks_that_differ(tmp_path: Path) -> None:
     async def moved(asked: Asked, reply: Reply) -> None:
         await reply.whole("308 Permanent Redirect", location="https://there.example", date=LONG_AGO)
 
     async with system(tmp_path) as running, serve(moved) as elsewhere:
-        (found,) = await outside.public_address(set_to(running.parts, public_url=elsewhere.url))
+        (found,) = await arrival.public_address(set_to(running.parts, public_url=elsewhere.url))
         assert (found.level, "https://there.example" in found.do) == ("error", True)
         await base_url(running, elsewhere.url)
         assert levels(await outside.clock(running.parts)) == [("clock", "ok"), ("clock", "error")]

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from twilio.request_validator import RequestValidator
 
@@ -15,12 +15,22 @@ from callspool.domain.errors import BadSignature
 from callspool.domain.ports import WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID, Dialect, Form
-from callspool.providers.profile import Profile
+from callspool.providers.profile import Probe, Profile
 from callspool.providers.targets import S3
 from callspool.providers.twilio import Twilio
+from callspool.providers.twilio_form import probe_form
 
 MEDIA_HOSTS: Final = frozenset({".signalwire.com", S3})
 SIGNATURE_HEADERS: Final = ("x-signalwire-signature", "x-twilio-signature")
+
+
+def probe(account: Account, url: str) -> Probe:
+    """Return a signed callback with a status that there is not: an address that was not changed on the way gets 422."""
+    body = urlencode(probe_form(account)).encode()
+    signature = hmac.new((account.signing_key or "").encode(), url.encode() + body, "sha1").hexdigest()
+    headers = {"Content-Type": "application/x-www-form-urlencoded", SIGNATURE_HEADERS[0]: signature}
+    return Probe(headers, body, 422)
+
 
 PROFILE: Final = Profile(
     name="signalwire",
@@ -32,6 +42,7 @@ PROFILE: Final = Profile(
     secret="API token",  # noqa: S106 - its name, not its value
     signing_key="the signing key of the space, from its API page",
     needs_signing_key=True,
+    probe=probe,
     key=None,
     key_words="no other key; it has one secret, --token",
     setup="Set this as the recording status callback at SignalWire (base address https://SPACE.signalwire.com/api/laml):",

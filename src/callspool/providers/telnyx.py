@@ -22,7 +22,7 @@ from callspool.providers.http_errors import Refused
 from callspool.providers.profile import Profile
 from callspool.providers.targets import S3
 from callspool.providers.telnyx_list import Cursor, read_duration, read_entry, read_page
-from callspool.providers.telnyx_webhook import read_event
+from callspool.providers.telnyx_webhook import probe, read_event
 
 MEDIA_HOSTS: Final = frozenset({".telnyx.com", S3, ".telnyxstorage.com"})
 """Where its addresses of media may lead. Without credentials."""
@@ -37,6 +37,7 @@ PROFILE: Final = Profile(
     secret="API key (v2)",  # noqa: S106 - its name, not its value
     signing_key="the public key of the portal's page Keys & Credentials",
     needs_signing_key=True,
+    probe=probe,
     key=None,
     key_words="no other key; it has one secret, --token",
     setup="Set this as the webhook URL of the Call Control application at Telnyx:",

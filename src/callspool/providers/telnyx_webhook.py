@@ -19,6 +19,7 @@ from callspool.domain.ids import TenantId
 from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID
+from callspool.providers.profile import Probe
 from callspool.providers.telnyx_list import read_call_id, read_channels, read_time
 
 SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
@@ -61,6 +62,11 @@ def check_signature(account: Account, request: WebhookRequest) -> None:
     signed = timestamp.encode() + b"|" + request.body
     if not any(_signs(key, signed, signature) for key in account.signing_keys):
         raise BadSignature(f"The signature is not that of the account {account.id}: compare its public key.")
+
+
+def probe(account: Account, url: str) -> Probe:
+    """Return an event without a signature, which only Telnyx can make: where callspool answers, it is refused."""
+    return Probe({"Content-Type": "application/json"}, b"{}", 403)
 
 
 def _signs(public_key: str, signed: bytes, signature: str) -> bool:

@@ -22,7 +22,7 @@ from callspool.providers.profile import Profile
 from callspool.providers.targets import S3, Target, origin_of, permitted
 from callspool.providers.twilio_accounts import FIRST_QUERY, read_accounts, regional
 from callspool.providers.twilio_errors import explain
-from callspool.providers.twilio_form import check_signature, read_callback
+from callspool.providers.twilio_form import check_signature, probe, read_callback
 from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
 
 MEDIA_HOSTS: Final = frozenset({".twilio.com", S3})
@@ -38,6 +38,7 @@ PROFILE: Final = Profile(
     secret="auth token",  # noqa: S106 - its name, not its value
     signing_key="a shared key, where webhooks are signed with SHA-256",
     needs_signing_key=False,
+    probe=probe,
     key=re.compile(r"(?:SK|AC)[0-9a-f]{32}"),
     key_words="an API key, SK and 32 lower-case hex digits, or for a subaccount the parent's SID",
     setup="Set this as the recording status callback at Twilio, with the events in-progress, completed and absent:",

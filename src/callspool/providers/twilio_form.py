@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
-from twilio.request_validator import HMAC_SHA256, RequestValidator
+from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator
 
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
@@ -22,6 +22,7 @@ from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.recording import Encryption
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import SID, Dialect, Form
+from callspool.providers.profile import Probe
 from callspool.providers.twilio_errors import explain
 
 SIGNATURE_HEADER: Final = "x-twilio-signature"
@@ -106,6 +107,20 @@ def check_signature(account: Account, request: WebhookRequest, form: Form) -> No
     raise BadSignature(
         f"The signature is not that of the account {account.id}: compare its auth token, and the public address."
     )
+
+
+def probe(account: Account, url: str) -> Probe:
+    """Return a signed callback with a status that there is not: an address that was not changed on the way gets 422."""
+    form = probe_form(account)
+    key = account.signing_key or account.auth_token
+    algorithm = HMAC_SHA256 if account.signing_key else HMAC_SHA1
+    signature = RequestValidator(key).compute_signature(url, form, algorithm)
+    return Probe({"Content-Type": _FORM, SIGNATURE_HEADER: signature}, urlencode(form).encode(), 422)
+
+
+def probe_form(account: Account) -> dict[str, str]:
+    """Return what a probe says."""
+    return {"AccountSid": account.account_sid, "RecordingStatus": "callspool-doctor"}
 
 
 def _sid(dialect: Dialect, fields: Mapping[str, str], name: str, prefix: str) -> str:

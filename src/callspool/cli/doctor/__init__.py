@@ -8,7 +8,7 @@ import typer
 
 from callspool.cli.console import out, print_json
 from callspool.cli.context import Data, Json, read_settings, run
-from callspool.cli.doctor import outside, parts
+from callspool.cli.doctor import arrival, outside, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.errors import CallspoolError, StoreUnavailable, VaultUnavailable
 from callspool.wiring import Parts
@@ -18,7 +18,7 @@ _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...]
     ("valkey", parts.valkey),
     ("vault", parts.vault),
     ("disk", parts.disk),
-    ("public address", outside.public_address),
+    ("public address", arrival.public_address),
     ("accounts", outside.accounts),
     ("clock", outside.clock),
     ("spool", outside.spool),

@@ -1,4 +1,4 @@
-"""What is reached over the network: our own public address, the providers, their clocks, the workers."""
+"""What is reached over the network: the providers, their clocks, the workers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from callspool.cli.doctor.arrival import LOOPBACK
 from callspool.cli.doctor.finding import Finding
-from callspool.cli.doctor.web import Answer, NoAnswer, ask
+from callspool.cli.doctor.web import NoAnswer, ask
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ports import RecordingFilter
 from callspool.domain.reasons import POLICIES, Reason
@@ -17,65 +18,10 @@ from callspool.domain.tenant import Account
 from callspool.playback.relay import NotThere, Seal, status_of
 from callspool.wiring import Parts
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_PROBE: Final = "?callspool=doctor%2Fcheck&callspool=a+b"
-"""What a proxy that rewrites addresses would change."""
 _SKEW: Final = timedelta(seconds=30)
 _SKEW_THAT_HURTS: Final = timedelta(minutes=5)
 _LISTED: Final = timedelta(minutes=1)
 _ASKED_WORKERS: Final = 50
-
-
-async def public_address(parts: Parts) -> Sequence[Finding]:
-    """Send ourselves a signed webhook by the public address: it must arrive as it was signed. It changes nothing."""
-    base = parts.settings.public_url
-    url = urlsplit(base)
-    name = "public address"
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        return [Finding(name, "error", base, "Set CALLSPOOL_PUBLIC_URL to https://your.host")]
-    arrival = await _arrival(parts)
-    if url.hostname in _LOOPBACK:
-        todo = "Providers cannot reach it. Set CALLSPOOL_PUBLIC_URL to the address that you give to the provider."
-        # Nothing may run yet on a machine that is being set up: then there is nothing wrong to be told.
-        level = arrival.level if arrival.level == "error" and "nobody answers" not in arrival.seen else "warning"
-        return [Finding(name, level, arrival.seen, f"{todo} {arrival.do}".strip())]
-    if arrival.level == "ok" and url.scheme == "http":
-        return [Finding(name, "warning", arrival.seen, "Use https: recordings are private.")]
-    return [arrival]
-
-
-async def _arrival(parts: Parts) -> Finding:
-    base, name = parts.settings.public_url.rstrip("/"), "public address"
-    signing = next((one for one in await parts.store.accounts() if one.provider == "twilio"), None)
-    try:
-        answer = await (ask(f"{base}/healthz") if signing is None else _signed(base, signing))
-    except NoAnswer as error:
-        todo = "Start 'callspool up' or 'callspool serve', and let the address lead there."
-        return Finding(name, "error", f"{base}: nobody answers ({error})", todo)
-    if answer.status == (204 if signing is None else 422):
-        arrived = "answers" if signing is None else "a signed webhook arrives there as it was sent"
-        return Finding(name, "ok", f"{base}: {arrived}")
-    seen = f"{base}: a signed webhook was answered {answer.status}"
-    match answer.status:
-        case 403:
-            todo = (
-                "What arrives is not what was signed: the proxy before callspool must pass path, query and body "
-                "unchanged, and CALLSPOOL_PUBLIC_URL must be the same for the server and for this command."
-            )
-        case 301 | 302 | 307 | 308:
-            todo = f"Providers do not follow: set CALLSPOOL_PUBLIC_URL to where it leads ({answer.location})."
-        case _:
-            todo = "Something else than callspool answers there: check the proxy and CALLSPOOL_PUBLIC_URL."
-    return Finding(name, "error", seen, todo)
-
-
-async def _signed(base: str, account: Account) -> Answer:
-    from twilio.request_validator import RequestValidator
-
-    url = f"{base}/webhooks/twilio/{account.id}{_PROBE}"
-    form = {"AccountSid": account.account_sid, "RecordingStatus": "callspool-doctor"}  # no status that there is
-    signature = RequestValidator(account.auth_token).compute_signature(url, form)
-    return await ask(url, form=form, headers={"X-Twilio-Signature": signature})
 
 
 async def accounts(parts: Parts) -> Sequence[Finding]:
@@ -92,15 +38,18 @@ async def _account(parts: Parts, account: Account) -> Finding:
     provider = parts.providers.get(account.provider)
     if provider is None:
         return Finding(name, "error", f"{account.provider} is no provider here", "Remove it, or update callspool.")
+    elsewhere = (
+        f"If it belongs to another region or address than {where}: callspool accounts set {account.id} "
+        "--region REGION, or --base-url ADDRESS."
+    )
     try:
         await provider.list(account, now - _LISTED, now, limit=1)
     except FetchFailed as error:
         seen = f"{where}: {error.reason}, {error}"
         if error.reason in {Reason.UNAUTHORIZED, Reason.FORBIDDEN}:
-            todo = (
-                f"Check the account's id and token. They hold in one region only: {where} must be the host of the "
-                "account's own (callspool accounts add --base-url)."
-            )
+            todo = f"Check the account's id and secrets. An API key holds in one region only. {elsewhere}"
+        elif error.reason is Reason.NOT_READY:  # a list is never "not ready": there is no such account
+            todo = f"Nothing is known of this account there: check its id. {elsewhere}"
         elif error.reason is Reason.UNREACHABLE:
             todo = f"Check that {where} is the provider's host, and that this machine may reach it."
         else:
@@ -142,7 +91,7 @@ async def spool(parts: Parts) -> Sequence[Finding]:
         return await asyncio.gather(*(_worker(parts, address) for address in addresses))
     seen = "nothing is being fetched now: no worker to ask"
     is_fleet = bool(parts.settings.valkey_url) and not parts.settings.valkey_url.startswith("unix:")
-    if is_fleet and urlsplit(parts.settings.valkey_url).hostname not in _LOOPBACK and _is_local(parts):
+    if is_fleet and urlsplit(parts.settings.valkey_url).hostname not in LOOPBACK and _is_local(parts):
         todo = (
             "Workers on other machines cannot be heard while they fetch: give them CALLSPOOL_SPOOL_HOST, "
             "CALLSPOOL_SPOOL_PORT and CALLSPOOL_SPOOL_ADDRESS."
@@ -152,7 +101,7 @@ async def spool(parts: Parts) -> Sequence[Finding]:
 
 
 def _is_local(parts: Parts) -> bool:
-    return parts.settings.spool_host in _LOOPBACK and not parts.settings.spool_address
+    return parts.settings.spool_host in LOOPBACK and not parts.settings.spool_address
 
 
 async def _worker(parts: Parts, address: str) -> Finding:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Final
-from urllib.parse import urlencode
 
 _PATIENCE_S: Final = 10
 
@@ -22,6 +21,8 @@ class Answer:
     """What is looked at."""
 
     status: int
+    kind: str
+    """The media type of what came."""
     date: str
     location: str
 
@@ -31,9 +32,8 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-async def ask(url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """GET, or POST a form. Raises `NoAnswer`."""
-    body = urlencode(form).encode() if form is not None else None
+async def ask(url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """GET, or POST a body. Raises `NoAnswer`."""
     request = urllib.request.Request(url, body, dict(headers or {}))  # noqa: S310 -- http and https: settings are checked
     return await asyncio.to_thread(_send, request)
 
@@ -52,4 +52,4 @@ def _send(request: urllib.request.Request) -> Answer:
 
 
 def _read(status: int, headers: Message) -> Answer:
-    return Answer(status, headers.get("Date") or "", headers.get("Location") or "")
+    return Answer(status, headers.get_content_type(), headers.get("Date") or "", headers.get("Location") or "")
