@@ -1,12 +1,13 @@
 """Every setting: its name, default, bounds and meaning. The only place that reads the environment."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callspool.domain.errors import Misconfigured
@@ -22,7 +23,12 @@ def _from_seconds(value: object) -> object:
         raise ValueError("Input should be a number of seconds") from None
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Seconds = Annotated[timedelta, BeforeValidator(_from_seconds)]
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
 
 
 def _as_text(value: object) -> str:
@@ -178,6 +184,11 @@ class Settings(BaseSettings):
         default="*",
         description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Reverse proxies before this server: addresses or networks, comma-separated. Their X-Forwarded-For "
+        "says who asks.",
+    )
     playback_ttl: Seconds = Field(
         default=timedelta(minutes=15), gt=timedelta(0), description="Seconds. How long a signed playback URL is valid."
     )
@@ -213,6 +224,12 @@ class Settings(BaseSettings):
         description="Parts of the scheduler, spread over a cluster by account. Change it by `callspool drain`.",
     )
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: object) -> Self:
         """Read the environment; *given* values win. Raises `Misconfigured`, naming what is wrong."""
@@ -234,6 +251,11 @@ class Settings(BaseSettings):
         return {PREFIX + name.upper(): _as_text(value) for name, value in values.items()} | {
             PREFIX + "DATA": str(self.data.absolute())
         }
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return _networks(self.trusted_proxies)
 
     @property
     def spool(self) -> Path:

@@ -285,7 +285,9 @@ async def running(
     keys = await seed(services)
     app = create_app(services, web_folder=folder / "web")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, http=protocol(app), log_config=None, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app, http=protocol(app), log_config=None, proxy_headers=False, timeout_graceful_shutdown=2
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -21,6 +21,7 @@ from callspool.api.listening import Listening
 from callspool.api.live import Live
 from callspool.api.making import Making
 from callspool.api.passwords import Passwords
+from callspool.api.proxies import ClientAddress
 from callspool.api.quick import Quick, QuickWay
 from callspool.api.routes import (
     accounts,
@@ -95,6 +96,8 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
                 await reader
 
     app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
+    if services.settings.proxies:
+        app.add_middleware(ClientAddress, trusted=services.settings.proxies)
     app.state.services = services
     app.state.live = live
     app.state.passwords = Passwords()
