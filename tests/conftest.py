@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.long",
     "tests.fixtures.node",
+    "tests.fixtures.nodes",
     "tests.fixtures.browser",  # after node, which it imports
     "tests.fixtures.cluster",
     "tests.fixtures.postgres",

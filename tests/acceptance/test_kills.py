@@ -18,7 +18,7 @@ from tests.fixtures.raw import End, Grant, Raw, Request
 TENANTS = [f"t{n}" for n in range(100)]
 POOLS = ["p0", "p1", "p2"]
 SLOTS, LIMIT = 3, 90
-LEASE_MS = 20
+LEASE_MS = 50
 AT_REST = {"epoch", "seq", "idle", "versions"} | {
     *(f"tenant:{name}" for name in TENANTS),
     *(f"pool:{name}" for name in POOLS),
@@ -123,7 +123,7 @@ class Mortals:
         turns = 0
         while True:
             turns += 1
-            next_due, grants = self.raw.turn(Request(f"last:{turns}", "last", 200, ends))
+            next_due, grants = self.raw.turn(Request(f"last:{turns}", "last", 200, ends, LEASE_MS))
             ends = tuple(End(grant.job, grant.token) for grant in grants)
             self.done |= {grant.job for grant in grants}
             if not grants and next_due < 0:

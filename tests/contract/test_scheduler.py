@@ -364,6 +364,8 @@ async def test_after_flushall_live_workers_keep_their_leases_and_nothing_is_gran
     # What the reconciler does: limits again, and every unfinished job.
     await bench.limits("acme", slots=2)
     await bench.producer.submit_many([(Job(name, "main", "acme"), None) for name in ("j0", "j1")])
+    why = (await bench.producer.why("j1")).sentence()  # before any worker has asked
+    assert why.startswith("The scheduler was restarted and grants nothing until ")
     assert (await other.turn([], 9)).leases == ()
     assert ids(await next_leases(other)) == ["j1"]
     assert await bench.producer.place("j0") is Place.RUNNING
@@ -475,6 +477,8 @@ async def test_why_names_what_a_job_waits_for(bench: Bench) -> None:
     assert await why("j4") == "Tenant acme is paused by an operator; it is 4th in its line."
     await bench.producer.set_pool("main", limit=1, paused=True)
     assert await why("j4") == "Account main is paused by an operator; it is 4th in its line."
+    await bench.functions.call("close")
+    assert await why("j4") == "The scheduler is being drained and grants nothing; it is 4th in its line."
     await worker.turn([deferred(lease, 60_000)], 0)
     assert (await why("j0")).startswith("It is put off until ")
     assert await why("nothing") == "The scheduler does not know it."

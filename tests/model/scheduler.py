@@ -216,7 +216,7 @@ class Model:
     def _tick(self) -> None:
         # Expired leases come first; each job keeps the place in the line that it had.
         for name, job in sorted(self.jobs.items()):
-            if job.place == "running" and job.expired:
+            if job.place == "running" and job.expired and not self.mourning:
                 if job.cancelled and not job.again:
                     del self.jobs[name]
                 else:

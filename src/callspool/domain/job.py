@@ -181,6 +181,8 @@ class Why:
     worker: str = ""
     opens_ms: int = 0
     """Until then nothing is granted, because the scheduler's data was, or may have been, lost."""
+    closed: bool = False
+    """It is being drained: nothing is granted."""
     now_ms: int = 0
 
     def sentence(self, *, for_operator: bool = True) -> str:
@@ -195,6 +197,8 @@ class Why:
         return f"{self._obstacle(for_operator)}; it is {_ordinal(self.ahead + 1)} in its line."
 
     def _obstacle(self, for_operator: bool) -> str:
+        if self.closed:
+            return "The scheduler is being drained and grants nothing"
         if self.now_ms < self.opens_ms:
             return f"The scheduler was restarted and grants nothing until {_clock(self.opens_ms)}"
         if self.pool_paused:

@@ -16,6 +16,8 @@ from callspool.scheduler.heartbeat import Heartbeat
 
 _LOOK_ANYWAY: Final = timedelta(seconds=5)
 """A wake-up can be lost with the worker that took it; the longest that its work then waits for another."""
+_LOOKS_PER_LEASE: Final = 4
+"""Valkey takes half a lease time without a call for a jump of its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class _Shard:
         self._worker_id = worker_id
         self._address = address
         self._lease_s = lease_s
+        self._look_anyway_s = min(_LOOK_ANYWAY.total_seconds(), lease_s / _LOOKS_PER_LEASE)
         self.heartbeat = Heartbeat(url, shard, worker_id, address, lease_s)
         self._unanswered: _Request | None = None
 
@@ -88,7 +91,7 @@ class _Shard:
     async def wait(self, at_most: timedelta) -> bool:
         """Block on this worker's wake-up list."""
         # Valkey waits in steps of about 10 ms and takes 0 for ever.
-        timeout_s = max(0.01, min(at_most, _LOOK_ANYWAY).total_seconds())
+        timeout_s = max(0.01, min(at_most.total_seconds(), self._look_anyway_s))
         key = self._functions.keys.wake(self._worker_id)
         with unavailable():
             reply = await self._waiting.client.execute_command("BLPOP", key, timeout_s)

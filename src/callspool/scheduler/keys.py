@@ -3,8 +3,10 @@
 All derive from one prefix that carries the shard's hash tag, so a shard lies in one slot of a cluster. The Lua
 code gets the prefix as KEYS[1] and appends the same suffixes:
 
-``epoch``            hash    began_ms: when this lifetime of the data began; run: the server process it is of;
-                             clock: the ring's virtual time; closed: the shard is being drained; lease_ms
+``epoch``            hash    began_ms: when this lifetime of the data began; run, replication: the server process and
+                             the line of copies it is of; opens_ms: when grants begin;
+                             lease_ms: the longest lease in use; young: leases of before
+                             it have not been looked through; clock: the ring's virtual time; closed: being drained
 ``seq``              string  order of arrival
 ``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; while running token, worker, granted_ms,
                              again, cancel

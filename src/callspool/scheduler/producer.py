@@ -177,7 +177,7 @@ def _why(reply: list[bytes | int]) -> Why:
     place, pool, tenant, ahead, slots, held, tenant_paused, limit, set_limit, pool_held, pool_paused, *more = (
         field.decode() if isinstance(field, bytes) else str(field) for field in reply
     )
-    until, cause, probing, due, worker, opens, now = more
+    until, cause, probing, due, worker, opens, closed, now = more
     return Why(
         place=Place(place),
         pool=pool,
@@ -196,6 +196,7 @@ def _why(reply: list[bytes | int]) -> Why:
         due_ms=int(due),
         worker=worker,
         opens_ms=int(opens),
+        closed=closed == "1",
         now_ms=int(now),
     )
 

@@ -5,8 +5,8 @@
 -- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
 --          cause, probing, running, waiting (of these tenants), retries left, now_ms
 -- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
---          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, now_ms;
---          of an unknown job only its place
+--          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, closed,
+--          now_ms; of an unknown job only its place
 local function locate(keys, argv)
   local j = redis.call('HMGET', job_key(keys[1], argv[1]), 'place', 'worker')
   return j[1] == 'running' and redis.call('GET', keys[1] .. 'address:' .. j[2]) or ''
@@ -78,7 +78,7 @@ local function why(keys, argv)
   local S = { P = P, now = now, tenants = {}, pools = {} }
   local t, p = tenant_of(S, j[3]), pool_of(S, j[2])
   local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing')
-  local epoch = redis.call('HMGET', P .. 'epoch', 'began_ms', 'lease_ms')
+  local epoch = redis.call('HMGET', P .. 'epoch', 'opens_ms', 'closed')
   p.closed = false
   return {
     j[1], j[2], j[3],
@@ -86,7 +86,8 @@ local function why(keys, argv)
     tonumber(redis.call('HGET', P .. 'tenant:' .. j[3], 'slots') or '0'), t.held,
     redis.call('HGET', P .. 'tenant:' .. j[3], 'paused') or '0',
     capacity(p), p.limit, p.held, pool[1] or '0', tonumber(pool[2] or '0'), pool[3] or '', pool[4] or '0',
-    tonumber(redis.call('ZSCORE', P .. 'due', id) or '0'), j[4] or '', tonumber(epoch[1] or '0') + tonumber(epoch[2] or '0'), now,
+    tonumber(redis.call('ZSCORE', P .. 'due', id) or '0'), j[4] or '', tonumber(epoch[1] or '0'),
+    epoch[2] or '0', now,
   }
 end
 redis.register_function { function_name = 'NAME_why', callback = why, flags = { 'no-writes' } }

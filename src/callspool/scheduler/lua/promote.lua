@@ -9,7 +9,7 @@ local function promote(keys, argv)
   local j = redis.call('HMGET', key, 'place', 'lane', 'pool', 'tenant')
   local place, pool, tenant = j[1], argv[2], argv[3]
   if not place then
-    if redis.call('HGET', S.P .. 'epoch', 'closed') then return { 'closed', 'unknown' } end
+    if S.closed then return { 'closed', 'unknown' } end
     redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'since_ms', S.now)
   elseif place == 'running' then
     redis.call('HSET', key, 'lane', 'interactive') -- for its next turn, should it need one

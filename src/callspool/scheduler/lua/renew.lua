@@ -23,9 +23,9 @@ local function register(S, worker, id, pool, tenant, lane, token)
 end
 
 local function renew(keys, argv)
-  local S = begin(keys[1])
-  local P, worker, lease_ms = S.P, argv[1], tonumber(argv[3])
-  local mourning = S.now < S.began + lease_ms
+  local lease_ms = tonumber(argv[3])
+  local S = begin(keys[1], lease_ms)
+  local P, worker, mourning = S.P, argv[1], S.now < math.max(S.opens, S.began + lease_ms)
   local reply, kept = {}, {}
   for i = 4, #argv, 5 do
     local id, token = argv[i], argv[i + 4]

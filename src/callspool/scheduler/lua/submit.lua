@@ -27,7 +27,6 @@ end
 local function submit(keys, argv)
   local S = begin(keys[1])
   local P, dedup_ms, again = S.P, tonumber(argv[1]), argv[2] == '1'
-  local closed = redis.call('HGET', P .. 'epoch', 'closed')
   local reply, woken = {}, 0
   for i = 3, #argv, 5 do
     local id, delay = argv[i], tonumber(argv[i + 4])
@@ -40,8 +39,8 @@ local function submit(keys, argv)
       place = false
     end
     if not place then
-      verdict, place = closed and 'closed' or 'accepted', 'unknown'
-      if not closed then
+      verdict, place = S.closed and 'closed' or 'accepted', 'unknown'
+      if not S.closed then
         place = submit_new(S, id, argv[i + 1], argv[i + 2], argv[i + 3], delay)
         woken = woken + 1
       end

@@ -135,20 +135,14 @@ local function claim(S, worker, request, room, reply)
   return room
 end
 
-local function next_due(S, opens)
-  local due = S.now < opens and opens or math.huge
-  for _, name in ipairs({ 'due', 'leases', 'paused' }) do
+local function next_due(S)
+  local waits = S.now < S.opens -- and leases do not run out before that
+  local due = waits and S.opens or math.huge
+  for _, name in ipairs({ 'due', 'paused', not waits and 'leases' or nil }) do
     local first = redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')
     if first[2] then due = math.min(due, tonumber(first[2])) end
   end
   return due < math.huge and math.max(0, due - S.now) or -1
-end
-
--- Not while the shard is drained. On the way, note the lease time for who looks.
-local function is_taking(S)
-  local c = redis.call('HMGET', S.P .. 'epoch', 'closed', 'lease_ms')
-  if tonumber(c[2]) ~= S.lease_ms then redis.call('HSET', S.P .. 'epoch', 'lease_ms', S.lease_ms) end
-  return not c[1]
 end
 
 local function turn(keys, argv)
@@ -157,17 +151,16 @@ local function turn(keys, argv)
   local last = redis.call('HMGET', reply_key, 'request', 'reply')
   if last[1] == request then return cmsgpack.unpack(last[2]) end
 
-  local S = begin(P)
+  local S = begin(P, tonumber(argv[4]))
   S.lease_ms = tonumber(argv[4])
   local room, settlements = tonumber(argv[5]), cjson.decode(argv[6])
-  local opens = S.began + S.lease_ms
   local freed = tick(S) + #settlements
   for _, given in ipairs(settlements) do settle(S, given) end
   flush(S)
   local reply = { -1 }
-  local left, is_open = room, S.now >= opens and is_taking(S)
+  local left, is_open = room, S.now >= S.opens and not S.closed
   if is_open then left = claim(S, worker, request, room, reply) end
-  reply[1] = next_due(S, opens)
+  reply[1] = next_due(S)
 
   if left > 0 then
     redis.call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', S.now) -- those that are gone

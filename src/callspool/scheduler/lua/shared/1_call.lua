@@ -10,21 +10,63 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- The shards that this server process has served since it started. Lost with the process, which is the point.
-local served = {}
+-- A lifetime of the data ends when what it says of leases may be wrong. Another one begins
+--   - on empty data;
+--   - when the server was restarted, or another one took over or took back: the last writes may be missing;
+--   - when the clock went back, or jumped over the end of leases that their holders may well trust: by half a lease
+--     or more. Where workers live, calls come far more often than that; where nobody called, it looks the same.
+-- Nothing is granted and no lease runs out for one lease time after its beginning. Workers that still run hold leases that
+-- we may not know, and register them again by their heartbeats. The longest lease in use counts.
+local FORGET_LEASE_AFTER = 10 -- times its length: a shorter one is in use now
 
--- When this lifetime of the data began. A new one begins on empty data, and when the server was restarted or a
--- replica took over: the last writes may be missing then. Nothing is granted for one lease time after it; workers
--- that still run hold leases that we may not know, and register them again by their heartbeats.
-local function lifetime(P, now)
-  local key = P .. 'epoch'
-  local began = redis.call('HGET', key, 'began_ms')
-  if began and served[P] then return tonumber(began) end
-  served[P] = true
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-  if began and redis.call('HGET', key, 'run') == run then return tonumber(began) end
-  redis.call('HSET', key, 'began_ms', now, 'run', run)
-  return now
+-- What this server process knows of the shards that it has served. Lost with it, or when a full copy of another
+-- server's data replaces its own, which is the point.
+local run, replication
+local memory = {}
+
+local function begins_anew(S, m, began, stored_run, stored_replication)
+  local went = S.now - m.seen
+  m.seen = S.now
+  if not began or stored_run ~= run or began > S.now then return true end
+  if m.is_new and stored_replication and stored_replication ~= replication then return true end
+  local half = m.lease_ms / 2
+  if math.abs(went) <= half then return false end
+  m.lease_at = S.now
+  -- Is there a lease that ends before its holder renews again? Not one that was so when this lifetime began: it had its time.
+  return went < 0 or redis.call('ZCOUNT', S.P .. 'leases', '(' .. (began + half), S.now + half) > 0
+end
+
+-- Put into S: began; opens: grants are made from then on; closed: not while the shard is drained; is_young: the leases of
+-- before this lifetime have not been looked through.
+local function live(S, lease_ms)
+  local key = S.P .. 'epoch'
+  if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+  local c = redis.call('HMGET', key, 'began_ms', 'run', 'lease_ms', 'closed', 'young', 'replication', 'opens_ms')
+  local stored = tonumber(c[3] or '0')
+  local m = memory[S.P]
+  if not m then
+    m = { seen = S.now, lease_ms = stored, lease_at = S.now, is_new = true }
+    memory[S.P] = m
+    replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+  end
+  S.began, S.closed, S.is_young = tonumber(c[1]), c[4] == '1', c[5] == '1'
+  local is_anew = begins_anew(S, m, S.began, c[2], c[6])
+  if lease_ms and (lease_ms >= m.lease_ms or S.now - m.lease_at > FORGET_LEASE_AFTER * m.lease_ms) then
+    m.lease_ms, m.lease_at = lease_ms, S.now
+  end
+  local opens = tonumber(c[7] or '0')
+  if is_anew then
+    S.began, S.is_young, opens = S.now, true, S.now + m.lease_ms
+    redis.call('HSET', key, 'began_ms', S.now, 'opens_ms', opens, 'run', run, 'replication', replication,
+      'lease_ms', m.lease_ms, 'young', '1')
+  elseif stored ~= m.lease_ms or not c[6] then
+    -- One with a longer lease is heard while we wait. Once open it stays so.
+    if S.now < opens then opens = math.max(opens, S.began + m.lease_ms) end
+    redis.call('HSET', key, 'opens_ms', opens, 'lease_ms', m.lease_ms, 'replication', replication)
+  end
+  m.is_new = false
+  S.longest = m.lease_ms
+  S.opens = opens >= S.began and S.began > 0 and opens or S.began + m.lease_ms -- an older library writes only `began_ms`
 end
 
 -- When this process last noted of a shard that this library is in use. Who brings another one removes the unused.
@@ -36,14 +78,15 @@ local function note_use(P, now)
   redis.call('HSET', P .. 'versions', 'NAME', now)
 end
 
-local function begin(P)
-  local now = now_ms()
-  note_use(P, now)
-  return {
-    P = P, now = now, began = lifetime(P, now),
+local function begin(P, lease_ms)
+  local S = {
+    P = P, now = now_ms(),
     tenants = {}, pools = {}, -- read once
     dirty = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
   }
+  note_use(P, S.now)
+  live(S, lease_ms)
+  return S
 end
 
 local function job_key(P, id) return P .. 'job:' .. id end

@@ -85,25 +85,40 @@ local function detach(S, id, place, pool, tenant)
   end
 end
 
+local function due(S, name)
+  return redis.call('ZRANGE', S.P .. name, '-inf', S.now, 'BYSCORE', 'LIMIT', 0, MOST_DUE_PER_CALL)
+end
+
+-- Leases that have run out: none in the wait of a new lifetime. After it, those too that end later than any can that was
+-- renewed in it: they are of a time when the clock was ahead.
+local function expired_leases(S)
+  if S.now < S.opens then return {} end
+  local expired = due(S, 'leases')
+  if S.is_young and #expired < MOST_DUE_PER_CALL then
+    local most = MOST_DUE_PER_CALL - #expired
+    local ahead = redis.call('ZRANGE', S.P .. 'leases', '(' .. (S.now + S.longest), '+inf', 'BYSCORE', 'LIMIT', 0, most)
+    for _, id in ipairs(ahead) do expired[#expired + 1] = id end
+    if #ahead < most then redis.call('HDEL', S.P .. 'epoch', 'young') end
+  end
+  return expired
+end
+
 -- Let what has come due happen: dead workers' leases, deferrals, ends of pauses.
 local function tick(S)
   local P = S.P
-  local function due(name)
-    return redis.call('ZRANGE', P .. name, '-inf', S.now, 'BYSCORE', 'LIMIT', 0, MOST_DUE_PER_CALL)
-  end
-  local expired = due('leases')
+  local expired = expired_leases(S)
   for _, id in ipairs(expired) do
     local j = redis.call('HMGET', job_key(P, id), 'pool', 'tenant', 'cancel', 'again')
     if j[1] then release(S, id, j[1], j[2]) else S.released[#S.released + 1] = id end
     if not j[1] or (j[3] and not j[4]) then S.ended[#S.ended + 1] = job_key(P, id) else enqueue_again(S, id) end
   end
-  local returned = due('due')
+  local returned = due(S, 'due')
   for _, id in ipairs(returned) do
     local tenant = redis.call('HGET', job_key(P, id), 'tenant')
     undefer(S, id, tenant or '')
     if tenant then enqueue_again(S, id) end
   end
-  for _, pool in ipairs(due('paused')) do
+  for _, pool in ipairs(due(S, 'paused')) do
     redis.call('ZREM', P .. 'paused', pool)
     S.dirty[pool] = true
   end
