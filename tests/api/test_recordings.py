@@ -1,11 +1,14 @@
 """Recordings: lists, one, and what a person may ask for."""
 
 import asyncio
+import json
+import secrets
 
 import pytest
 
-from callspool.domain.job import Place
+from callspool.domain.job import Job, Place
 from callspool.domain.reasons import POLICIES, Reason
+from callspool.scheduler.connection import Functions
 from tests.api.conftest import Api
 
 
@@ -157,6 +160,36 @@ async def test_a_retry_after_a_failure_is_not_blocked_by_the_dedup_window(api: A
 
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     assert await api.services.producer.place(queued.id) is Place.WAITING
+
+
+@pytest.mark.rule("S1", "F19")
+async def test_a_retry_before_the_worker_has_settled_runs_at_once_after_that(api: Api, functions: Functions) -> None:
+    """Its failure is committed, or it was cancelled, and its slot is still held."""
+    producer = api.services.producer
+    await producer.set_pool("main", limit=9, paused=False)
+    await producer.set_tenant("acme", slots=1, weight=1, paused=False)
+    await functions.call("open")
+
+    async def turn(room: int, *settled: tuple[str, str]) -> list[str]:
+        ends = json.dumps([(*one, "done", 0, 0, "none", 0) for one in settled])
+        reply = await functions.call("turn", secrets.token_hex(4), "w1", "", 30_000, room, ends, "")
+        return [field.decode() for field in reply[1:]]
+
+    for how in ("cancel", "fail"):
+        recording = await api.record()
+        await producer.submit(Job(recording.id, "main", "acme"))
+        (_, _, _, _, token) = await turn(1)
+        claimed = await api.services.store.claim(recording.id, actor="worker:test")
+        assert claimed is not None
+        if how == "cancel":
+            assert (await api.post(f"/api/recordings/{recording.id}/cancel")).status_code == 200
+        else:
+            await api.give_up(claimed)
+        retried = await api.post(f"/api/recordings/{recording.id}/retry")
+        assert (retried.status_code, retried.json()["place"]) == (202, "running")
+        again = await turn(1, (recording.id, token))
+        assert (again[0], again[3]) == (recording.id, "interactive")
+        await turn(0, (recording.id, again[4]))
 
 
 async def test_cancel_stops_it_and_retry_starts_it_again(api: Api) -> None:

@@ -1,6 +1,9 @@
 """What the scheduler promises, on a real Valkey."""
 
 import asyncio
+import functools
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -289,6 +292,36 @@ async def test_submit_wakes_a_worker_that_waits(bench: Bench) -> None:
     assert ids((await worker.turn([], 1)).leases) == ["j0"]
 
 
+async def test_a_worker_that_died_takes_no_wake_up_from_one_that_lives(bench: Bench) -> None:
+    await bench.limits("acme")
+    alive = bench.worker("alive")
+    for _ in range(2):
+        await bench.worker("died").turn([], 1)  # it waits no more, and did not say so
+        await alive.wait(timedelta(milliseconds=20))
+        await alive.turn([], 1)
+        await bench.submit("acme", "j0")
+        assert await alive.wait(SOON)
+        await bench.producer.cancel("j0")
+
+
+async def test_a_worker_that_stops_leaves_its_wake_ups_to_others(bench: Bench) -> None:
+    await bench.limits("acme")
+    stays, heard_last = bench.worker("stays"), bench.worker("heard last")
+    await stays.turn([], 1)
+    await stays.wait(timedelta(milliseconds=20))
+    await heard_last.turn([], 1)
+    await heard_last.leave()
+    await bench.submit("acme", "j0")
+    assert await stays.wait(SOON)
+    await bench.producer.cancel("j0")
+    await stays.turn([], 1)
+    await stays.wait(timedelta(milliseconds=20))
+    await heard_last.turn([], 1)
+    await bench.submit("acme", "j1")  # wakes the other, which stops before it hears
+    await heard_last.close()
+    assert await stays.wait(SOON)
+
+
 async def test_promoted_job_goes_first_and_at_once(bench: Bench) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1", "j2")
@@ -330,6 +363,19 @@ async def test_retry_after_a_cancellation_is_not_lost(bench: Bench) -> None:
     assert ids((await worker.turn([done(lease)], 1)).leases) == ["j0"]
 
 
+@pytest.mark.rule("S1", "F19")
+async def test_play_of_what_runs_and_is_due_again_in_the_store_is_not_lost(bench: Bench) -> None:
+    """Between its worker's commit (put off) and its settle: it runs at once, before the bulk."""
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j0", "j1")
+    worker = bench.worker()
+    (lease,) = (await worker.turn([], 1)).leases
+    assert (await bench.producer.promote(Job("j0", "main", "acme"))).place is Place.RUNNING
+    (again,) = (await worker.turn([deferred(lease, 60_000)], 1)).leases
+    assert (again.job.id, again.job.lane) == ("j0", Lane.INTERACTIVE)
+    assert ids((await worker.turn([done(again)], 1)).leases) == ["j1"]
+
+
 @pytest.mark.rule("I6")
 async def test_bulk_does_not_starve_while_clicks_come_in_another_account(bench: Bench) -> None:
     await bench.limits("acme", slots=100)
@@ -352,6 +398,41 @@ async def test_turn_repeated_after_a_lost_reply_has_its_effect_once(bench: Bench
     again = await bench.functions.call("turn", *args)
     assert first == again
     assert (await bench.producer.load(["acme"]))[0].running == 1
+
+
+@pytest.mark.rule("I5", "S3")
+async def test_what_a_hanging_server_granted_too_late_is_free_at_once(bench: Bench, valkey_server: Embedded) -> None:
+    await bench.limits("acme", slots=1)
+    worker = bench.worker()
+    await worker.turn([], 1)
+    shard = worker._shards[0]
+    shard._functions = Functions(bench.url, bench.names[0], timeout_s=0.3)
+    await bench.submit("acme", "j0")
+    assert valkey_server.pid is not None
+    os.kill(valkey_server.pid, signal.SIGSTOP)
+    until = time.monotonic() + LEASE.total_seconds()
+    try:
+        while time.monotonic() < until:
+            with pytest.raises(SchedulerUnavailable):
+                await worker.turn([], 1)
+    finally:
+        os.kill(valkey_server.pid, signal.SIGCONT)  # now it does what it was asked for all the time
+    (lease,) = (await worker.turn([], 1)).leases
+    assert lease.job.id == "j0"
+    assert await bench.functions.client.zcard(bench.functions.keys.prefix + "leases") == 1
+
+
+@pytest.mark.rule("I4")
+async def test_a_request_that_was_given_up_takes_nothing_when_it_still_comes(bench: Bench) -> None:
+    await bench.limits("acme", slots=3)
+    await bench.submit("acme", "j0", "j1")
+    turn = functools.partial(bench.functions.call, "turn")
+    assert len(await turn("late", "w1", "", 1200, 1, "[]", "")) == 6
+    await turn("next", "w1", "", 1200, 0, "[]", "late")  # it was heard: what it got goes back
+    assert (await bench.producer.load(["acme"]))[0].running == 0
+    await turn("third", "w1", "", 1200, 0, "[]", "never heard")
+    assert await turn("never heard", "w1", "", 1200, 2, "[]", "") == [-1]
+    assert ids((await bench.worker("w2").turn([], 2)).leases) == ["j0", "j1"]
 
 
 @pytest.mark.rule("I8", "I1")

@@ -1,6 +1,7 @@
 """How a pool keeps to its provider's pace: the limit in force, the circuit, the retry budget."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -95,6 +96,46 @@ async def test_slow_answers_shrink_the_limit(bench: Bench) -> None:
     await worker.turn([done(leases[0], Signal.OK, latency_ms=50)], 0)
     await worker.turn([done(leases[1], Signal.OK, latency_ms=5000)], 0)
     assert await limit_in_force(bench) == 14
+
+
+async def test_slow_answers_shrink_the_limit_down_to_one_and_quick_ones_let_it_grow_to_what_was_set(
+    bench: Bench,
+) -> None:
+    worker, pool = bench.worker(), f"{bench.functions.keys.prefix}pool:main"
+
+    async def answer(latency_ms: int) -> int:
+        await bench.functions.client.hset(pool, "changed_ms", 1)  # more than a second passes
+        (lease,) = await next_leases(worker, 1)
+        await worker.turn([done(lease, Signal.OK, latency_ms=latency_ms)], 0)
+        return await limit_in_force(bench)
+
+    assert await answer(50) == 16
+    down = [await answer(5000) for _ in range(40)]
+    assert down == sorted(down, reverse=True)
+    assert (down[0], down[-1]) == (14, 1)
+    up = [await answer(60) for _ in range(140)]
+    assert up == sorted(up)
+    assert set(up) == set(range(2, 17))
+
+
+async def test_slow_answers_shrink_the_limit_once_a_second(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 8)).leases
+    await worker.turn([done(leases[0], Signal.OK, latency_ms=50)], 0)
+    await worker.turn([done(lease, Signal.OK, latency_ms=5000) for lease in leases[1:]], 0)
+    assert await limit_in_force(bench) == 14
+
+
+async def test_good_jobs_of_before_a_slow_down_do_not_let_the_limit_grow(bench: Bench) -> None:
+    worker = bench.worker()
+    leases = (await worker.turn([], 100)).leases
+    await worker.wait(timedelta(milliseconds=20))  # so that the answer is of a later moment
+    await worker.turn([deferred(leases[0], 60_000, signal=Signal.THROTTLED)], 0)
+    await worker.turn([done(lease, Signal.OK) for lease in leases[1:]], 0)
+    (load,) = await bench.producer.pool_loads(["main"], [])
+    assert load.limit == 8
+    window = await bench.functions.client.hget(f"{bench.functions.keys.prefix}pool:main", "window")
+    assert float(window) == 8
 
 
 async def test_limit_never_falls_below_one(bench: Bench) -> None:

@@ -141,7 +141,7 @@ class Model:
             self._wait(job, new=True)
             return "accepted", "waiting"
         if job.place == "running":
-            job.lane = "interactive"
+            job.lane, job.again = "interactive", True
         elif (job.place, job.lane) != ("waiting", "interactive"):
             job.lane = "interactive"
             self._wait(job, new=True)

@@ -439,6 +439,15 @@ async def test_a_cancelled_job_ends_and_is_settled(start: Start) -> None:
     assert rig.spool_files() == []
 
 
+async def test_a_worker_with_no_room_left_hears_a_cancellation_at_once(start: Start) -> None:
+    rig = await start(holding(asyncio.Event()), concurrency=1)
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    rig.consumer.cancel(row.id)
+    await rig.until_settled()
+    assert rig.consumer.settled[0].verdict is Verdict.DONE
+
+
 async def test_a_job_that_runs_again_here_after_its_lease_was_lost_ends_well(start: Start) -> None:
     release = asyncio.Event()
     rig = await start(holding(release))

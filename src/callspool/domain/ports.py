@@ -54,7 +54,11 @@ class Producer(Protocol):
         ...
 
     async def promote(self, job: Job) -> Submitted:
-        """Move a waiting or deferred job to the interactive lane, now; submit it there if unknown."""
+        """Move a waiting or deferred job to the interactive lane, now; submit it there if unknown.
+
+        If the job is still running it runs once more after that, as with `submit`: a retry is never lost between
+        the store's commit and the settle.
+        """
         ...
 
     async def cancel(self, job_id: str) -> Place:
@@ -119,6 +123,10 @@ class Consumer(Protocol):
 
     async def wait(self, at_most: timedelta) -> bool:
         """Block until there may be work, or for *at_most*; say whether something came."""
+        ...
+
+    async def leave(self) -> None:
+        """Be woken no more: what comes now is for others. Never raises; `turn` still settles."""
         ...
 
     async def close(self) -> None:

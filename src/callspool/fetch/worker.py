@@ -149,7 +149,7 @@ class Worker:
                         self._begin(tools, lease)
                     if room and turn.next_due_ms is not None:
                         pause = min(pause, timedelta(milliseconds=max(turn.next_due_ms, 1)))
-                if (listening is None or listening.done()) and self._room(tools.spool):
+                if listening is None or listening.done():  # a full worker too: it may be told to cancel
                     listening = asyncio.create_task(self._listen())
                 await _within(self._bell, pause)
         finally:
@@ -234,6 +234,7 @@ class Worker:
         time = asyncio.get_running_loop().time
         end = time() + self._settings.drain_grace.total_seconds()
         self._log.info("worker.draining", running=len(self._tasks))
+        await self._consumer.leave()
         while self._tasks and (left := end - time()) > 0:
             self._bell.clear()
             await self._settle()

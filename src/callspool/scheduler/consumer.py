@@ -1,6 +1,7 @@
 """The side of the scheduler that workers hold: settle and claim in one call, wait without polling."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from callspool.scheduler.heartbeat import Heartbeat
 
 _LOOK_ANYWAY: Final = timedelta(seconds=5)
 """A wake-up can be lost with the worker that took it; the longest that its work then waits for another."""
+_LEAVE_S: Final = 1.0
 _LOOKS_PER_LEASE: Final = 4
 """Valkey takes half a lease time without a call for a jump of its clock."""
 
@@ -26,6 +28,8 @@ class _Request:
     settled: tuple[Settlement, ...]
     room: int
     sent_at: float
+    instead: str = ""
+    """The id of one that was given up."""
 
 
 class _Shard:
@@ -48,7 +52,7 @@ class _Shard:
 
     async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
         """Settle and claim. A request whose reply was lost is sent again first, and has its effect once."""
-        before = await self._ask(self._unanswered) if self._unanswered else Turn((), None)
+        before = await self._ask(self._again(self._unanswered)) if self._unanswered else Turn((), None)
         left = max(0, room - len(before.leases))
         request = _Request(secrets.token_hex(8), tuple(settled), left, monotonic())
         try:
@@ -58,6 +62,12 @@ class _Shard:
                 raise
             return before  # what is unanswered is sent again with the next turn, its settlements too
         return Turn(before.leases + now.leases, now.next_due_ms)
+
+    def _again(self, request: _Request) -> _Request:
+        """Return what is sent again. Leases that were asked for longer ago than they last would find nobody."""
+        if monotonic() - request.sent_at < self._lease_s:
+            return request
+        return _Request(secrets.token_hex(8), request.settled, 0, monotonic(), request.instead or request.id)
 
     async def _ask(self, request: _Request) -> Turn:
         self._unanswered = request
@@ -69,6 +79,7 @@ class _Shard:
         reply = await self._functions.call(
             "turn",
             *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, json.dumps(settled)),
+            request.instead,
         )
         self._unanswered = None
         self.heartbeat.release(request.settled)
@@ -104,9 +115,16 @@ class _Shard:
                 reply = (key, more)
         return False
 
+    async def leave(self) -> None:
+        """Leave wake-ups to others. Who cannot say so is believed gone after a minute."""
+        with contextlib.suppress(SchedulerUnavailable, TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._functions.call("leave", self._worker_id)
+
     async def close(self) -> None:
-        """Stop the heartbeats and close the connections."""
+        """Stop the heartbeats, be woken no more, and close the connections."""
         await asyncio.to_thread(self.heartbeat.close)
+        await self.leave()
         await self._functions.close()
         await self._waiting.close()
 
@@ -175,6 +193,10 @@ class ValkeyConsumer:
         self._waiting = {shard: task for shard, task in self._waiting.items() if task not in done}
         came = [task.result() for task in done]
         return any(came)
+
+    async def leave(self) -> None:
+        """Leave wake-ups to others, in all shards."""
+        await asyncio.gather(*(shard.leave() for shard in self._shards))
 
     async def close(self) -> None:
         """Stop the heartbeats and close the connections."""

@@ -1,4 +1,5 @@
--- promote: someone waits for this job: move it to the interactive lane, due now; take it if it is unknown.
+-- promote: someone waits for this job: move it to the interactive lane, due now; take it if it is unknown. One that runs
+-- runs once more after its end: what the store says is due may have been committed by the very run that is not settled yet.
 --
 -- ARGV     id, pool, tenant
 -- Reply    'accepted' | 'joined' | 'closed', place
@@ -12,7 +13,7 @@ local function promote(keys, argv)
     if S.closed then return { 'closed', 'unknown' } end
     redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'since_ms', S.now)
   elseif place == 'running' then
-    redis.call('HSET', key, 'lane', 'interactive') -- for its next turn, should it need one
+    redis.call('HSET', key, 'lane', 'interactive', 'again', '1')
     return { 'joined', place }
   else
     pool, tenant = j[3], j[4]

@@ -3,7 +3,8 @@
 --
 -- ARGV     request_id, worker, address, lease_ms, room, settlements: a JSON list, each a list of
 --          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms,
---          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms
+--          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms; instead: '', or the id of a
+--          request that its sender gave up: what it was granted, or would be when it still comes, nobody works on
 -- Reply    next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token
 -- Repeat   the same request id of the same worker gets the same reply, within one lease time
 local BULK_FLOOR = 5 -- of a tenant's jobs at least one in five is bulk, while it has both
@@ -145,15 +146,28 @@ local function next_due(S)
   return due < math.huge and math.max(0, due - S.now) or -1
 end
 
+-- The leases of a reply that came too late go back to their lines.
+local function hand_back(reply, settlements)
+  for i = 2, #reply, 5 do
+    settlements[#settlements + 1] = { reply[i], reply[i + 4], 'defer', 0, 0, 'none', 0 }
+  end
+end
+
 local function turn(keys, argv)
   local P, request, worker, address = keys[1], argv[1], argv[2], argv[3]
   local reply_key = P .. 'reply:' .. worker
-  local last = redis.call('HMGET', reply_key, 'request', 'reply')
+  local instead = argv[7] or ''
+  local last = redis.call('HMGET', reply_key, 'request', 'reply', 'given_up')
   if last[1] == request then return cmsgpack.unpack(last[2]) end
+  if last[3] == request then return { -1 } end
 
   local S = begin(P, tonumber(argv[4]))
   S.lease_ms = tonumber(argv[4])
   local room, settlements = tonumber(argv[5]), cjson.decode(argv[6])
+  if instead ~= '' then
+    if last[1] == instead then hand_back(cmsgpack.unpack(last[2]), settlements) end
+    redis.call('HSET', reply_key, 'given_up', instead)
+  end
   local freed = tick(S) + #settlements
   for _, given in ipairs(settlements) do settle(S, given) end
   flush(S)
@@ -169,7 +183,7 @@ local function turn(keys, argv)
     redis.call('ZREM', P .. 'idle', worker)
   end
   if is_open then wake_idle(S, math.max(1, freed)) end
-  if #reply > 1 or #settlements > 0 then -- a turn that did nothing may be done again
+  if #reply > 1 or #settlements > 0 or instead ~= '' then -- a turn that did nothing may be done again
     redis.call('HSET', reply_key, 'request', request, 'reply', cmsgpack.pack(reply))
     redis.call('PEXPIRE', reply_key, S.lease_ms)
   end

@@ -70,7 +70,7 @@ local function heed(S, p, signal, latency_ms, granted_ms, pause_ms, delay_ms)
         redis.call('HSET', p.key, 'changed_ms', S.now)
         resize(S, p, (p.window or p.limit) * 0.9)
       end
-    elseif p.window then
+    elseif p.window and is_news then
       resize(S, p, p.window + 1 / p.window)
     end
   elseif signal == 'throttled' and is_news then
