@@ -86,3 +86,23 @@ async def test_a_vault_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         await vault.ping()
     with pytest.raises((VaultUnavailable, NotFound)):
         await vault.open(KEY)
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux tells what is in its memory")
+async def test_bytes_that_are_on_the_disk_alone_are_read_by_a_thread_and_are_the_same(tmp_path: Path) -> None:
+    vault, data = DiskVault(tmp_path / "vault"), os.urandom(1 << 20)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    await vault.put(KEY, source)
+    file = await vault.open(KEY)
+    own = vault.descriptor(KEY)
+    try:
+        os.fsync(own)
+        os.posix_fadvise(own, 0, 0, os.POSIX_FADV_DONTNEED)
+        if vault.is_at_hand(own, 500_000, 1000):
+            pytest.skip("this filesystem keeps everything in memory")
+        assert await file.read(500_000, 1000) == data[500_000:501_000]
+        assert vault.is_at_hand(own, 500_000, 1000)
+    finally:
+        os.close(own)
+        await file.close()

@@ -128,7 +128,7 @@ class StraightProtocol(HttpToolsProtocol):
             return False
         size = shape.known.kept.size
         start, end = int(wanted[1]), min(int(wanted[2]) + 1, size)
-        if not 0 < end - start <= MOST:
+        if not (0 < end - start <= MOST and self._vault.is_at_hand(shape.file, start, end - start)):
             return False
         given = b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n\r\n" % (start, end - 1, size, end - start)
         self._send(shape.head + given, shape.file, start, end)

@@ -831,6 +831,10 @@ class LocalVault(Protocol):
         """Open for reading without a wait; who asked closes it. Raises `NotFound`, `VaultUnavailable`."""
         ...
 
+    def is_at_hand(self, descriptor: int, offset: int, length: int) -> bool:
+        """Say whether these bytes can be read without a wait for the disk, as far as the system tells."""
+        ...
+
 
 # --- audio -------------------------------------------------------------------------------------------
 

@@ -27,8 +27,10 @@ LEFTOVER_AGE: Final = timedelta(hours=1)
 """A temporary file older than this is nobody's any more."""
 
 _TEMPORARY: Final = ".tmp"
-_INLINE_READ: Final = 128 * 1024
-"""Smaller reads cost less than the way to a thread and back."""
+_INLINE_READ: Final = 256 * 1024
+"""Smaller reads of what is in memory cost less than the way to a thread and back."""
+_NO_WAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
+"""Linux can say that it would have to wait for the disk."""
 _CANNOT_LINK: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 T = TypeVar("T")
@@ -52,7 +54,7 @@ class DiskFile:
             raise VaultUnavailable("This file of the vault is closed.")
         wanted = max(0, min(length, self._size - offset))
         try:
-            if wanted <= _INLINE_READ:
+            if wanted <= _INLINE_READ and _is_in_memory(self._descriptor, offset, wanted):
                 return _read_all(self._descriptor, offset, wanted)
             # A descriptor of its own: a reader that is cancelled leaves the thread behind, and a number
             # that was closed meanwhile could belong to another file by then.
@@ -147,6 +149,10 @@ class DiskVault:
         except OSError as error:
             raise _unavailable(error) from error
 
+    def is_at_hand(self, descriptor: int, offset: int, length: int) -> bool:
+        """Say whether both ends of these bytes are in the system's memory; where nobody can tell, yes."""
+        return _is_in_memory(descriptor, offset, length)
+
     async def presign(self, key: str, lifetime: timedelta) -> str | None:
         """Return None: files of a disk have no address."""
         return None
@@ -237,6 +243,21 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
 def _unavailable(error: OSError) -> VaultUnavailable:
     return VaultUnavailable(f"The vault cannot be used: {error.strerror or error} ({error.filename or 'no path'}).")
+
+
+def _is_in_memory(descriptor: int, offset: int, length: int) -> bool:
+    """Say whether both ends of these bytes can be read without a wait for the disk; where nobody can tell, yes."""
+    if _NO_WAIT is None or not length:
+        return True
+    byte = bytearray(1)
+    try:
+        for at in (offset, offset + length - 1):
+            os.preadv(descriptor, [byte], at, _NO_WAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # this filesystem cannot; what is wrong besides, the read itself tells
+    return True
 
 
 def _read_all(descriptor: int, offset: int, length: int) -> bytes:
