@@ -249,6 +249,22 @@ async def test_players_may_be_sent_to_the_object_storage(
         assert (await api.get(path, who="bravo")).status_code == 404
 
 
+async def test_a_download_is_saved_under_a_name_and_playing_is_not(api: Api) -> None:
+    recording = await api.ready()
+    path = f"/api/recordings/{recording.id}/audio"
+    played = await api.get(path)
+    saved = await api.get(path, params={"download": "1"})
+    name = f'filename="{recording.id}.wav"'
+    assert played.headers["content-disposition"] == f"inline; {name}"
+    assert saved.headers["content-disposition"] == f"attachment; {name}"
+    assert saved.content == played.content == AUDIO
+    link = (await api.post(f"{path.removesuffix('/audio')}/playback")).json()["url"]
+    for _ in range(2):  # what was played a moment ago is answered the short way
+        assert (await api.client.get(link)).headers["content-disposition"] == f"inline; {name}"
+        by_link = await api.client.get(f"{link}&download=1")
+        assert by_link.headers["content-disposition"] == f"attachment; {name}"
+
+
 @pytest.mark.rule("I3")
 async def test_a_file_that_lost_its_end_is_not_served_as_whole(api: Api) -> None:
     recording = await api.ready()

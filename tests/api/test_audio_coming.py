@@ -310,3 +310,18 @@ async def test_with_the_scheduler_away_it_is_said_to_be_on_its_way(api_without_v
     recording = await api_without_valkey.record()
 
     assert (await api_without_valkey.get(f"/api/recordings/{recording.id}/audio")).status_code == 202
+
+
+async def test_how_far_a_download_is_can_be_asked(hands: Hands) -> None:
+    recording = await hands.api.record()
+
+    async def why() -> tuple[object, object]:
+        told = (await hands.api.get(f"/api/recordings/{recording.id}/why")).json()
+        return told["received"], told["expected"]
+
+    assert await why() == (None, None)
+    async with hands.fetching(recording) as (_, file, _tap):
+        file.expected = len(WAV)
+        await file.append(WAV[:1000])
+        assert await why() == (1000, len(WAV))
+    assert await why() == (None, None)  # nobody downloads it

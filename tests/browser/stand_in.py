@@ -46,6 +46,8 @@ class StandIn:
     gives_events: bool = True
     has_web_page_for_audio: bool = False
     links_given: int = 0
+    given_up: str | None = None
+    """Why recordings that are not ready failed, as their links tell."""
     void_links: int = 0
     """Links up to this number are refused as expired."""
     waveform: bytes = (
@@ -55,6 +57,8 @@ class StandIn:
     """What every recording's waveform is."""
     ahead: int = 2
     """How many are before each recording that waits."""
+    received: int | None = None
+    """How many bytes of what is being fetched are here."""
     pages: dict[str, str] = field(default_factory=dict)
     """Pages of somebody who embeds the player, by name."""
     whole: asyncio.Event = field(default_factory=asyncio.Event)
@@ -214,7 +218,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     async def why(id: str) -> JSONResponse:  # noqa: A002
         state = there.recordings[id].state
         ahead = there.ahead if state is State.QUEUED else None
-        answer = {"id": id, "state": state, "place": "waiting", "ahead": ahead}
+        received = there.received if state is State.FETCHING else None
+        size = there.sound.stat().st_size if received is not None else None
+        answer = {"id": id, "state": state, "place": "waiting", "ahead": ahead, "received": received, "expected": size}
         return JSONResponse({**answer, "sentence": "All slots of its tenant are in use; 2 recordings are before it."})
 
     @app.post("/api/recordings/{id}/playback")
@@ -240,6 +246,8 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     async def waveform(id: str, token: int | None = None) -> Response:  # noqa: A002
         if token is not None and token <= there.void_links:
             return problem("link_expired")
+        if there.given_up is not None:
+            return problem("needs_retry", reason=Reason(there.given_up))
         if there.recordings[id].state is not State.READY:
             return problem("not_ready")
         return Response(there.waveform, media_type="application/json")

@@ -16,7 +16,17 @@ from callspool.domain.ids import RecordingId
 from callspool.fetch.spool import WRITE_BYTES, Spool, SpoolFile
 from callspool.fetch.tap import HELD_BACK, Tap, Taps
 from callspool.fetch.tapserver import TapServer
-from callspool.playback.relay import Cut, Flow, NotThere, Seal, open_flow, path_of
+from callspool.playback.relay import (
+    Cut,
+    Flow,
+    NotThere,
+    Progress,
+    Seal,
+    open_flow,
+    path_of,
+    progress_of,
+    progress_path_of,
+)
 from tests.fixtures import made
 from tests.fixtures.memory import RealTime
 
@@ -318,3 +328,28 @@ async def test_the_address_is_the_one_that_is_set_or_listened_on(rig: Rig) -> No
     server = TapServer(Taps(), host="0.0.0.0", port=0, address="", secret_key=SECRET, clock=RealTime())
     async with server:
         assert server.address.startswith(socket.gethostname() + ":")
+
+
+async def test_a_worker_says_how_far_a_download_is(rig: Rig) -> None:
+    async def progress(attempt: int = 1, secret: bytes = SECRET) -> Progress:
+        return await progress_of(rig.server.address, RECORDING, attempt, Seal(secret), datetime.now(UTC))
+
+    with pytest.raises(NotThere):
+        await progress()
+    file = rig.spool.open(RECORDING, 1)
+    with rig.taps.open(RECORDING, 1, file):
+        assert await progress() == Progress(0, None)
+        file.expected = len(WAV)
+        await file.append(WAV[:5000])
+        assert await progress() == Progress(5000, len(WAV))
+        with pytest.raises(NotThere):
+            await progress(2)
+        with pytest.raises(NotThere):
+            await progress(secret=bytes(32))
+        heard_only = Seal(SECRET).sign(path_of(RECORDING, 1), datetime.now(UTC))
+        path = progress_path_of(RECORDING, 1)
+        answer = await rig.ask(f"GET {path} HTTP/1.1\r\nauthorization: {heard_only}\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 403")
+    file.remove()
+    with pytest.raises(NotThere):
+        await progress()

@@ -119,8 +119,8 @@ class Quick:
         """Return who may hear it, as the list of listeners names them; None: nobody, or the long way must say."""
         if query:
             asked = QueryParams(query)
-            if "rendition" in asked:
-                return None  # that is another file
+            if "rendition" in asked or "download" in asked:
+                return None  # that is another file, or another name for it
             token = asked.get("token")
             return BY_LINK if token and self._allows(token, recording) else None
         principal = self._principals.get(_hash(authorization)) if authorization else None

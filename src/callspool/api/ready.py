@@ -36,20 +36,23 @@ def conditions_of(method: str, fields: Headers) -> Conditions:
     )
 
 
-def fixed_headers(recording: Recording, kept: Kept) -> RawHeaders:
-    """Return the fields that every answer for this recording has."""
+def fixed_headers(recording: Recording, kept: Kept, *, download: bool = False) -> RawHeaders:
+    """Return the fields that every answer for this recording has. Where *download*, a browser saves it as a file."""
+    disposition = "attachment" if download else "inline"
     extension = _EXTENSIONS[kept.content_type]
     fields = {
         "accept-ranges": "bytes",
         "etag": _etag(kept),
         "cache-control": "private, max-age=3600",
-        "content-disposition": f'inline; filename="{recording.id}.{extension}"',
+        "content-disposition": f'{disposition}; filename="{recording.id}.{extension}"',
         **SAFETY,
     }
     return tuple((name.encode(), value.encode()) for name, value in fields.items())
 
 
-async def ready_response(services: Services, kept: Kept, conditions: Conditions, fixed: RawHeaders) -> Response:
+async def ready_response(
+    services: Services, kept: Kept, conditions: Conditions, fixed: RawHeaders, *, may_redirect: bool = True
+) -> Response:
     """Return what RFC 9110 wants for GET or HEAD. Raises `Refusal` where the vault lacks the file."""
     answer = decide(conditions, size=kept.size, etag=_etag(kept))
     match answer:
@@ -61,7 +64,7 @@ async def ready_response(services: Services, kept: Kept, conditions: Conditions,
             return problem("etag_differs")
         case Unsatisfiable():
             return problem("range_unsatisfiable", headers={"content-range": f"bytes */{kept.size}"})
-    if services.settings.vault_redirect and conditions.method == "GET":
+    if services.settings.vault_redirect and may_redirect and conditions.method == "GET":
         address = await services.vault.presign(kept.vault_key, services.settings.playback_ttl)
         if address is not None:
             return Response(status_code=307, headers={**SAFETY, "location": address, "cache-control": "no-store"})

@@ -234,6 +234,8 @@ class Waiting(BaseModel):
     state: State
     place: Place | None = Field(description="Where its job is. Null: none is needed, or the scheduler is away.")
     ahead: int | None = Field(description="How many of the tenant's recordings are before it in its line.")
+    received: int | None = Field(description="Bytes that came by now, while it is being fetched. Null: not known.")
+    expected: int | None = Field(description="How many there will be. Null: the provider did not say.")
     sentence: str = Field(description="For a person.")
 
 

@@ -119,7 +119,7 @@ class _Download:
             if media.offset != self._received:
                 raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
             self._etag, self._length, self.channels = media.etag, media.length, media.channels
-            self.duration_s = media.duration_s
+            self.duration_s, self._file.expected = media.duration_s, media.length
             if self._length is not None and self._length > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
             await self._fill(media)

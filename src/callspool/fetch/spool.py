@@ -47,6 +47,8 @@ class SpoolFile:
         self._written = 0
         self.generation = 0
         """Goes up when all bytes are thrown away."""
+        self.expected: int | None = None
+        """Bytes that the provider announced; None: it did not say."""
         self.watch: Callable[[], None] | None = None
         """Called at each change, while someone listens."""
 

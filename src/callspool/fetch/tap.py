@@ -76,6 +76,16 @@ class Tap:
         """How many bytes may be heard by now."""
         return self._file.size - (0 if self._is_kept else HELD_BACK)
 
+    @property
+    def received(self) -> int:
+        """How many bytes came by now."""
+        return self._file.size
+
+    @property
+    def expected(self) -> int | None:
+        """How many there will be, if the provider said so."""
+        return self._file.expected
+
     async def change(self) -> None:
         """Wait until something happens to it."""
         await self._changed.wait()

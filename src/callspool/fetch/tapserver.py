@@ -1,7 +1,8 @@
 """The worker's ear-piece: a tiny HTTP server inside the fleet that streams downloads under way to the API.
 
-It answers one kind of request, ``GET /spool/{recording}/{attempt}``, signed with the installation's secret, and
-nothing else to anybody. It reads no file but through an open download, and every wait in it has an end.
+It answers ``GET /spool/{recording}/{attempt}``, and the same with ``/progress`` for how far that download is, signed
+with the installation's secret, and nothing else to anybody. It reads no file but through an open download, and every
+wait in it has an end.
 """
 
 import asyncio
@@ -16,7 +17,17 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import RecordingId
 from callspool.domain.ports import Clock
 from callspool.fetch.tap import Listener, Lost, Taps
-from callspool.playback.relay import AUTHORIZATION, END, KEPT, MOST_HEAD, PROOF, Seal, read_path
+from callspool.playback.relay import (
+    AUTHORIZATION,
+    END,
+    EXPECTED,
+    KEPT,
+    MOST_HEAD,
+    PROOF,
+    RECEIVED,
+    Seal,
+    read_path,
+)
 from callspool.playback.serving import SEND_TIME
 
 MOST_CONNECTIONS: Final = 512
@@ -102,7 +113,12 @@ class TapServer:
         if method != "GET" or wanted is None:
             await _refuse(writer, "404 No such spool")
             return
-        streaming = asyncio.ensure_future(self._stream(writer, *wanted, self._seal.proof(authorization)))
+        recording_id, attempt, asks_progress = wanted
+        proof = self._seal.proof(authorization)
+        if asks_progress:
+            await self._tell(writer, recording_id, attempt, proof)
+            return
+        streaming = asyncio.ensure_future(self._stream(writer, recording_id, attempt, proof))
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({streaming, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,6 +126,17 @@ class TapServer:
             for task in (streaming, gone):
                 task.cancel()
             await asyncio.gather(streaming, gone, return_exceptions=True)
+
+    async def _tell(self, writer: asyncio.StreamWriter, recording_id: RecordingId, attempt: int, proof: str) -> None:
+        tap = await self._taps.find(recording_id, attempt, timedelta(0))
+        if tap is None or tap.is_lost:
+            await _refuse(writer, "404 Nothing under way")
+            return
+        expected = "" if tap.expected is None else str(tap.expected)
+        counts = f"{RECEIVED}: {tap.received}\r\n{EXPECTED}: {expected}\r\n"
+        head = f"HTTP/1.1 200 OK\r\n{counts}{PROOF}: {proof}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode())
+        await writer.drain()
 
     async def _stream(self, writer: asyncio.StreamWriter, recording_id: RecordingId, attempt: int, proof: str) -> None:
         tap = await self._taps.find(recording_id, attempt, _FIND_TIME)

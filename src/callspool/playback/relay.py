@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,6 +21,8 @@ from callspool.domain.ids import RecordingId
 AUTHORIZATION: Final = "authorization"
 PROOF: Final = "callspool-proof"
 END: Final = "callspool-end"
+RECEIVED: Final = "callspool-received"
+EXPECTED: Final = "callspool-expected"
 KEPT: Final = "kept"
 """The trailer ``callspool-end: kept`` says: these were all the bytes, and the recording is ready."""
 
@@ -33,7 +36,8 @@ _CONNECT: Final = timedelta(seconds=2)
 _OK: Final = 200
 _NOTHING: Final = "/spool"
 _SCHEME = re.compile(r"Callspool ([1-9][0-9]{0,11})\.([0-9a-f]{64})")
-_PATH = re.compile(r"/spool/(rec_[0-9a-f]{32})/([1-9][0-9]{0,17})")
+_PATH = re.compile(r"/spool/(rec_[0-9a-f]{32})/([1-9][0-9]{0,17})(/progress)?")
+_COUNT = re.compile(r"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})\r\n")
 
 
@@ -41,6 +45,15 @@ class NotThere(CallspoolError):
     """The worker has nothing to be heard of this attempt, or does not answer."""
 
     code = "not_there"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt's download is, in bytes."""
+
+    received: int
+    expected: int | None
+    """None: the provider did not say."""
 
 
 class Cut(CallspoolError):
@@ -54,10 +67,15 @@ def path_of(recording_id: RecordingId, attempt: int) -> str:
     return f"/spool/{recording_id}/{attempt}"
 
 
-def read_path(path: str) -> tuple[RecordingId, int] | None:
-    """Return what `path_of` was given."""
+def progress_path_of(recording_id: RecordingId, attempt: int) -> str:
+    """Return where a worker says how far *attempt* is."""
+    return f"{path_of(recording_id, attempt)}/progress"
+
+
+def read_path(path: str) -> tuple[RecordingId, int, bool] | None:
+    """Return what `path_of` or, with True, `progress_path_of` was given."""
     found = _PATH.fullmatch(path)
-    return (RecordingId(found[1]), int(found[2])) if found else None
+    return (RecordingId(found[1]), int(found[2]), found[3] is not None) if found else None
 
 
 class Seal:
@@ -128,6 +146,18 @@ async def open_flow(
         if status != _OK or not seal.is_proven(authorization, fields.get(PROOF, "")):
             raise NotThere(f"the worker at {address} has nothing to be heard")
         yield Flow(reader, fields.get("content-type", ""))
+
+
+async def progress_of(address: str, recording_id: RecordingId, attempt: int, seal: Seal, now: datetime) -> Progress:
+    """Ask the worker at *address* how far that attempt's download is. Raises `NotThere`."""
+    path = progress_path_of(recording_id, attempt)
+    authorization = seal.sign(path, now)
+    async with _asked(address, path, authorization) as (status, fields, _):
+        received, expected = fields.get(RECEIVED, ""), fields.get(EXPECTED, "")
+        is_read = status == _OK and seal.is_proven(authorization, fields.get(PROOF, ""))
+        if not is_read or not _COUNT.fullmatch(received):
+            raise NotThere(f"the worker at {address} downloads nothing of it")
+        return Progress(int(received), int(expected) if _COUNT.fullmatch(expected) else None)
 
 
 async def status_of(address: str, seal: Seal, now: datetime) -> int:

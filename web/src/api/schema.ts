@@ -2156,6 +2156,16 @@ export interface components {
              */
             ahead: number | null;
             /**
+             * Received
+             * @description Bytes that came by now, while it is being fetched. Null: not known.
+             */
+            received: number | null;
+            /**
+             * Expected
+             * @description How many there will be. Null: the provider did not say.
+             */
+            expected: number | null;
+            /**
              * Sentence
              * @description For a person.
              */
@@ -3179,6 +3189,8 @@ export interface operations {
             query?: {
                 /** @description A smaller form, made when it is asked for first. 202: it is not yet. */
                 rendition?: components["schemas"]["RenditionKind"] | null;
+                /** @description A browser saves it as a file, wherever the page is from. */
+                download?: boolean;
                 /** @description From `createPlayback`. Without one a key is needed. */
                 token?: string | null;
             };
@@ -3323,6 +3335,8 @@ export interface operations {
             query?: {
                 /** @description A smaller form, made when it is asked for first. 202: it is not yet. */
                 rendition?: components["schemas"]["RenditionKind"] | null;
+                /** @description A browser saves it as a file, wherever the page is from. */
+                download?: boolean;
                 /** @description From `createPlayback`. Without one a key is needed. */
                 token?: string | null;
             };

@@ -111,6 +111,7 @@ async def get_audio(
     rendition: Annotated[
         RenditionKind | None, Query(description="A smaller form, made when it is asked for first. 202: it is not yet.")
     ] = None,
+    download: Annotated[bool, Query(description="A browser saves it as a file, wherever the page is from.")] = False,
 ) -> Response:
     """Return the recording's bytes, with ranges (RFC 9110).
 
@@ -120,7 +121,7 @@ async def get_audio(
     if rendition is not None and not services.settings.renditions:
         raise Refusal("no_rendition")
     if recording.state not in FINAL:
-        waited = await _wait(request, services, recording, whole=rendition is not None)
+        waited = await _wait(request, services, recording, whole=rendition is not None or download)
         if waited.response is not None:
             await _note(request, recording)
             return waited.response
@@ -137,7 +138,9 @@ async def get_audio(
             return _later(recording)
         kept = smaller
     conditions = conditions_of(request.method, request.headers)
-    return await ready_response(services, kept, conditions, fixed_headers(recording, kept))
+    fixed = fixed_headers(recording, kept, download=download)
+    # The object storage would not call it a download.
+    return await ready_response(services, kept, conditions, fixed, may_redirect=not download)
 
 
 async def _rendition(request: Request, services: Services, recording: Recording, kept: Kept) -> Kept | None:
