@@ -123,6 +123,17 @@ async def test_what_comes_is_played_while_it_comes_and_goes_on_when_it_is_whole(
     await plays_beyond(page, 170.2)
 
 
+async def test_how_much_of_a_download_is_here_is_said_before_anybody_listens(
+    there: StandIn, embed: Embed, with_key: WithKey
+) -> None:
+    there.received = 2_000_000
+    page = await embed(with_key(there.add(1, State.FETCHING)))
+    await expect(player(page)).to_contain_text("34% downloaded")
+    bar = page.get_by_role("progressbar", name="On its way")
+    await expect(bar).to_have_js_property("value", 2_000_000 / there.sound.stat().st_size)
+    assert there.count("/audio") == there.count("POST") == 0
+
+
 @pytest.mark.rule("S8")
 async def test_what_breaks_off_while_it_comes_is_never_taken_for_whole(
     there: StandIn, embed: Embed, with_key: WithKey, complaints: Complaints

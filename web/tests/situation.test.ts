@@ -70,3 +70,10 @@ test("one can ask to hear what waits or comes, but not what the provider has not
   expect(comes("waiting", recording("announced"))).toBe(false);
   expect(["ready", "unverified", "streaming"].every((state) => isPlayable(state as "ready"))).toBe(true);
 });
+
+test("a link to what is on its way waits, plays while it comes, and can be asked for", () => {
+  const coming = problem("not_ready");
+  expect(situation(facts({ linkOnly: true, problem: coming }))).toBe("waiting");
+  expect(situation(facts({ linkOnly: true, problem: coming, streaming: true }))).toBe("streaming");
+  expect(comes("waiting", null)).toBe(true);
+});

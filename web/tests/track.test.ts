@@ -21,17 +21,18 @@ function scene(first: Recording | Problem) {
   };
   const client = {
     recording: () => answer("read", () => server.now),
-    why: () => answer("why", () => ({ id: "r", ahead: 2 })),
+    why: () => answer("why", () => ({ id: "r", ahead: 2, received: 40, expected: 100, state: (server.now as Recording).state })),
     waveform: () => answer("waveform", () => null),
     hasten: () => answer("hasten", () => ({ state: "queued", version: 2, audio_url: "/sound" })),
     retry: () => answer("retry", () => ({ state: "queued", version: 9 })),
   } as unknown as Client;
   let feed: Listener | null = null;
   const shared = new SharedFeed(async (listener) => void (feed = listener));
-  const runtime = { wait: () => new Promise<void>(() => undefined) };
+  const waits: { ms: number; end: () => void }[] = [];
+  const runtime = { wait: (ms: number) => new Promise<void>((end) => waits.push({ ms, end })), random: () => 1 };
   const track = new Track("r", { client, feed: shared } as Connected, runtime, () => undefined);
   track.start();
-  return { track, asked, server, feed: feed as unknown as Listener };
+  return { track, asked, server, waits, feed: feed as unknown as Listener };
 }
 
 describe("a recording", () => {
@@ -102,4 +103,47 @@ test("a refusal becomes a problem and leaves the recording as it is", async () =
   server.now = new Problem("conflict", "It moved on.", 409);
   expect(await track.hasten()).toBeNull();
   expect([track.recording?.state, track.problem?.code, track.busy]).toEqual(["failed", "conflict", false]);
+});
+
+test("how much of a download is here is asked for while events come, ever less often, and not without them", async () => {
+  const { track, asked, waits, server, feed } = scene(at(1, "fetching"));
+  await feed.refresh("opened");
+  waits.splice(0, 1); // the read's own patience
+  const look = async () => {
+    waits.at(-1)?.end();
+    await settled();
+  };
+  await look();
+  expect(asked).toEqual(["read"]);
+  feed.connection("live", null);
+  await look();
+  expect([asked, track.waiting?.received, track.waiting?.expected]).toEqual([["read", "why"], 40, 100]);
+  await look();
+  expect(waits.map(({ ms }) => ms)).toEqual([1_000, 1_500, 2_250, 3_375]);
+  server.now = at(2, "ready");
+  feed.event(event(server.now as Recording));
+  await look();
+  await look();
+  expect(asked.filter((name) => name === "why")).toHaveLength(2);
+  expect([track.waiting, waits.length]).toEqual([null, 4]);
+});
+
+test("what did not get through while the stream was open is tried again by itself, a few times", async () => {
+  const { track, asked, waits, server, feed } = scene(at(1, "ready"));
+  await feed.refresh("opened");
+  feed.connection("live", null);
+  waits.splice(0);
+  server.now = new Problem("unreachable", "", 0);
+  expect(await track.hasten()).toBeNull();
+  for (let time = 0; time < 7; time += 1) {
+    waits.at(-1)?.end();
+    await settled();
+  }
+  expect(waits.map(({ ms }) => ms)).toEqual([2_000, 4_000, 8_000, 16_000, 32_000]);
+  expect(track.problem?.code).toBe("unreachable");
+  await track.hasten();
+  server.now = at(1, "ready");
+  waits.at(-1)?.end();
+  await settled();
+  expect([track.problem, asked.at(-1)]).toEqual([null, "read"]);
 });

@@ -77,6 +77,7 @@ export const colours = [
       :host(:not([theme])) {
         --_ink: CanvasText;
         --_accent: Highlight;
+        --_on-accent: HighlightText;
         --_wave: GrayText;
         --_line: GrayText;
       }

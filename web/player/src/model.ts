@@ -4,14 +4,14 @@
  */
 
 import { Client, type Sound as Heard } from "../../src/api/client.js";
-import { MOST_POLLS, backoff } from "../../src/api/feed.js";
 import { Problem } from "../../src/api/problem.js";
 import type { Runtime } from "../../src/api/runtime.js";
 import type { Connected } from "../../src/api/shared-feed.js";
 import { type Loop, addressOf, jump, nextLoop, placeIn } from "./course.js";
+import { Link } from "./link.js";
 import { type Lane, Mixer, audible } from "./mixer.js";
-import { type Peaks, type Span, commonSilences, readPeaks } from "./peaks.js";
-import { type PlayerState, comes, isPlayable, situation } from "./situation.js";
+import { type Peaks, type Span, commonSilences } from "./peaks.js";
+import { type Facts, type PlayerState, comes, isPlayable, situation } from "./situation.js";
 import { Sound, type SoundHost, type Source } from "./sound.js";
 import { Track } from "./track.js";
 
@@ -32,17 +32,18 @@ export interface ModelHost {
 export class Model implements SoundHost {
   readonly sound = new Sound(this);
   track: Track | null = null;
+  /** A link beside a track; it is played first. */
   link: string | null = null;
+  /** A link without a track. */
+  bare: Link | null = null;
   lanes: readonly Lane[] = [];
   loop: Loop | null = null;
   skipsSilence = false;
 
   #mixer = new Mixer();
-  #linkPeaks: Peaks | null = null;
-  #linkProblem: Problem | null = null;
-  #linkPolls = 0;
   #before: string | null = null;
-  #stop = new AbortController();
+  /** The recording that a place in the page's address may name. */
+  #id: string | null = null;
 
   constructor(
     private readonly host: ModelHost,
@@ -54,66 +55,59 @@ export class Model implements SoundHost {
     this.clear();
     this.link = link;
     this.track = new Track(id, server, this.runtime, () => this.#moved());
-    this.#goTo(id);
+    this.#id = id;
+    this.goTo(location.hash);
     this.track.start();
   }
 
   /** Turns to a link alone: nothing is known of its recording but what the link gives. */
   useLink(link: string): void {
     this.clear();
-    this.link = link;
-    const { signal } = this.#stop;
-    this.#goTo(/\/recordings\/([^/]+)\/audio/.exec(link)?.[1] ?? null);
-    this.#bare()
-      .waveformOf(link, signal)
-      .then((document) => {
-        this.#linkPeaks = readPeaks(document);
-        this.changed();
-      })
-      .catch((error: unknown) => {
-        const problem = Problem.from(error);
-        // Without a picture it may play all the same; what the link itself says is told.
-        if (!signal.aborted && problem.status !== 0 && problem.code !== "unexpected") this.failed(problem);
-      });
+    this.#id = /\/recordings\/([^/]+)\/audio/.exec(link)?.[1] ?? null;
+    this.goTo(location.hash);
+    this.bare = new Link(link, this.#client(), this.runtime, {
+      changed: () => this.changed(),
+      whole: () => this.sound.completed(),
+      again: (goesOn) => (goesOn ? this.sound.play() : this.sound.pause()),
+    });
     this.changed();
   }
 
   /** Takes another link to the same thing and goes on where the old one stopped. */
   replaceLink(link: string): void {
-    this.link = link;
-    this.#linkProblem = null;
+    if (!this.bare) this.link = link;
+    else {
+      this.bare.url = link;
+      this.bare.wake();
+    }
     this.sound.renewWith();
   }
 
   clear(): void {
-    this.#stop.abort();
-    this.#stop = new AbortController();
     this.track?.stop();
-    this.track = this.link = this.loop = this.#before = null;
-    this.#linkPeaks = this.#linkProblem = null;
-    this.#linkPolls = 0;
+    this.bare?.stop();
+    this.track = this.bare = this.link = this.loop = this.#before = this.#id = null;
     this.lanes = [];
     this.#mixer.close();
     this.sound.reset();
   }
 
   get state(): PlayerState {
-    return situation({
-      recording: this.track?.recording ?? null,
-      waiting: this.track?.waiting ?? null,
-      problem: this.problem,
-      streaming: this.sound.growing && this.sound.heard,
-      linkOnly: this.track === null,
-      wanted: this.track !== null || this.link !== null,
-    });
+    return situation(this.#facts);
   }
 
   get problem(): Problem | null {
-    return this.track ? this.track.problem : this.#linkProblem;
+    return (this.track ?? this.bare)?.problem ?? null;
+  }
+
+  /** What went wrong and is not to be seen in the state: a retry that failed leaves the recording as it was. */
+  get aside(): Problem | null {
+    const { problem, state } = this;
+    return problem && situation({ ...this.#facts, problem: null }) === state ? problem : null;
   }
 
   get peaks(): Peaks | null {
-    return this.track?.peaks ?? this.#linkPeaks;
+    return (this.track ?? this.bare)?.peaks ?? null;
   }
 
   get seconds(): number {
@@ -125,6 +119,8 @@ export class Model implements SoundHost {
 
   /** How much of it is here, from 0 to 1; null: not known. */
   get share(): number | null {
+    const { received, expected } = this.track?.waiting ?? {};
+    if (received != null && expected) return Math.min(0.99, received / expected);
     return this.sound.growing && this.seconds > 0 ? Math.min(0.99, this.sound.buffered / this.seconds) : null;
   }
 
@@ -140,14 +136,14 @@ export class Model implements SoundHost {
     const { state } = this;
     if (!isPlayable(state) && !comes(state, this.track?.recording ?? null) && this.problem === null) return;
     if (this.track) this.track.problem = null;
-    this.#linkProblem = null;
+    this.bare?.wake();
     if (this.seconds > 0 && !this.sound.growing && this.sound.position >= this.seconds - 0.05) this.sound.seek(0);
     this.sound.play();
     this.#mix();
   }
 
   pause(): void {
-    this.#linkPolls = MOST_POLLS;
+    this.bare?.rest();
     this.sound.pause();
   }
 
@@ -194,11 +190,22 @@ export class Model implements SoundHost {
     return addressOf(page, this.track?.id ?? null, { position: this.sound.position, loop: this.loop });
   }
 
-  /** Returns a link to save the recording from. */
+  /** Goes to the place that a page's fragment names, if it is one in this recording. */
+  goTo(fragment: string): void {
+    const place = placeIn(fragment, this.#id);
+    if (!place) return;
+    this.loop = place.loop;
+    this.seek(place.position);
+  }
+
+  /** Returns a link to save the recording from: the server names the file. */
   async download(): Promise<string | null> {
     const { track } = this;
-    if (!track) return this.link;
-    return (await track.act((client) => client.playback(track.id)))?.url ?? null;
+    const link = track ? ((await track.act((client) => client.playback(track.id)))?.url ?? null) : this.bare?.url;
+    if (!link) return null;
+    const url = new URL(link, location.href);
+    url.searchParams.set("download", "1");
+    return url.href;
   }
 
   /** Moves on round the loop or past a silence, if it is time to. */
@@ -212,7 +219,7 @@ export class Model implements SoundHost {
 
   async source(isRenewal: boolean): Promise<Source | null> {
     const { track } = this;
-    if (!track) return this.#linkSource(isRenewal);
+    if (!track) return this.bare && this.#linkSource(this.bare, isRenewal);
     const { recording } = track;
     if (recording?.state !== "ready") {
       const url = await track.hasten();
@@ -230,7 +237,7 @@ export class Model implements SoundHost {
   }
 
   inspect(url: string): Promise<Heard> {
-    return (this.track?.client ?? this.#bare()).inspect(url);
+    return (this.track?.client ?? this.bare ?? this.#client()).inspect(url);
   }
 
   make(): HTMLAudioElement {
@@ -243,39 +250,50 @@ export class Model implements SoundHost {
 
   tell(what: "play" | "pause" | "ended" | "seek"): void {
     if (what === "play") {
-      this.#linkPolls = 0;
       this.#mix();
+      if (this.sound.growing) void this.bare?.watch();
     }
     this.host.tell(what, { position: this.sound.position, duration: this.seconds });
   }
 
-  failed(problem: Problem): void {
+  interrupted(): void {
+    void this.bare?.interrupted();
+  }
+
+  failed(problem: Problem): boolean {
+    const goesOn = this.bare?.fail(problem) ?? false;
     if (this.track) {
       if (MOVED_ON.has(problem.code)) void this.track.read();
       else this.track.fail(problem);
-    } else {
-      this.#linkProblem = problem;
-      if (problem.code === "coming" && this.#linkPolls < MOST_POLLS) void this.#playLater(problem.retryAfterMs ?? 0);
     }
-    this.host.tell("error", { code: problem.code, message: problem.sentence });
+    if (!goesOn) this.host.tell("error", { code: problem.code, message: problem.sentence });
     this.changed();
+    return goesOn;
   }
 
-  async #linkSource(isRenewal: boolean): Promise<Source | null> {
-    const url = isRenewal ? await this.host.freshLink() : this.link;
+  get #facts(): Facts {
+    return {
+      recording: this.track?.recording ?? null,
+      waiting: this.track?.waiting ?? null,
+      problem: this.problem,
+      streaming: this.sound.growing && this.sound.heard,
+      linkOnly: this.track === null,
+      wanted: this.track !== null || this.bare !== null,
+    };
+  }
+
+  async #linkSource(bare: Link, isRenewal: boolean): Promise<Source | null> {
+    if (!isRenewal) {
+      const growing = await bare.prepare();
+      return growing === null ? null : { url: bare.url, growing };
+    }
+    const url = await this.host.freshLink();
     if (url === null) this.failed(new Problem("link_expired", "The link has expired.", 403));
-    else this.link = url;
+    else bare.url = url;
     return url === null ? null : { url, growing: false };
   }
 
-  /** A link alone has no events: it is asked again a few times. */
-  async #playLater(atLeastMs: number): Promise<void> {
-    this.#linkPolls += 1;
-    const delay = backoff(this.#linkPolls, this.runtime.random(), atLeastMs);
-    await this.runtime.wait(delay, this.#stop.signal).then(() => this.play(), () => undefined);
-  }
-
-  #bare(): Client {
+  #client(): Client {
     return new Client(null, this.runtime);
   }
 
@@ -283,13 +301,6 @@ export class Model implements SoundHost {
     const { audio } = this.sound;
     // Only after a gesture: before it the browser would give a graph that is silent.
     if (audio && (navigator.userActivation?.hasBeenActive ?? true)) this.#mixer.apply(audio, this.lanes);
-  }
-
-  #goTo(id: string | null): void {
-    const place = placeIn(location.hash, id);
-    if (!place) return;
-    this.sound.position = place.position;
-    this.loop = place.loop;
   }
 
   #moved(): void {

@@ -18,7 +18,7 @@ import { perform } from "./perform.js";
 import { Scrub } from "./scrub.js";
 import { type PlayerState, isPlayable } from "./situation.js";
 import { style } from "./style.js";
-import { type Actions, type View, body, told } from "./view.js";
+import { type Actions, type View, aside, body, told } from "./view.js";
 import { inView } from "./visibility.js";
 import { type WaveView, WaveCanvas } from "./wave.js";
 import { Words, clock } from "./words.js";
@@ -61,6 +61,7 @@ export class Player extends LitElement implements ModelHost {
   #connection: AbortController | null = null;
   #resized = new ResizeObserver(() => this.#draw());
   #saidState: PlayerState | null = null;
+  #saidAside: string | null = null;
   #announcement = "";
   #tick = 0;
   #toldAt = -1;
@@ -160,6 +161,9 @@ export class Player extends LitElement implements ModelHost {
     this.#words = new Words(this.lang || this.#inheritedLanguage());
     const view = this.#view();
     if (view.state !== this.#saidState) this.#stateChanged(view);
+    const beside = aside(view);
+    if (beside && beside !== this.#saidAside) this.#announcement = beside;
+    this.#saidAside = beside;
   }
 
   protected override updated(): void {
@@ -266,6 +270,7 @@ export class Player extends LitElement implements ModelHost {
     const connection = new AbortController();
     this.#connection = connection;
     inView(this, connection.signal, () => void this.#connect(base, id, connection.signal));
+    addEventListener("hashchange", () => this.#model.goTo(location.hash), { signal: connection.signal });
     const look = () => this.requestUpdate();
     for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
       matchMedia(media).addEventListener("change", look, { signal: connection.signal });
@@ -296,7 +301,7 @@ export class Player extends LitElement implements ModelHost {
   }
 
   #newLink(): void {
-    if (this.audioUrl !== null && this.#model.link !== null) this.#model.replaceLink(this.audioUrl);
+    if (this.audioUrl !== null && (this.#model.link !== null || this.#model.bare !== null)) this.#model.replaceLink(this.audioUrl);
     else this.#begin();
   }
 
@@ -308,7 +313,7 @@ export class Player extends LitElement implements ModelHost {
     this.#tick = 0;
     this.#resized.disconnect();
     this.#wave = null;
-    this.#saidState = null;
+    this.#saidState = this.#saidAside = null;
     this.note = null;
   }
 

@@ -62,6 +62,7 @@ const BY_CODE: Readonly<Record<string, PlayerState>> = {
 export function situation(facts: Facts): PlayerState {
   const { recording, problem } = facts;
   if (!facts.wanted) return "empty";
+  if (facts.linkOnly && facts.streaming) return "streaming";
   // What is known of a recording that cannot be played outweighs a request that failed.
   const known = recording && ofRecording(recording, facts.streaming);
   if (problem && (!known || isPlayable(known) || BY_CODE[problem.code] === "forbidden")) {
@@ -94,7 +95,7 @@ export function isPlayable(state: PlayerState): boolean {
 
 /** Says whether pressing play brings sound as soon as there is some. */
 export function comes(state: PlayerState, recording: Recording | null): boolean {
-  return (state === "waiting" || state === "downloading") && recording !== null && recording.state !== "announced";
+  return (state === "waiting" || state === "downloading") && recording?.state !== "announced";
 }
 
 export function actionFor(state: PlayerState, recording: Recording | null, mayAsk: boolean): Action {

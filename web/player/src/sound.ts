@@ -22,7 +22,10 @@ export interface SoundHost {
   changed(): void;
   /** Tells what the sound does: `play`, `pause`, `ended`, `seek`. */
   tell(what: "play" | "pause" | "ended" | "seek"): void;
-  failed(problem: Problem): void;
+  /** What came broke off, or ended before it was known to be whole. */
+  interrupted(): void;
+  /** Takes in what is wrong; returns whether the sound is asked for again by itself. */
+  failed(problem: Problem): boolean;
 }
 
 export class Sound {
@@ -42,6 +45,8 @@ export class Sound {
   #source: Source | null = null;
   #intends = false;
   #renewed = false;
+  /** The link gave audio where the browser found none: it is tried once more. */
+  #retried = false;
   #rate = 1;
   /** Goes up when another recording is taken: what was under way for the old one changes nothing. */
   #turn = 0;
@@ -106,7 +111,8 @@ export class Sound {
     this.#release();
     this.#audio?.remove();
     this.#audio = null;
-    this.#intends = this.playing = this.loading = this.growing = this.#renewed = this.#asking = false;
+    this.#intends = this.playing = this.loading = this.growing = false;
+    this.#renewed = this.#retried = this.#asking = false;
     this.position = 0;
     this.length = null;
   }
@@ -157,7 +163,6 @@ export class Sound {
     this.#source = source;
     this.growing = source.growing;
     this.heard = false;
-    if (new URL(source.url, location.href).origin !== location.origin) audio.crossOrigin = "anonymous";
     audio.src = source.url;
     this.rate = this.#rate;
     if (source.growing) this.position = 0; // it is sent from its start
@@ -193,6 +198,8 @@ export class Sound {
     if (this.#audio) return this.#audio;
     const audio = this.#host.make();
     audio.preload = "none";
+    // Always: a link of the page's own origin may lead on to an object storage, whose sound the mixer could not touch.
+    audio.crossOrigin = "anonymous";
     audio.preservesPitch = true;
     const on = (name: string, act: () => void) => audio.addEventListener(name, () => audio === this.#audio && act());
     on("loadedmetadata", () => this.#onMetadata());
@@ -233,7 +240,7 @@ export class Sound {
   #onPlaying(): void {
     const began = !this.playing;
     this.playing = this.heard = true;
-    this.loading = this.#renewed = false;
+    this.loading = this.#renewed = this.#retried = false;
     if (began) this.#host.tell("play");
     this.#host.changed();
   }
@@ -266,6 +273,7 @@ export class Sound {
     this.growing = false;
     this.#release();
     this.loading = this.#intends;
+    this.#host.interrupted();
     this.#host.changed();
   }
 
@@ -285,27 +293,29 @@ export class Sound {
       (error: unknown) => Problem.from(error),
     );
     if (turn !== this.#turn) return;
-    if (problem === null) {
-      void this.#open(true);
+    if (problem === "renew" || problem === "retry") {
+      void this.#open(problem === "renew");
       return;
     }
-    this.#intends = this.loading = false;
-    this.#host.failed(problem);
+    this.#intends = this.loading = this.#host.failed(problem) && this.#intends;
+    this.#host.changed();
   }
 
-  /** Says what is wrong with a link that the browser could not use; null: it ran out and may be renewed. */
-  #verdict(heard: Heard): Problem | null {
+  /** Says what is wrong with a link that the browser could not use, or what is to be tried, once. */
+  #verdict(heard: Heard): Problem | "renew" | "retry" {
     switch (heard.kind) {
       case "link_void":
         if (this.#renewed) return new Problem("link_expired", "The link has expired.", 403);
         this.#renewed = true;
-        return null;
+        return "renew";
       case "coming":
         return new Problem("coming", "The recording is on its way.", 202, heard.retryAfterMs);
       case "not_audio":
         return new Problem("not_audio", heard.type, 200);
       case "audio":
-        return new Problem("unplayable", heard.type, 200);
+        if (this.#retried) return new Problem("unplayable", heard.type, 200);
+        this.#retried = true; // it may have come between the two requests
+        return "retry";
     }
   }
 }

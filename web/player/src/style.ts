@@ -307,7 +307,30 @@ export const style = css`
     background: var(--_line);
   }
 
-  .flow::after {
+  progress.flow {
+    display: block;
+    width: 100%;
+    border: 0;
+    appearance: none;
+    -webkit-appearance: none;
+  }
+
+  progress.flow::-webkit-progress-bar {
+    background: var(--_line);
+  }
+
+  progress.flow::-webkit-progress-value {
+    border-radius: 2px;
+    background: var(--_accent);
+    transition: inline-size 0.6s ease-out;
+  }
+
+  progress.flow::-moz-progress-bar {
+    border-radius: 2px;
+    background: var(--_accent);
+  }
+
+  div.flow::after {
     content: "";
     position: absolute;
     inset: 0 70% 0 0;
@@ -371,7 +394,10 @@ export const style = css`
   }
 
   @media (prefers-reduced-motion: reduce) {
-    .flow::after {
+    progress.flow::-webkit-progress-value {
+      transition: none;
+    }
+    div.flow::after {
       inset: 0;
       opacity: 0.5;
       animation: none;

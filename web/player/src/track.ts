@@ -4,7 +4,7 @@
  */
 
 import type { Client, LiveEvent, Recording, Waiting } from "../../src/api/client.js";
-import type { Cause, Connection, Listener } from "../../src/api/feed.js";
+import { type Cause, type Connection, type Listener, MOST_POLLS, backoff } from "../../src/api/feed.js";
 import { Problem } from "../../src/api/problem.js";
 import type { Runtime } from "../../src/api/runtime.js";
 import type { Connected } from "../../src/api/shared-feed.js";
@@ -15,6 +15,10 @@ import { SETTLED } from "./situation.js";
 const PLACE_MS = 5_000;
 /** The feed says when to read, as soon as its stream is open. Where that takes longer nobody shall wait for it. */
 const PATIENCE_MS = 300;
+/** How much of a download is here is asked for so soon, then ever less often, and so many times at most. */
+const FIRST_LOOK_MS = 1_000;
+const LAST_LOOK_MS = 15_000;
+const MOST_LOOKS = 30;
 const SERVER_ERROR = 500;
 const TOO_MANY = 429;
 
@@ -29,12 +33,14 @@ export class Track implements Listener {
   #stop = new AbortController();
   #asked = false;
   #placeAsked = false;
+  #measures = false;
+  #comesBack = false;
   #peaksAsked = false;
 
   constructor(
     readonly id: string,
     private readonly server: Connected,
-    private readonly runtime: Pick<Runtime, "wait">,
+    private readonly runtime: Pick<Runtime, "wait" | "random">,
     private readonly changed: () => void,
   ) {}
 
@@ -132,6 +138,7 @@ export class Track implements Listener {
 
   fail(problem: Problem): void {
     this.problem = problem;
+    if (problem.code === "unreachable" && this.connected === "live") void this.#comeBack();
     this.changed();
   }
 
@@ -144,8 +151,22 @@ export class Track implements Listener {
 
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted) return;
-    this.problem = Problem.from(error);
-    this.changed();
+    this.fail(Problem.from(error));
+  }
+
+  /** The stream says nothing of a request that did not get through while it was open: looks a few times itself. */
+  async #comeBack(): Promise<void> {
+    if (this.#comesBack) return;
+    this.#comesBack = true;
+    for (let look = 1; look <= MOST_POLLS && this.problem?.code === "unreachable"; look += 1) {
+      try {
+        await this.runtime.wait(backoff(look, this.runtime.random(), 0), this.#stop.signal);
+        if (this.connected === "live" && this.problem?.code === "unreachable") await this.#read();
+      } catch {
+        if (this.#stop.signal.aborted) return;
+      }
+    }
+    this.#comesBack = false;
   }
 
   /** Takes in what an answer says before its event comes. */
@@ -161,6 +182,7 @@ export class Track implements Listener {
     this.recording = recording;
     if (before !== recording.state) this.problem = null;
     if (recording.state === "queued") void this.#place();
+    else if (recording.state === "fetching") void this.#measure();
     else this.waiting = null;
     if (recording.state === "ready") void this.#draw();
     this.changed();
@@ -179,10 +201,26 @@ export class Track implements Listener {
       .catch(() => undefined);
   }
 
+  /** Looks how much of the download is here, beside the events and never in place of them. */
+  async #measure(): Promise<void> {
+    if (this.#measures) return;
+    this.#measures = true;
+    try {
+      for (let look = 0; look < MOST_LOOKS; look += 1) {
+        await this.runtime.wait(Math.min(FIRST_LOOK_MS * 1.5 ** look, LAST_LOOK_MS), this.#stop.signal);
+        if (this.recording?.state !== "fetching") break;
+        if (this.connected === "live" && !globalThis.document?.hidden) await this.#place();
+      }
+    } catch {
+      // Nobody looks any more.
+    }
+    this.#measures = false;
+  }
+
   async #place(): Promise<void> {
     try {
       const waiting = await this.client.why(this.id, this.#stop.signal);
-      if (this.recording?.state === "queued") this.waiting = waiting;
+      if (this.recording?.state === waiting.state) this.waiting = waiting;
       this.changed();
     } catch {
       // It waits all the same; its place is only said where it is known.

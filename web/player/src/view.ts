@@ -36,6 +36,8 @@ export interface View {
   note: string | null;
 }
 
+const NOTHING = { reason: null, sentence: null };
+
 export function body(view: View, timeline: TemplateResult): TemplateResult {
   if (isPlayable(view.state)) return html`${stage(view, timeline)} ${bar(view)} ${notes(view)}`;
   if (view.state === "loading") return loading(view);
@@ -59,7 +61,7 @@ function explained(view: View): string {
     case "downloading":
       return `${words.say("fromProvider")}${model.sound.intends ? ` ${words.say("playsSoon")}` : ""}`;
     case "failed":
-      return (recording && words.reason(recording)) ?? model.problem?.sentence ?? words.say("failedText");
+      return words.reason(recording ?? model.problem ?? NOTHING) ?? words.say("failedText");
     case "absent":
       return words.say("absentText");
     case "purged":
@@ -73,7 +75,7 @@ function explained(view: View): string {
     case "expired":
       return words.say("expiredText");
     case "offline":
-      return words.say("offlineText");
+      return words.say(model.track ? "offlineText" : "offlineLink");
     default:
       return brokenText(view);
   }
@@ -81,16 +83,24 @@ function explained(view: View): string {
 
 function waitingText({ model, words }: View): string {
   const recording = model.track?.recording;
-  if (recording?.state === "announced") return words.say("announced");
+  if (!recording) return `${words.say("notYet")} ${words.say(model.sound.intends ? "playsSoon" : "pressPlay")}`;
+  if (recording.state === "announced") return words.say("announced");
   const said: string[] = [];
-  if (recording?.reason) said.push(words.reason(recording) ?? "");
-  if (recording?.not_before) said.push(words.say("nextTry", { time: words.timeOfDay(recording.not_before) }));
+  if (recording.reason) said.push(words.reason(recording) ?? "");
+  if (recording.not_before) said.push(words.say("nextTry", { time: words.timeOfDay(recording.not_before) }));
   const ahead = model.track?.waiting?.ahead ?? null;
   if (ahead === 0) said.push(words.say("next"));
   else if (ahead !== null) said.push(words.say("ahead", { n: ahead }));
   if (said.length === 0) said.push(words.say("queued"));
   if (model.sound.intends) said.push(words.say("playsSoon"));
   return said.join(" ");
+}
+
+/** What went wrong beside what is to be seen, such as a retry that was not heard; null: nothing. */
+export function aside({ model, words }: View): string | null {
+  const problem = model.aside;
+  if (!problem) return null;
+  return words.say("didNotWork", { why: problem.code === "unreachable" ? words.say("offlineLink") : problem.sentence });
 }
 
 function brokenText({ model, words }: View): string {
@@ -132,8 +142,15 @@ function message(view: View): TemplateResult {
           : nothing
       }
     </div>
-    ${state === "downloading" ? html`<div class="flow" aria-hidden="true"></div>` : nothing} ${notes(view)}
+    ${state === "downloading" ? flow(view) : nothing} ${notes(view)}
   `;
+}
+
+/** How far the download is, or only that it goes on. */
+function flow({ model, words }: View): TemplateResult {
+  const { share } = model;
+  if (share === null) return html`<div class="flow" aria-hidden="true"></div>`;
+  return html`<progress class="flow" max="1" .value=${share} aria-label=${words.say("downloading")}></progress>`;
 }
 
 function toggle({ model, words, actions }: View, play: string): TemplateResult {
@@ -257,8 +274,8 @@ function notes(view: View): TemplateResult | typeof nothing {
   const { model, state, words } = view;
   const recording = model.track?.recording;
   const said: string[] = [];
-  if (state === "streaming") {
-    said.push(words.say("streaming"));
+  if (state === "streaming") said.push(words.say("streaming"));
+  if (state === "streaming" || state === "downloading") {
     if (model.share !== null) said.push(words.say("percent", { percent: words.percent(model.share) }));
   }
   if (state === "unverified") said.push(words.say(whyUnverified(view)));
@@ -269,6 +286,8 @@ function notes(view: View): TemplateResult | typeof nothing {
   const connected = model.track?.connected;
   const isMoving = ["announced", "queued", "fetching"].includes(recording?.state ?? "");
   if (isMoving && (connected === "polling" || connected === "waiting")) said.push(words.say("stale"));
+  const beside = aside(view);
+  if (beside) said.push(beside);
   if (view.note) said.push(view.note);
   return said.length ? html`<p class="note">${said.join(" ")}</p>` : nothing;
 }

@@ -2,7 +2,6 @@
  * What the player says, in the reader's language: its texts, times, and durations as a voice would say them.
  */
 
-import type { Recording } from "../../src/api/client.js";
 import { arabic } from "./words/ar.js";
 import { type Catalogue, type Name, type Text, english } from "./words/en.js";
 import { hebrew } from "./words/he.js";
@@ -50,8 +49,8 @@ export class Words {
   }
 
   /** Returns why a fetch failed and what to do about it; null if nothing is known. */
-  reason(recording: Pick<Recording, "reason" | "sentence">): string | null {
-    const known = recording.reason ? this.#catalogue.reasons[recording.reason] : undefined;
+  reason(recording: { readonly reason: string | null; readonly sentence: string | null }): string | null {
+    const known = recording.reason ? (this.#catalogue.reasons as Readonly<Record<string, string>>)[recording.reason] : undefined;
     return known ?? recording.sentence;
   }
 

@@ -16,6 +16,8 @@ export class Problem extends Error {
     readonly status: number,
     /** How long the server asked us to wait. */
     readonly retryAfterMs: number | null = null,
+    /** Why the recording failed, where that is the cause. */
+    readonly reason: string | null = null,
   ) {
     super(`${code}: ${sentence}`);
   }
@@ -29,9 +31,10 @@ export class Problem extends Error {
     const retryAfterMs = readRetryAfter(response.headers.get("retry-after"), now);
     const type = response.headers.get("content-type") ?? "";
     if (type.startsWith("application/problem+json")) {
-      const body = (await response.json().catch(() => null)) as { code?: unknown; detail?: unknown } | null;
-      if (typeof body?.code === "string" && typeof body.detail === "string") {
-        return new Problem(body.code, body.detail, response.status, retryAfterMs);
+      const body = (await response.json().catch(() => null)) as Record<string, unknown> | null;
+      if (typeof body?.["code"] === "string" && typeof body["detail"] === "string") {
+        const reason = typeof body["reason"] === "string" ? body["reason"] : null;
+        return new Problem(body["code"], body["detail"], response.status, retryAfterMs, reason);
       }
     }
     const sentence = `The server answered with status ${response.status} and did not say why. Try again.`;

@@ -1,8 +1,8 @@
 /** What the player says in Arabic. */
 
-import type { Catalogue } from "./en.js";
+import type { Translation } from "./en.js";
 
-export const arabic: Catalogue = {
+export const arabic: Translation = {
   texts: {
     player: "تسجيل مكالمة",
     play: "تشغيل",
@@ -44,6 +44,8 @@ export const arabic: Catalogue = {
       other: "{n} تسجيل قبله.",
     },
     queued: "ينتظر دوره.",
+    notYet: "لم يصل بعد.",
+    pressPlay: "اضغط تشغيل لطلبه.",
     nextTry: "المحاولة التالية عند {time}.",
     playsSoon: "سيُشغَّل فور وصول أول صوت.",
     downloading: "في الطريق",
@@ -72,6 +74,8 @@ export const arabic: Catalogue = {
     expiredText: "لم ينجح رابط جديد أيضًا. حاول مجددًا أو اطلب رابطًا آخر.",
     offline: "لا اتصال",
     offlineText: "تعذّر الوصول إلى الخادم. سيتابع المشغّل من تلقاء نفسه حين يمكن.",
+    offlineLink: "تعذّر الوصول إلى الخادم. تحقّق من الاتصال ثم حاول مجددًا.",
+    didNotWork: "لم ينجح ذلك. {why}",
     broken: "تعذّر التشغيل",
     notAudio: "أرسل الخادم شيئًا ليس صوتًا ({type}). ربما يوجد وسيط في الطريق.",
     unplayable: "لا يستطيع المتصفح تشغيل هذا النوع من الصوت ({type}). جرّب متصفحًا آخر.",
@@ -97,6 +101,8 @@ export const arabic: Catalogue = {
     no_private_key: "التسجيل مشفّر، ومفتاحه الخاص غير متوفر. على المشغّل إضافته؛ ثم أعد المحاولة.",
     undecryptable: "التسجيل مشفّر، وما وصل لا يُفكّ تشفيره. أعد المحاولة لاحقًا.",
     wrong_duration: "مدة الصوت ليست التي أعلنها المزوّد. أعد المحاولة لاحقًا.",
+    wrong_channels:
+      "طُلب من المزوّد قناة لكل طرف في المكالمة فأرسل عددًا آخر. أعد المحاولة لاحقًا؛ ويمكن للمشغّل أن يختار بدلًا من ذلك صوتًا ممزوجًا.",
     redirect_refused: "أحال المزوّد التنزيل إلى عنوان غير مسموح. أبلغ المشغّل.",
     worker_lost: "تعطّلت العمليات التي تجلب التسجيل مرارًا. أبلغ المشغّل ثم أعد المحاولة.",
     spool_full: "قرص الخادم ممتلئ. يُستأنف الجلب حين تتوفر مساحة.",

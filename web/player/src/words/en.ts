@@ -1,5 +1,10 @@
 /** What the player says in English. The other catalogues have the same names. */
 
+import type { Recording } from "../../../src/api/client.js";
+
+/** Why a fetch can fail: the server's list. */
+export type Reason = NonNullable<Recording["reason"]>;
+
 /** A text; or one for each plural form of `n`. */
 export type Text = string | (Partial<Record<Intl.LDMLPluralRule, string>> & { other: string });
 
@@ -37,6 +42,8 @@ export const en = {
   next: "It is the next in line.",
   ahead: { one: "One recording is before it.", other: "{n} recordings are before it." },
   queued: "It waits for its turn.",
+  notYet: "It is not here yet.",
+  pressPlay: "Press play to ask for it.",
   nextTry: "Next try at {time}.",
   playsSoon: "It plays as soon as its first sound is here.",
   downloading: "On its way",
@@ -65,6 +72,8 @@ export const en = {
   expiredText: "A new one did not work either. Try again, or ask for another link.",
   offline: "No connection",
   offlineText: "The server cannot be reached. The player goes on by itself when it can be.",
+  offlineLink: "The server cannot be reached. Check the connection, then try again.",
+  didNotWork: "That did not work. {why}",
   broken: "Cannot be played",
   notAudio: "The server sent something that is not audio ({type}). A proxy may stand in between.",
   unplayable: "The browser cannot play this kind of audio ({type}). Try another browser.",
@@ -76,7 +85,12 @@ export type Name = keyof typeof en;
 export interface Catalogue {
   texts: Readonly<Record<Name, Text>>;
   /** What the server says in English of a failure, by its reason; what is not here is said as the server says it. */
-  reasons: Readonly<Record<string, string>>;
+  reasons: Readonly<Partial<Record<Reason, string>>>;
+}
+
+/** A catalogue that says every reason itself: what lacks one does not compile. */
+export interface Translation extends Catalogue {
+  reasons: Readonly<Record<Reason, string>>;
 }
 
 export const english: Catalogue = { texts: en, reasons: {} };

@@ -1,8 +1,8 @@
 /** What the player says in Hebrew. */
 
-import type { Catalogue } from "./en.js";
+import type { Translation } from "./en.js";
 
-export const hebrew: Catalogue = {
+export const hebrew: Translation = {
   texts: {
     player: "הקלטת שיחה",
     play: "נגן",
@@ -37,6 +37,8 @@ export const hebrew: Catalogue = {
     next: "היא הבאה בתור.",
     ahead: { one: "הקלטה אחת לפניה.", two: "שתי הקלטות לפניה.", other: "{n} הקלטות לפניה." },
     queued: "היא ממתינה לתורה.",
+    notYet: "היא עדיין לא כאן.",
+    pressPlay: "לחץ על נגן כדי לבקש אותה.",
     nextTry: "הניסיון הבא בשעה {time}.",
     playsSoon: "היא תנוגן ברגע שיגיע הצליל הראשון.",
     downloading: "בדרך",
@@ -65,6 +67,8 @@ export const hebrew: Catalogue = {
     expiredText: "גם קישור חדש לא עבד. נסה שוב, או בקש קישור אחר.",
     offline: "אין חיבור",
     offlineText: "לא ניתן להגיע לשרת. הנגן ימשיך מעצמו כשיתאפשר.",
+    offlineLink: "לא ניתן להגיע לשרת. בדוק את החיבור ונסה שוב.",
+    didNotWork: "זה לא הצליח. {why}",
     broken: "לא ניתן לנגן",
     notAudio: "השרת שלח משהו שאינו שמע ({type}). ייתכן ששרת מתווך נמצא בדרך.",
     unplayable: "הדפדפן אינו יכול לנגן שמע מסוג זה ({type}). נסה דפדפן אחר.",
@@ -90,6 +94,8 @@ export const hebrew: Catalogue = {
     no_private_key: "ההקלטה מוצפנת, והמפתח הפרטי שלה חסר. המפעיל צריך להוסיף אותו; אחר כך נסה שוב.",
     undecryptable: "ההקלטה מוצפנת, ומה שהגיע אינו ניתן לפענוח. נסה שוב מאוחר יותר.",
     wrong_duration: "אורך השמע אינו זה שהספק הודיע. נסה שוב מאוחר יותר.",
+    wrong_channels:
+      "הספק התבקש לשלוח ערוץ לכל צד של השיחה ושלח מספר אחר. נסה שוב מאוחר יותר; המפעיל יכול לבחור במקום זאת הקלטה מעורבת.",
     redirect_refused: "הספק הפנה את ההורדה לכתובת שאינה מותרת. פנה למפעיל.",
     worker_lost: "התהליכים שהביאו את ההקלטה קרסו שוב ושוב. פנה למפעיל ואחר כך נסה שוב.",
     spool_full: "הדיסק של השרת מלא. ההבאה תימשך כשיתפנה מקום.",

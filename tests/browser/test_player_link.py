@@ -1,0 +1,75 @@
+"""The player with a signed link and nothing else: what it says while the recording is on its way, and after."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from callspool.domain.recording import State
+from tests.browser.conftest import Embed, Until
+from tests.browser.stand_in import StandIn
+from tests.fixtures.browser import Complaints, audio_time, plays_beyond
+
+READY = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
+HEAR_STATES = (
+    "document.addEventListener('callspool-state', ({ detail }) => (globalThis.states ??= []).push(detail.state))"
+)
+
+
+@pytest.mark.rule("S8", "F25")
+async def test_what_is_on_its_way_stays_so_until_there_is_sound(
+    there: StandIn, embed: Embed, page: Page, until: Until, complaints: Complaints
+) -> None:
+    complaints.allow("status of 409")  # its waveform is not there yet
+    await page.add_init_script(HEAR_STATES)
+    recording = there.add(1, State.QUEUED)
+    path = f"/api/recordings/{recording.id}/audio?token=1"
+    await embed(f'audio-url="{path}"')
+    await expect(page.locator("callspool-player")).to_contain_text("It is not here yet. Press play to ask for it.")
+    assert there.count("/audio") == 0
+    await page.get_by_role("button", name="Play as soon as it comes").click()
+    await until(lambda: there.count("GET", "/audio") >= 1)
+    await expect(page.locator("callspool-player")).to_contain_text("It plays as soon as its first sound is here")
+    await there.change(recording, State.FETCHING)
+    await plays_beyond(page, 0.2)
+    await expect(page.locator("callspool-player")).to_contain_text("Its end is not here yet")
+    there.whole.set()
+    await there.change(there.recordings[recording.id], State.READY, **READY)
+    await expect(page.get_by_role("slider")).to_have_attribute("aria-valuemax", "184")
+    await expect(page.locator("callspool-player")).to_contain_text("3:04")
+    await expect(page.get_by_role("button", name="Skip silence")).to_be_visible()  # it has its waveform
+    await page.locator("callspool-player").evaluate("(player) => player.seek(100)")
+    await plays_beyond(page, 100.2)
+    states = await page.evaluate("states")
+    assert states[states.index("waiting") :] == ["waiting", "streaming", "ready"]
+    assert there.count("/audio") <= 5
+
+
+@pytest.mark.rule("S8")
+async def test_without_a_server_it_says_what_to_press_and_that_helps(
+    there: StandIn, embed: Embed, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("ERR_")
+    recording = there.add(1, State.READY, **READY)
+    await embed(f'audio-url="/api/recordings/{recording.id}/audio?token=1"')
+    player = page.locator("callspool-player")
+    await expect(page.get_by_role("slider")).to_have_attribute("aria-valuemax", "184")
+    await page.context.set_offline(True)
+    await player.evaluate("(player) => { player.seek(50); player.play() }")
+    await expect(player).to_contain_text("Check the connection, then try again.")
+    await expect(player).not_to_contain_text("by itself")
+    await page.context.set_offline(False)
+    await page.get_by_role("button", name="Try again").click()
+    await plays_beyond(page, 50.2)
+    assert (await audio_time(page) or 0) < 60
+
+
+async def test_what_was_given_up_says_why_in_the_readers_language(
+    there: StandIn, embed: Embed, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 409")
+    recording = there.add(1, State.QUEUED)
+    await embed(f'audio-url="/api/recordings/{recording.id}/audio?token=1"', lang="he")
+    player = page.locator("callspool-player")
+    await expect(player).to_contain_text("היא עדיין לא כאן")
+    there.given_up = "truncated"
+    await player.evaluate("(player) => player.play()")
+    await expect(player).to_contain_text("הספק שלח רק חלק מההקלטה")
