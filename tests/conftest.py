@@ -12,5 +12,6 @@ pytest_plugins = [
     "tests.fixtures.s3",
     "tests.fixtures.simulator",
     "tests.fixtures.providers",  # after simulator, which it imports
+    "tests.fixtures.specification",
     "tests.fixtures.valkey",
 ]

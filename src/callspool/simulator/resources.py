@@ -78,7 +78,16 @@ def call_recording_json(recording: Recording, base_url: str, media_url: str = ""
     shown = recording_json(recording, base_url, media_url)
     del shown["media_url"], shown["subresource_uris"]
     place = f"/{VERSION}/Accounts/{recording.account_sid}/Calls/{recording.call_sid}/Recordings/{recording.sid}"
-    return {**shown, "track": "both", "uri": f"{place}.json"}
+    price = None if shown["price"] is None else float(shown["price"])  # here, and only here, it is a number
+    return {**shown, "price": price, "track": "both", "uri": f"{place}.json"}
+
+
+def conference_recording_json(recording: Recording, base_url: str, media_url: str = "") -> dict[str, Any]:
+    """Return a recording as a part of its conference: without an address of its media."""
+    shown = recording_json(recording, base_url, media_url)
+    del shown["media_url"], shown["subresource_uris"]
+    place = f"Conferences/{recording.conference_sid}/Recordings/{recording.sid}"
+    return {**shown, "uri": f"/{VERSION}/Accounts/{recording.account_sid}/{place}.json"}
 
 
 def call_json(call: Call) -> dict[str, Any]:

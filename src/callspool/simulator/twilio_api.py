@@ -10,7 +10,13 @@ from callspool.simulator.media import FORMATS, MediaServer
 from callspool.simulator.paging import in_time, page_of
 from callspool.simulator.problems import problem
 from callspool.simulator.requestlog import Log
-from callspool.simulator.resources import account_json, call_json, call_recording_json, recording_json
+from callspool.simulator.resources import (
+    account_json,
+    call_json,
+    call_recording_json,
+    conference_recording_json,
+    recording_json,
+)
 from callspool.simulator.telnyx_api import sign_address
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import DELETED, Account, Call, Recording, World
@@ -144,7 +150,7 @@ class TwilioApi:
                 else:
                     await exchange.json(200, call_json(call))
             case method, "Recordings", str(), extension if recording is not None:
-                await self._one_recording(exchange, account, recording, method, extension, place["call"])
+                await self._one_recording(exchange, account, recording, method, extension, place)
             case _:
                 await self._not_found(exchange)
 
@@ -155,9 +161,10 @@ class TwilioApi:
         recording: Recording,
         method: str,
         extension: str | None,
-        call_sid: str | None,
+        place: Mapping[str, str | None],
     ) -> None:
-        if call_sid not in (None, recording.call_sid):
+        call_sid, conference_sid = place["call"], place["conference"]
+        if call_sid not in (None, recording.call_sid) or conference_sid not in (None, recording.conference_sid):
             await self._not_found(exchange)
         elif method == "DELETE":
             if recording.status == DELETED:
@@ -168,10 +175,8 @@ class TwilioApi:
         elif method in ("GET", "HEAD") and extension == "json":
             if recording.status == DELETED and not _wants_deleted(exchange.request.query):
                 await self._not_found(exchange)
-            elif call_sid:
-                await exchange.json(200, self._shown(recording, call_recording_json))
             else:
-                await exchange.json(200, self._shown(recording, recording_json))
+                await exchange.json(200, self._shown(recording, _represent(place)))
         elif method in ("GET", "HEAD"):
             if account.limit is not None and exchange.entry.account_concurrency > account.limit:
                 await problem(exchange, 429, 20429, "Too Many Requests")
@@ -202,7 +207,7 @@ class TwilioApi:
 
         found = [recording for recording in reversed(self._world.recordings.values()) if wanted(recording)]
         found.sort(key=lambda recording: recording.created_at, reverse=True)
-        represent = call_recording_json if place["call"] else recording_json
+        represent = _represent(place)
         await exchange.json(
             200,
             page_of(
@@ -239,6 +244,13 @@ class TwilioApi:
 
     async def _not_found(self, exchange: Exchange) -> None:
         await problem(exchange, 404, 20404, f"The requested resource {exchange.request.path} was not found")
+
+
+def _represent(place: Mapping[str, str | None]) -> Callable[[Recording, str, str], dict[str, Any]]:
+    """Return how recordings look at a place: as those of a call, of a conference, or of the account."""
+    if place["call"]:
+        return call_recording_json
+    return conference_recording_json if place["conference"] else recording_json
 
 
 def _credentials(headers: Mapping[str, str]) -> tuple[str, str]:
