@@ -40,6 +40,8 @@ class StandIn:
     url: str = ""
     recordings: dict[str, RecordingView] = field(default_factory=dict)
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    beside: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    """What a recording's page tells besides: webhooks that changed nothing, who listened, holds."""
     tenants: list[TenantView] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Every request, e.g. ``POST /api/recordings/…/retry``."""
@@ -211,7 +213,12 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         if id not in there.recordings:
             return problem("not_found")
         return JSONResponse(
-            {**there.recordings[id].model_dump(mode="json"), "detail": None, "history": there.history.get(id, [])}
+            {
+                **there.recordings[id].model_dump(mode="json"),
+                **dict.fromkeys(("detail", "provider_deleted_at", "purged")),
+                "history": [{"http_status": None, **step} for step in there.history.get(id, [])],
+                **{name: there.beside.get(id, {}).get(name, []) for name in ("repeats", "listens", "holds")},
+            }
         )
 
     @app.get("/api/recordings/{id}/why")

@@ -180,6 +180,35 @@ async def test_a_recordings_own_page_plays_it_and_tells_what_happened(there: Sta
     await expect(page.get_by_text("The recording was deleted here").first).to_be_visible()
 
 
+async def test_a_recordings_page_tells_every_webhook_answer_and_listener(there: StandIn, goto: Goto) -> None:
+    recording = there.add(1, State.READY, duration_s=8.0)
+    step = {"state": "queued", "attempt": 0, "reason": None, "sentence": None, "detail": None, "actor": "worker:w1"}
+    late = {"reason": "not_ready", "sentence": "The provider has not finished it yet.", "http_status": 404}
+    there.history[recording.id] = [
+        {"seq": 1, "event": "enqueue", "version": 1, **step, "at": at(9), "actor": "webhook"},
+        {"seq": 2, "event": "claim", "version": 2, **step, "at": at(8.9), "attempt": 1},
+        {"seq": 3, "event": "defer", "version": 3, **step, "at": at(8.8), "attempt": 1, **late},
+        {"seq": 4, "event": "claim", "version": 4, **step, "at": at(8), "attempt": 2},
+        {"seq": 5, "event": "keep", "version": 5, **step, "at": at(7), "attempt": 2, "state": "ready"},
+    ]
+    there.beside[recording.id] = {
+        "repeats": [{"at": at(8.5), "status": "completed"}],
+        "listens": [{"at": at(3), "actor": "user:anna"}],
+        "holds": [{"why": "Case 12", "actor": "user:legal"}],
+    }
+    page = await goto(f"/recordings/{recording.id}")
+    told = page.locator(".history li")
+    await expect(told).to_have_count(7)
+    await expect(told.nth(2)).to_contain_text("HTTP 404")
+    await expect(told.nth(2)).to_contain_text("has not finished it yet")
+    await expect(told.nth(3)).to_contain_text("completed: told again by the provider")
+    await expect(told.nth(6)).to_contain_text("Listened")
+    await expect(told.nth(6)).to_contain_text("user:anna")
+    await expect(page.locator(".facts")).to_contain_text("Case 12 (user:legal)")
+    await page.get_by_label("Language").select_option("he")
+    await expect(told.nth(2)).to_contain_text("הספק עדיין לא סיים את ההקלטה")
+
+
 async def test_why_a_recording_waits_is_told(there: StandIn, goto: Goto) -> None:
     recording = there.add(1, State.QUEUED)
     page = await goto(f"/recordings/{recording.id}")

@@ -151,7 +151,8 @@ export class TimePlot extends LitElement {
             label: one.label,
             stroke: colour(one.colour),
             width: 2,
-            points: { show: false },
+            // A single figure makes no line: it is a point.
+            points: { show: !one.bars && this.times.length < 2, size: 8, fill: colour(one.colour) },
             ...(one.bars ? { fill: colour(one.colour), paths: uPlot.paths.bars!({ size: [0.7, 24], radius: 0.2 }) } : {}),
           })),
         ],

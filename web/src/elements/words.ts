@@ -2,43 +2,10 @@
  * How things are said: states, durations and times, the same in every element.
  */
 
-import type { Recording, State } from "../api/client.js";
-import { isKey, language, locale, t } from "../i18n/words.js";
-
-export const STATE_WORDS: Readonly<Record<State, string>> = {
-  announced: "Announced",
-  queued: "Queued",
-  fetching: "Fetching",
-  ready: "Ready",
-  failed: "Failed",
-  cancelled: "Cancelled",
-  absent: "Absent",
-  purged: "Purged",
-};
-
-/** Says what the state means for a person who wants to listen. */
-export function explain(recording: Pick<Recording, "state" | "sentence" | "not_before">): string {
-  switch (recording.state) {
-    case "announced":
-      return "The call is still being recorded. It is fetched when the provider has finished.";
-    case "queued":
-      if (recording.sentence === null) return "It waits for its turn. It can be played here when it has come.";
-      if (recording.not_before === null) return recording.sentence;
-      return `${recording.sentence} Next try at ${timeOfDay(recording.not_before)}.`;
-    case "fetching":
-      return "It is on its way from the provider.";
-    case "ready":
-      return "";
-    case "failed":
-      return recording.sentence ?? "It could not be fetched. Retry; if it stays so, read the log.";
-    case "cancelled":
-      return "A person stopped this recording. It can be started again.";
-    case "absent":
-      return "The provider says that nothing was recorded. It will not come.";
-    case "purged":
-      return "The recording was deleted here. Only its record is left.";
-  }
-}
+import type { Recording } from "../api/client.js";
+import { arabic } from "../../player/src/words/ar.js";
+import { hebrew } from "../../player/src/words/he.js";
+import { type Language, language, locale } from "../i18n/words.js";
 
 /** Returns `1:05` or `1:01:05`. */
 export function duration(seconds: number): string {
@@ -46,18 +13,6 @@ export function duration(seconds: number): string {
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (n: number) => String(n).padStart(2, "0");
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
-
-/** Returns a duration for a screen reader: `1 minute 5 seconds`. */
-export function spokenDuration(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
-  const units: [number, string][] = [
-    [Math.floor(whole / 3600), "hour"],
-    [Math.floor(whole / 60) % 60, "minute"],
-    [whole % 60, "second"],
-  ];
-  const said = units.filter(([n]) => n > 0).map(([n, unit]) => `${n} ${unit}${n === 1 ? "" : "s"}`);
-  return said.join(" ") || "0 seconds";
 }
 
 /** Returns a date and a time in the reader's own zone and language. */
@@ -74,10 +29,11 @@ export function moment(recording: Pick<Recording, "started_at" | "created_at">):
   return recording.started_at ?? recording.created_at;
 }
 
+const REASONS: Partial<Record<Language, Readonly<Record<string, string>>>> = { he: hebrew.reasons, ar: arabic.reasons };
+
 /** Returns the reason's sentence in the reader's language, or else as the server said it. */
 export function reasonSentence(reason: string | null, sentence: string | null): string {
-  const key = `reason.${reason ?? ""}`;
-  return isKey(key) && language() !== "en" ? t(key) : (sentence ?? reason ?? "");
+  return REASONS[language()]?.[reason ?? ""] ?? sentence ?? reason ?? "";
 }
 
 /** A figure, or a dash where it is not known. */

@@ -80,6 +80,7 @@ export const ar: Catalog = {
   "recording.facts": "المعلومات",
   "recording.history": "ما حدث",
   "recording.attempt": "المحاولة {attempt}،",
+  "recording.tries": "انتهت {n} محاولات بالطريقة نفسها حتى {time}",
 
   "fact.from": "من",
   "fact.to": "إلى",
@@ -96,6 +97,9 @@ export const ar: Catalog = {
   "fact.id": "التسجيل",
   "fact.sha256": "SHA-256",
   "fact.failures": "محاولات فاشلة",
+  "fact.providerDeleted": "حُذف لدى المزوّد",
+  "fact.held": "حجز قانوني",
+  "fact.purged": "حُذف",
 
   "event.announce": "أعلن عنه المزوّد",
   "event.enqueue": "دخل الانتظار",
@@ -111,6 +115,8 @@ export const ar: Catalog = {
   "event.purge": "حُذف",
   "event.corrupt": "الملف المحفوظ تالف",
   "event.restore": "عاد الملف المحفوظ سليمًا",
+  "event.repeat": "{status}: أبلغ المزوّد مرة أخرى ولم يتغيّر شيء",
+  "event.listen": "استماع",
 
   "now.running": "قيد الجلب الآن",
   "now.ofSlots": "من {slots} خانات",

@@ -80,6 +80,7 @@ export const en = {
   "recording.facts": "What is known",
   "recording.history": "What happened",
   "recording.attempt": "attempt {attempt},",
+  "recording.tries": "{n} tries ended alike, until {time}",
 
   "fact.from": "From",
   "fact.to": "To",
@@ -96,6 +97,9 @@ export const en = {
   "fact.id": "Recording",
   "fact.sha256": "SHA-256",
   "fact.failures": "Failed tries",
+  "fact.providerDeleted": "Deleted at the provider",
+  "fact.held": "Legal hold",
+  "fact.purged": "Purged",
 
   "event.announce": "Announced by the provider",
   "event.enqueue": "Queued",
@@ -111,6 +115,8 @@ export const en = {
   "event.purge": "Purged",
   "event.corrupt": "The stored file is damaged",
   "event.restore": "The stored file is whole again",
+  "event.repeat": "{status}: told again by the provider, nothing changed",
+  "event.listen": "Listened",
 
   "now.running": "Fetching now",
   "now.ofSlots": "of {slots} slots",

@@ -80,6 +80,7 @@ export const he: Catalog = {
   "recording.facts": "מה ידוע",
   "recording.history": "מה קרה",
   "recording.attempt": "ניסיון {attempt},",
+  "recording.tries": "{n} ניסיונות הסתיימו באותו אופן, עד {time}",
 
   "fact.from": "מאת",
   "fact.to": "אל",
@@ -96,6 +97,9 @@ export const he: Catalog = {
   "fact.id": "הקלטה",
   "fact.sha256": "SHA-256",
   "fact.failures": "ניסיונות שנכשלו",
+  "fact.providerDeleted": "נמחק אצל הספק",
+  "fact.held": "עיכוב משפטי",
+  "fact.purged": "נמחק",
 
   "event.announce": "הספק הודיע עליה",
   "event.enqueue": "נכנסה לתור",
@@ -111,6 +115,8 @@ export const he: Catalog = {
   "event.purge": "נמחקה",
   "event.corrupt": "הקובץ השמור פגום",
   "event.restore": "הקובץ השמור שוב שלם",
+  "event.repeat": "{status}: הספק הודיע שוב, דבר לא השתנה",
+  "event.listen": "האזנה",
 
   "now.running": "בהורדה כעת",
   "now.ofSlots": "מתוך {slots} משבצות",

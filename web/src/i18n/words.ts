@@ -69,10 +69,6 @@ export function locale(now: Language = language()): string | undefined {
   return now === "en" ? (navigator.languages.find((tag) => tag.startsWith("en")) ?? "en") : now;
 }
 
-export function isKey(text: string): text is Key {
-  return text in en;
-}
-
 function plural(message: Plural, n: number, tag: string | undefined): string {
   return message[new Intl.PluralRules(tag).select(n)] ?? message.other;
 }

@@ -4,7 +4,6 @@
 
 import { html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
 import type { LiveEvent, RecordingDetail, Waiting } from "../api/client.js";
 import { Problem } from "../api/problem.js";
 import "../../player/src/index.js";
@@ -15,6 +14,7 @@ import { type Key, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
 import { href } from "./router.js";
+import { type Entry, timeline } from "./timeline.js";
 
 type Step = RecordingDetail["history"][number];
 
@@ -78,7 +78,7 @@ export class RecordingPage extends Page {
           <section>
             <h2>${t("recording.history")}</h2>
             <ol class="history">
-              ${repeat(recording.history, ({ seq }) => seq, (step) => this.#step(step))}
+              ${timeline(recording).map((entry) => this.#entry(entry))}
             </ol>
           </section>
         </div>
@@ -116,6 +116,11 @@ export class RecordingPage extends Page {
       ["fact.sha256", recording.sha256],
       ["fact.failures", recording.tries || null],
     ];
+    const gone = recording.provider_deleted_at;
+    facts.push(["fact.providerDeleted", gone === null ? null : dayAndTime(gone)]);
+    facts.push(["fact.held", recording.holds.map(({ why, actor }) => `${why} (${actor})`).join("; ")]);
+    const { purged } = recording;
+    facts.push(["fact.purged", purged === null ? null : `${dayAndTime(purged.at)}, ${purged.by}: ${purged.why}`]);
     const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
     return html`
       <dl class="facts">
@@ -124,16 +129,34 @@ export class RecordingPage extends Page {
     `;
   }
 
-  #step(step: Step) {
-    const why = step.reason ? reasonSentence(step.reason, step.sentence) : null;
+  #entry(entry: Entry) {
+    switch (entry.kind) {
+      case "step": {
+        const { step } = entry;
+        return this.#happened(entry.at, t(`event.${step.event}` as Key), step.actor, step);
+      }
+      case "tries": {
+        const said = t("recording.tries", { n: entry.count, time: timeOfDay(entry.until) });
+        return this.#happened(entry.at, said, entry.last.actor, entry.last);
+      }
+      case "repeat":
+        return this.#happened(entry.at, t("event.repeat", { status: entry.repeat.status }), "webhook");
+      case "listen":
+        return this.#happened(entry.at, t("event.listen"), entry.listen.actor);
+    }
+  }
+
+  #happened(at: string, what: string, who: string, step: Step | null = null) {
+    const why = step?.reason ? reasonSentence(step.reason, step.sentence) : null;
     return html`
-      <li data-state=${step.state}>
-        <time datetime=${step.at} title=${dayAndTime(step.at)}>${timeOfDay(step.at)}</time>
+      <li data-state=${step?.state ?? nothing}>
+        <time datetime=${at} title=${dayAndTime(at)}>${timeOfDay(at)}</time>
         <div>
-          <strong>${t(`event.${step.event}` as Key)}</strong>
-          <small>${step.attempt > 0 ? t("recording.attempt", { attempt: step.attempt }) : ""} ${step.actor}</small>
+          <strong>${what}</strong>
+          ${step?.http_status ? html`<span class="mark" dir="ltr">HTTP ${step.http_status}</span>` : nothing}
+          <small>${step && step.attempt > 0 ? t("recording.attempt", { attempt: step.attempt }) : ""} <bdi>${who}</bdi></small>
           ${why ? html`<p>${why}</p>` : nothing}
-          ${step.detail ? html`<p class="detail" dir="ltr">${step.detail}</p>` : nothing}
+          ${step?.detail ? html`<p class="detail"><bdi dir="ltr">${step.detail}</bdi></p>` : nothing}
         </div>
       </li>
     `;
