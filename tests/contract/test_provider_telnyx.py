@@ -9,7 +9,7 @@ import pytest
 
 from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import WebhookRequest
+from callspool.domain.ports import ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.providers.telnyx import Telnyx
 from callspool.simulator import Simulator
@@ -128,6 +128,51 @@ async def test_metadata_without_an_address_is_told(provided: Provided, document:
 @pytest.mark.parametrize("kind", ["call.answered", "call.recording.error", "call.recording.transcription.saved"])
 async def test_events_about_something_else_are_acknowledged_and_nothing_more(kind: str) -> None:
     assert read(signed(event(kind))) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("in-progress", ProviderStatus.IN_PROGRESS),
+        ("completed", ProviderStatus.COMPLETED),
+        ("absent", ProviderStatus.ABSENT),
+    ],
+)
+async def test_a_form_of_a_texml_application_is_read(provided: Provided, told: str, status: ProviderStatus) -> None:
+    provided.theirs.texml = True
+    recording = provided.make(duration_s=2.0, source="DialVerb")
+    request = provided.webhook(recording, told)
+
+    notice = provided.read(request)
+
+    assert notice is not None
+    assert (notice.provider_recording_id, notice.call_id, notice.status) == (recording.sid, recording.call_sid, status)
+    assert (notice.channels, notice.source) == (2, "DialVerb")
+    with pytest.raises(BadSignature):
+        provided.read(replace(request, body=request.body + b"&x=1"))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"RecordingStatus=completed", "RecordingSid"),
+        (f"RecordingStatus=completed&RecordingSid={ID.upper()}".encode(), "RecordingSid"),
+        (f"RecordingStatus=completed&RecordingSid={ID}&RecordingSid={ID}".encode(), "RecordingSid"),
+        (f"RecordingStatus=done&RecordingSid={ID}".encode(), "RecordingStatus"),
+        (b"RecordingStatus=\xff", "body"),
+        (b"CallStatus=completed", None),
+        (b"", None),
+    ],
+)
+async def test_a_form_of_another_content_is_refused_or_none_of_ours(body: bytes, field: str | None) -> None:
+    request = signed(body)
+    request = replace(request, headers={**request.headers, "content-type": "application/x-www-form-urlencoded"})
+    if field is None:
+        assert read(request) is None
+        return
+    with pytest.raises(InvalidInput) as found:
+        read(request)
+    assert found.value.field == field
 
 
 async def test_time_and_body_are_signed_together() -> None:

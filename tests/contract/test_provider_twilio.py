@@ -125,6 +125,28 @@ async def test_the_algorithm_is_not_the_senders_choice(twilio: Twilio) -> None:
         read(twilio, request)
 
 
+def signed_by_shared_key(key: str, url: str = URL) -> WebhookRequest:
+    """Return a request as Twilio sends it where a shared key signs, signed by Twilio's own SDK."""
+    signature = RequestValidator(key).compute_signature(url, FORM, "HMAC_SHA256")
+    named = {"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
+    return signed(FORM, url=url, **{"x-twilio-signature": signature, **named})
+
+
+async def test_a_signature_by_a_shared_key_is_accepted_and_then_no_other(twilio: Twilio) -> None:
+    assert read(twilio, signed_by_shared_key("shared"), signing_key="shared").provider_recording_id == RE
+    rotating = {"signing_key": "newer", "previous_signing_key": "shared"}
+    assert read(twilio, signed_by_shared_key("shared"), **rotating).provider_recording_id == RE
+    for request in (
+        signed(FORM),  # SHA-1 by the token, which is right where there is no shared key
+        signed(FORM, token="shared"),
+        signed_by_shared_key("the-token"),
+        signed_by_shared_key("another"),
+        signed_by_shared_key("shared", URL + "?x=1"),
+    ):
+        with pytest.raises(BadSignature):
+            read(twilio, WebhookRequest(URL, request.headers, request.body), signing_key="shared")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

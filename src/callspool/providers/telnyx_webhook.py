@@ -1,8 +1,9 @@
 """Read Telnyx's webhooks: first the Ed25519 signature over time and body, then the event.
 
-One address gets all events of an application, so most are none of ours and are acknowledged only. What an event says
-of addresses and durations is not read: the first expire, the second count pauses. Its time is signed, but not judged:
-the same event twice changes nothing, whenever it comes.
+One address gets all events of an application, so most are none of ours and are acknowledged only. A TeXML application
+sends forms with Twilio's names instead of JSON, signed in the same way. What an event says of addresses and durations
+is not read: the first expire, the second count pauses. Its time is signed, but not judged: the same event twice changes
+nothing, whenever it comes.
 """
 
 import base64
@@ -21,6 +22,7 @@ from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID
 from callspool.providers.profile import Probe
 from callspool.providers.telnyx_list import read_call_id, read_channels, read_time
+from callspool.providers.twilio_form import CHANNELS, FORM, SOURCE, once_each, read_form, read_status
 
 SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
 TIMESTAMP_HEADER: Final = "telnyx-timestamp"
@@ -32,6 +34,8 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 def read_event(account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
     """Return what the event says of a recording, if it does. Raises `BadSignature`, then `InvalidInput`."""
     check_signature(account, request)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+        return _read_texml(account, tenant_id, request)
     event = _object(_document(request.body), "data")
     kind = event.get("event_type")
     if not isinstance(kind, str):
@@ -51,6 +55,29 @@ def read_event(account: Account, tenant_id: TenantId, request: WebhookRequest) -
         channels=read_channels(payload),
         source="conference" if kind.startswith("conference") else None,
         started_at=read_time(payload.get("recording_started_at")),
+    )
+
+
+def _read_texml(account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
+    """Return what a TeXML application's callback says: a form with Twilio's names, signed as all of Telnyx's are."""
+    form, problem = read_form(request)
+    if problem is not None:
+        raise problem
+    fields = once_each(form)
+    if "RecordingStatus" not in fields:
+        return None  # of the call, or of a conference
+    name, call_id = fields.get("RecordingSid", ""), fields.get("CallSid", "")
+    if UUID.fullmatch(name) is None:
+        raise InvalidInput("RecordingSid", "RecordingSid must be a UUID in lower case.")
+    return Notice(
+        account_id=account.id,
+        tenant_id=tenant_id,
+        provider_recording_id=name,
+        call_id=call_id if UUID.fullmatch(call_id) else None,
+        status=read_status(fields),
+        channels=int(text) if CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
+        source=text if SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
+        started_at=read_time(fields.get("RecordingStartTime")),
     )
 
 

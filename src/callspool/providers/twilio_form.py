@@ -27,7 +27,7 @@ from callspool.providers.twilio_errors import explain
 
 SIGNATURE_HEADER: Final = "x-twilio-signature"
 
-_FORM: Final = "application/x-www-form-urlencoded"
+FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 200
 STATUSES: Final[Mapping[str, ProviderStatus]] = {
     "in-progress": ProviderStatus.IN_PROGRESS,
@@ -45,14 +45,11 @@ ERROR_CODE: Final = re.compile(r"[1-9][0-9]{0,7}")
 
 def read_callback(dialect: Dialect, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
     """Return what the callback says. Raises `BadSignature`, then `InvalidInput`."""
-    form, problem = _read_form(request)
+    form, problem = read_form(request)
     dialect.check_signature(account, request, form)
     if problem is not None:
         raise problem
-    for name, values in form.items():
-        if len(values) > 1:
-            raise InvalidInput(name[:60], f"{name[:60]} is given {len(values)} times; once is right.")
-    fields = {name: values[0] for name, values in form.items()}
+    fields = once_each(form)
     if _sid(dialect, fields, "AccountSid", "AC") != account.account_sid:
         raise InvalidInput("AccountSid", f"AccountSid is not that of the account {account.id}.")
     return Notice(
@@ -60,7 +57,7 @@ def read_callback(dialect: Dialect, account: Account, tenant_id: TenantId, reque
         tenant_id=tenant_id,
         provider_recording_id=_sid(dialect, fields, "RecordingSid", "RE"),
         call_id=_sid(dialect, fields, "CallSid", "CA") if fields.get("CallSid") else None,
-        status=_status(fields),
+        status=read_status(fields),
         duration_s=read_duration(fields.get("RecordingDuration", "")),
         channels=int(text) if CHANNELS.fullmatch(text := fields.get("RecordingChannels", "")) else None,
         source=text if SOURCE.fullmatch(text := fields.get("RecordingSource", "")) else None,
@@ -70,12 +67,12 @@ def read_callback(dialect: Dialect, account: Account, tenant_id: TenantId, reque
     )
 
 
-def _read_form(request: WebhookRequest) -> tuple[Form, InvalidInput | None]:
+def read_form(request: WebhookRequest) -> tuple[Form, InvalidInput | None]:
     """Return the form, empty where the body is not one, and then what is wrong with it."""
     form = Form()
-    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
-    if kind != _FORM:
-        return form, InvalidInput("body", f"The body must be a form ({_FORM}).")
+    kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if kind != FORM:
+        return form, InvalidInput("body", f"The body must be a form ({FORM}).")
     try:
         pairs = parse_qsl(
             request.body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
@@ -85,6 +82,14 @@ def _read_form(request: WebhookRequest) -> tuple[Form, InvalidInput | None]:
     for name, value in pairs:
         form.setdefault(name, []).append(value)
     return form, None
+
+
+def once_each(form: Form) -> dict[str, str]:
+    """Return the form's values by their names. Raises `InvalidInput` where a name is given twice."""
+    for name, values in form.items():
+        if len(values) > 1:
+            raise InvalidInput(name[:60], f"{name[:60]} is given {len(values)} times; once is right.")
+    return {name: values[0] for name, values in form.items()}
 
 
 def check_signature(account: Account, request: WebhookRequest, form: Form) -> None:
@@ -115,7 +120,7 @@ def probe(account: Account, url: str) -> Probe:
     key = account.signing_key or account.auth_token
     algorithm = HMAC_SHA256 if account.signing_key else HMAC_SHA1
     signature = RequestValidator(key).compute_signature(url, form, algorithm)
-    return Probe({"Content-Type": _FORM, SIGNATURE_HEADER: signature}, urlencode(form).encode(), 422)
+    return Probe({"Content-Type": FORM, SIGNATURE_HEADER: signature}, urlencode(form).encode(), 422)
 
 
 def probe_form(account: Account) -> dict[str, str]:
@@ -130,7 +135,8 @@ def _sid(dialect: Dialect, fields: Mapping[str, str], name: str, prefix: str) ->
     return value
 
 
-def _status(fields: Mapping[str, str]) -> ProviderStatus:
+def read_status(fields: Mapping[str, str]) -> ProviderStatus:
+    """Return RecordingStatus in our words. Raises `InvalidInput`."""
     status = STATUSES.get(fields.get("RecordingStatus", ""))
     if status is None:
         raise InvalidInput("RecordingStatus", f"RecordingStatus must be one of {', '.join(STATUSES)}.")

@@ -17,7 +17,7 @@ from callspool.simulator.clock import Clock
 from callspool.simulator.encryption import details_of
 from callspool.simulator.faults import CallbackFault, CallbackFaultKind
 from callspool.simulator.signing import KeyPair, sign, sign_body
-from callspool.simulator.telnyx_api import TelnyxApi, event_of
+from callspool.simulator.telnyx_api import TelnyxApi, event_of, texml_form_of
 from callspool.simulator.world import Account, Recording, World
 
 ALL_IN_ALL_S: Final = 15.0
@@ -106,10 +106,17 @@ def message_of(
 ) -> tuple[dict[str, str], bytes]:
     """Return headers and body (or another one) of the callback of an event, signed as the account's provider does."""
     if account.provider == "telnyx":
-        body = instead or json.dumps(event_of(recording, event, telnyx.addresses(recording), at)).encode()
+        if account.texml:
+            body, kind = (
+                instead or urlencode(texml_form_of(recording, event)).encode(),
+                "application/x-www-form-urlencoded",
+            )
+        else:
+            told = event_of(recording, event, telnyx.addresses(recording), at)
+            body, kind = instead or json.dumps(told).encode(), "application/json"
         timestamp = str(int(at.timestamp()))
         return {
-            "Content-Type": "application/json",
+            "Content-Type": kind,
             "User-Agent": "telnyx-webhooks",
             "telnyx-timestamp": timestamp,
             "telnyx-signature-ed25519": KeyPair(account.sid).sign(timestamp, body),

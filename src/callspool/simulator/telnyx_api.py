@@ -181,6 +181,21 @@ def event_of(recording: Recording, event: str, addresses: Mapping[str, str], at:
     }
 
 
+def texml_form_of(recording: Recording, event: str) -> dict[str, str]:
+    """Return what the callback of a TeXML application says of an event."""
+    return {
+        "AccountSid": recording.account_sid,
+        "CallSid": recording.call_sid,
+        "CallSidLegacy": recording.call_sid,
+        "ConnectionId": "1494404757140276705",
+        "RecordingChannels": str(recording.channels),
+        "RecordingDuration": str(recording.announced_duration_s) if event == "completed" else "0",
+        "RecordingSid": recording.sid,
+        "RecordingSource": recording.source,
+        "RecordingStatus": event,
+    }
+
+
 def _within(query: Mapping[str, str], name: str, at: datetime) -> bool:
     begin, end = (query.get(f"filter[{name}][{bound}]") for bound in ("gte", "lte"))
     return not (begin and at < datetime.fromisoformat(begin)) and not (end and at > datetime.fromisoformat(end))

@@ -35,6 +35,8 @@ class Account:
     half of what signs them, made by itself."""
     url_lifetime_s: float = 600.0
     """Telnyx: for how long an address of media holds."""
+    texml: bool = False
+    """Telnyx: its application speaks TeXML, so that webhooks are forms."""
     parent: str = ""
     """Twilio: whose subaccount it is; the parent's id and token sign in for it too, the parent's keys do not."""
     region: str = ""
