@@ -27,7 +27,7 @@ TOKEN = "secret-token"
 LEASE_S = 2.0
 
 
-async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = 30.0) -> T:
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = 90.0) -> T:
     """Wait until *condition* returns something, and return it."""
     async with asyncio.timeout(seconds):
         while not (found := await condition()):
@@ -46,12 +46,12 @@ class Process:
         self._process.send_signal(number)
 
     async def end_by_itself(self) -> int:
-        return await asyncio.wait_for(self._process.wait(), 30)
+        return await asyncio.wait_for(self._process.wait(), 120)
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         if self._process.returncode is None:
             self.send(number)
-        return await asyncio.wait_for(self._process.wait(), 30)
+        return await asyncio.wait_for(self._process.wait(), 120)
 
 
 class System:
@@ -77,7 +77,7 @@ class System:
         line = b""
         if args[0] == "serve":
             assert process.stdout is not None
-            line = await asyncio.wait_for(process.stdout.readline(), 30)
+            line = await asyncio.wait_for(process.stdout.readline(), 120)
         return running, line.decode()
 
     async def worker(self, **settings: str) -> Process:
@@ -97,7 +97,7 @@ class System:
         page = await self.parts.store.list(RecordingFilter(provider_recording_id=sid), cursor=None, limit=1)
         return page.recordings[0]
 
-    async def reaches(self, recording: Recording, *states: State, seconds: float = 30.0) -> Recording:
+    async def reaches(self, recording: Recording, *states: State, seconds: float = 90.0) -> Recording:
         """Wait for a state."""
 
         async def there() -> Recording | None:

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
+import httpx
 import pytest
 import structlog
 
@@ -327,6 +329,9 @@ async def test_completeness_names_the_days_that_nobody_listed(lab: Lab) -> None:
     assert code == 0
     assert f"Not listed: {since}, {TODAY - timedelta(days=1):%Y-%m-%d} to {TODAY:%Y-%m-%d}." in " ".join(said.split())
     assert f"--since {since} --dry-run" in said
+    code, _, _ = await _command(lab, "backfill", "--account", "main", "--since", since)
+    _, said, _ = await _command(lab, "completeness", "--account", "main", "--since", since)
+    assert (code, "ot listed" in said) == (0, False), "until now: all that there is of today"
 
 
 async def test_resuming_what_has_ended_says_how_it_ended(lab: Lab) -> None:
@@ -411,3 +416,40 @@ async def test_a_killed_backfill_is_gone_on_with_where_it_was_while_the_server_f
         return list(states.values()) == [State.QUEUED, State.QUEUED]
 
     await until(found)  # by the server's sliding window
+
+
+@pytest.mark.rule("I2")
+async def test_with_callbacks_lost_repeated_and_out_of_order_all_is_kept_and_what_was_purged_stays_so(
+    running: System,
+) -> None:
+    simulator, store, random = running.simulator, running.parts.store, Random(6)
+    url, total = f"{running.url}/webhooks/twilio/main/acme", 40
+    await running.worker()
+    faults = [["lost"]] * (total // 10) + [["reordered"]] * (total // 4) + [["duplicate"]] * (total // 10)
+    faults += [[] for _ in range(total - len(faults))]
+    random.shuffle(faults)
+    made = [simulator.add_recording(account_sid=SID, tag="acme", duration_s=1.0, callback_faults=one) for one in faults]
+    await asyncio.gather(*(simulator.announce(one, url, events=["in-progress", "completed"]) for one in made))
+    sids = [one.sid for one in made]
+
+    async def all_ready() -> bool:
+        states = await store.states_of(MAIN, sids)
+        return len(states) == total and set(states.values()) == {State.READY}
+
+    await until(all_ready, 120)
+    gone = await running.of(random.choice(sids))
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
+        key = {"authorization": f"Bearer {running.key}"}
+        assert (await client.delete(f"/api/recordings/{gone.id}", headers=key)).status_code == 204
+    again = simulator.recordings[gone.provider_recording_id]
+    await simulator.announce(again, url, events=["completed"])  # after the end
+    asked = await store.add_backfill(MAIN, TODAY - timedelta(days=1), None, dry_run=False)
+
+    async def listed() -> bool:
+        return (await store.backfill(asked.id)).state is BackfillState.DONE
+
+    await until(listed, 60)
+    days = await store.completeness(MAIN, (TODAY - timedelta(days=1)).date(), (TODAY + timedelta(days=2)).date())
+    figures = [(day.listed, day.kept, day.purged, day.missing_count) for day in days]
+    assert [sum(one) for one in zip(*figures, strict=True)] == [total, total - 1, 1, 0]
+    assert [entry.recording_sid for entry in running.log()].count(gone.provider_recording_id) == 1

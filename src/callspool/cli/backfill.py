@@ -44,11 +44,8 @@ def backfill(
         if resume is not None:
             wanted = await parts.store.backfill(resume)
         else:
-            now = parts.clock.now()
-            first, last = _span(str(since), until, now)
-            wanted = await parts.store.add_backfill(
-                AccountId(str(account)), first, last or now, dry_run=dry_run, by=by_hand()
-            )
+            first, last = _span(str(since), until, parts.clock.now())
+            wanted = await parts.store.add_backfill(AccountId(str(account)), first, last, dry_run=dry_run, by=by_hand())
         return await _follow(parts, wanted, quiet=json)
 
     ended = run(read_settings(data), work)

@@ -135,9 +135,12 @@ class BackfillStore(Protocol):
     """The part of the store that backfills need. Raises `StoreUnavailable` where the database does not answer."""
 
     async def add_backfill(
-        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, by: By = CALLSPOOL
+        self, account_id: AccountId, since: datetime, until: datetime | None, *, dry_run: bool, by: By = CALLSPOOL
     ) -> Backfill:
-        """Write down that it shall run. Raises `NotFound` for the account, `InvalidInput` for an empty span."""
+        """Write down that it shall run; without *until* it goes until now, and today counts as listed.
+
+        Raises `NotFound` for the account, `InvalidInput` for an empty span.
+        """
         ...
 
     async def backfill(self, backfill_id: str) -> Backfill:

@@ -37,14 +37,14 @@ def add(
     now: datetime,
     account_id: AccountId,
     since: datetime,
-    until: datetime,
+    until: datetime | None,
     *,
     dry_run: bool,
     actor: str,
 ) -> Backfill:
     """Write down that it shall run."""
     sights.need_account(connection, account_id)
-    since, until = midnight(since), min(until, now)
+    since, until = midnight(since), min(until or now, now)
     if since >= until:
         raise InvalidInput("since", "A backfill covers whole days, of which the first must have begun before its end.")
     number = new_recording_id(int(now.timestamp() * 1000), secrets.token_bytes(10)).removeprefix("rec_")

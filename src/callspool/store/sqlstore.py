@@ -317,7 +317,7 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
         )
 
     async def add_backfill(
-        self, account_id: AccountId, since: datetime, until: datetime, *, dry_run: bool, by: By = CALLSPOOL
+        self, account_id: AccountId, since: datetime, until: datetime | None, *, dry_run: bool, by: By = CALLSPOOL
     ) -> Backfill:
         now = self._clock.now()
         return await self._act(

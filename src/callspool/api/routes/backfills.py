@@ -118,7 +118,7 @@ async def start_backfill(wish: BackfillWish, services: ServicesOf, caller: Opera
     """Ask for an account to be listed. It begins within seconds, and goes on whatever dies. For the operator."""
     now = services.clock.now()
     backfill = await services.store.add_backfill(
-        AccountId(wish.account_id), wish.since, wish.until or now, dry_run=wish.dry_run, by=caller.by
+        AccountId(wish.account_id), wish.since, wish.until, dry_run=wish.dry_run, by=caller.by
     )
     return BackfillView.of(backfill, now)
 
