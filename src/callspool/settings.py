@@ -184,6 +184,15 @@ class Settings(BaseSettings):
         default="*",
         description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",
     )
+    api_rate: int = Field(
+        default=200,
+        ge=0,
+        description="Requests a second of one tenant, over 10 s, in each server process; then 429. Playing is not "
+        "counted. 0: any.",
+    )
+    webhook_rate: int = Field(
+        default=1000, ge=0, description="Signed webhooks a second of one account, counted likewise. 0: any."
+    )
     trusted_proxies: str = Field(
         default="",
         description="Reverse proxies before this server: addresses or networks, comma-separated. Their X-Forwarded-For "

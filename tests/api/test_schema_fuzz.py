@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
@@ -95,6 +96,7 @@ def run(ask: Callable[[Case], None], cases: SearchStrategy[Case]) -> None:
     once()
 
 
+@pytest.mark.timeout(300)  # a quarter of a minute on a machine of its own
 async def test_every_answer_is_one_that_the_description_has(api: Api) -> None:
     answers = await asyncio.to_thread(ask_everything, api, await things(api))
 

@@ -23,6 +23,7 @@ from callspool.api.making import Making
 from callspool.api.passwords import Passwords
 from callspool.api.proxies import ClientAddress
 from callspool.api.quick import Quick, QuickWay
+from callspool.api.rates import PLAY, Rates
 from callspool.api.routes import (
     accounts,
     audio,
@@ -103,6 +104,8 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app.state.passwords = Passwords()
     app.state.making = Making(services)
     app.state.listening = Listening(services)
+    app.state.api_rates = Rates(services.settings.api_rate, services.clock)
+    app.state.webhook_rates = Rates(services.settings.webhook_rate, services.clock)
     app.state.quick = Quick(services, app.state.listening)
     if services.settings.vault_redirect and services.vault.origin:
         app.state.page_policy = _PAGE_POLICY.format(vault=f" {services.vault.origin}")
@@ -190,6 +193,8 @@ def _schema(app: FastAPI) -> dict[str, Any]:
             for method, operation in operations_of.items():
                 if method in ("post", "patch"):
                     operation["responses"] |= _BODY_REFUSALS
+                if operation["operationId"] in PLAY - {"listenToEvents"}:
+                    operation["responses"].pop("429", None)
                 _mend(operation)
         for unused in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(unused, None)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
+from callspool.api.rates import PLAY, Rates
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
@@ -127,6 +128,9 @@ async def require(request: Request, services: ServicesOf, _: Declared) -> Princi
     principal = await find_caller(request, services)
     if principal is None:
         raise Refusal("unauthenticated")
+    rates: Rates = request.app.state.api_rates
+    if getattr(request.scope["route"], "operation_id", None) not in PLAY:
+        rates.count(principal.tenant_id or principal.actor)
     return replace(principal, address=request.client.host if request.client else None)
 
 

@@ -78,6 +78,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "range_unsatisfiable": Kind(416, "Outside of the recording", "No part of that range exists."),
     "invalid_input": Kind(422, "A value is wrong", "A value has a wrong form."),
     "too_many_tries": Kind(429, "Too many tries", "Wait as long as Retry-After says, then try again."),
+    "too_many_requests": Kind(429, "Too many requests", "Wait as long as Retry-After says. Playing is never refused."),
     "too_many_streams": Kind(429, "Too many streams", "Close some of this key's event streams, or share one.", 30),
     "unavailable": Kind(503, "A part does not answer", "Nothing was lost. Ask again.", RETRY_AFTER_S),
     "store_unavailable": Kind(503, "The store does not answer", "Nothing was changed. Ask again.", RETRY_AFTER_S),
@@ -138,7 +139,8 @@ def problem(
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare which problems a route can answer with, for OpenAPI."""
     return {
-        status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in sorted({*statuses, 401, 503})
+        status: {"model": Problem, "description": HTTPStatus(status).phrase}
+        for status in sorted({*statuses, 401, 429, 503})
     }
 
 

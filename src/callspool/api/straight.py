@@ -14,8 +14,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from callspool.api.patience import PatientProtocol
 from callspool.api.quick import Known, Quick
 from callspool.domain.errors import CallspoolError
 from callspool.domain.ports import LocalVault
@@ -53,7 +52,7 @@ class Shape:
     """An open descriptor of the recording, of the right size."""
 
 
-class StraightProtocol(HttpToolsProtocol):
+class StraightProtocol(PatientProtocol):
     """uvicorn's protocol, which sees a request before its parser does."""
 
     def __init__(self, quick: Quick, vault: LocalVault, **given: Any) -> None:

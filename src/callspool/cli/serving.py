@@ -78,14 +78,15 @@ class Server(uvicorn.Server):
 
 
 def protocol(app: FastAPI) -> Any:
-    """Return what makes uvicorn's protocol for a connection: ours where files can go straight to it."""
-    services = app.state.services
-    if not isinstance(services.vault, LocalVault) or not hasattr(os, "sendfile"):
-        return "auto"
+    """Return what makes uvicorn's protocol for a connection: ours, the quick one where files go straight to it."""
     try:
+        from callspool.api.patience import PatientProtocol
         from callspool.api.straight import StraightProtocol
     except ImportError:
         return "auto"  # no httptools on this platform
+    services = app.state.services
+    if not isinstance(services.vault, LocalVault) or not hasattr(os, "sendfile"):
+        return PatientProtocol
     return partial(StraightProtocol, app.state.quick, services.vault)
 
 

@@ -5,7 +5,7 @@ not committed is never acknowledged. Nothing is fetched here.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -27,11 +27,20 @@ SUBMIT_TIME: Final = timedelta(seconds=3)
 class Ingest:
     """Takes webhooks in. It holds no state: any number of processes may run it."""
 
-    def __init__(self, store: Store, producer: Producer, bulletin: Bulletin, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        producer: Producer,
+        bulletin: Bulletin,
+        providers: Mapping[str, Provider],
+        count: Callable[[AccountId], None],
+    ) -> None:
+        """Give as *count* what refuses an account's webhook where there were too many; only signed ones are counted."""
         self._store = store
         self._producer = producer
         self._bulletin = bulletin
         self._providers = providers
+        self._count = count
         self._log = structlog.get_logger("callspool.ingest")
 
     async def receive(
@@ -44,6 +53,7 @@ class Ingest:
         """
         account = await self._account(provider, account_id)
         notice = self._providers[provider].read_webhook(account, tenant_id or account.default_tenant, request)
+        self._count(account_id)
         if notice is None:
             return None
         await self._store.tenant(notice.tenant_id)

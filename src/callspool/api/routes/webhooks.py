@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from callspool.api.problems import responses
+from callspool.api.rates import Rates
 from callspool.api.services import ServicesOf
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.ports import WebhookRequest
@@ -40,7 +41,8 @@ async def _receive(
         headers=dict(request.headers),
         body=await request.body(),
     )
-    ingest = Ingest(services.store, services.producer, services.bulletin, services.providers)
+    rates: Rates = request.app.state.webhook_rates
+    ingest = Ingest(services.store, services.producer, services.bulletin, services.providers, rates.count)
     await ingest.receive(provider, AccountId(account), tenant, webhook)
     return Response(status_code=204)
 
