@@ -106,6 +106,25 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TenantLimits:
+    """What of a tenant the scheduler heeds."""
+
+    tenant: str
+    slots: int
+    weight: float
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """What of a pool the scheduler heeds."""
+
+    pool: str
+    limit: int
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TenantLoad:
     """A tenant's scheduler figures, for metrics and status."""
 

@@ -13,7 +13,19 @@ from callspool.domain.backfill import BackfillStore
 from callspool.domain.custody import CustodyStore
 from callspool.domain.hold import HoldStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.job import Job, Place, PoolLoad, Settlement, Stop, Submitted, TenantLoad, Turn, Why
+from callspool.domain.job import (
+    Job,
+    Place,
+    PoolLimits,
+    PoolLoad,
+    Settlement,
+    Stop,
+    Submitted,
+    TenantLimits,
+    TenantLoad,
+    Turn,
+    Why,
+)
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.pace import Ended
 from callspool.domain.reasons import Budget, Reason
@@ -83,6 +95,10 @@ class Producer(Protocol):
 
     async def set_pool(self, pool: str, *, limit: int, paused: bool) -> None:
         """Set an account's limit; lifting a pause also ends one that a provider's answer caused."""
+        ...
+
+    async def set_limits(self, pools: Sequence[PoolLimits], tenants: Sequence[TenantLimits]) -> None:
+        """Set many in bounded batches. For the reconciler."""
         ...
 
     async def epoch(self) -> int:

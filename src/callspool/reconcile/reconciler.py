@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from callspool.domain.job import Job
+from callspool.domain.job import Job, PoolLimits, TenantLimits
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
@@ -72,11 +72,21 @@ class Reconciler:
             self._epoch, self._due = epoch, time() + self._settings.reconcile_every.total_seconds()
 
     async def push_limits(self) -> None:
-        """Tell the scheduler every tenant's and account's limits, as the store has them."""
-        for account in await self._store.accounts():
-            await self._producer.set_pool(account.id, limit=account.limit, paused=account.paused)
-        for tenant in await self._store.tenants():
-            await self._producer.set_tenant(tenant.id, slots=tenant.slots, weight=tenant.weight, paused=tenant.paused)
+        """Tell the scheduler every tenant's and account's limits, as the store has them.
+
+        What changed in the store meanwhile is told again: its new limit may have come before the old one from here.
+        """
+        told: set[PoolLimits | TenantLimits] = set()
+        while True:
+            pools = [PoolLimits(one.id, one.limit, one.paused) for one in await self._store.accounts()]
+            tenants = [TenantLimits(one.id, one.slots, one.weight, one.paused) for one in await self._store.tenants()]
+            news = {*pools, *tenants} - told
+            if not news:
+                return
+            await self._producer.set_limits(
+                [one for one in pools if one in news], [one for one in tenants if one in news]
+            )
+            told = {*pools, *tenants}
 
     async def resubmit(self) -> int:
         """Submit every unfinished recording that the scheduler does not know (S5); return how many those were."""

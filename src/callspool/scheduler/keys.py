@@ -21,6 +21,7 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changed_ms, base_ms, base_at; failures,
                              trips, probing; retries
 ``full``             set     tenants that wait and have no free slot
+``rest``             hash    tenant with many pools → where to go on with letting it join or leave their rings
 ``ring``             zset    runnable pool → virtual time
 ``ring:<pool>``      zset    runnable tenant → virtual time
 ``paused``           zset    pool → until when, ms

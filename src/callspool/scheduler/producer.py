@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
-from callspool.domain.job import Job, Place, PoolLoad, Submitted, TenantLoad, Why
+from callspool.domain.job import Job, Place, PoolLimits, PoolLoad, Submitted, TenantLimits, TenantLoad, Why
 from callspool.scheduler.connection import Functions, shard_of, unavailable
 
 _BATCH: Final = 500  # jobs in one call: a few milliseconds of the server's time
-_NOW: Final = timedelta()
+_NAMES: Final = 200  # tenants or pools in one call that looks at them
+
+T = TypeVar("T")
 
 
 class ValkeyProducer:
@@ -96,6 +99,16 @@ class ValkeyProducer:
         """Set an account's limits."""
         await self._of(pool).call("set_pool", pool, limit, int(paused))
 
+    async def set_limits(self, pools: Sequence[PoolLimits], tenants: Sequence[TenantLimits]) -> None:
+        """Set many: each pool's in its shard, tenants' in all."""
+        for shard in self._shards:
+            its = [one for one in pools if self._of(one.pool) is shard]
+            for some in _in_parts(its):
+                await shard.call("set_pool", *(f for one in some for f in (one.pool, one.limit, int(one.paused))))
+            for those in _in_parts(tenants):
+                fields = ((one.tenant, one.slots, one.weight, int(one.paused)) for one in those)
+                await shard.call("set_tenant", *(field for its_fields in fields for field in its_fields))
+
     async def open(self) -> None:
         """End the wait of a new lifetime. Only for one who knows that no worker can hold a lease."""
         for shard in self._shards:
@@ -109,8 +122,9 @@ class ValkeyProducer:
         running = 0
         for shard in self._shards:
             running += await shard.call("close")
-            while await shard.call("forget", _BATCH, *tenants):
-                pass
+            for some in _in_parts(tenants) or [()]:
+                while await shard.call("forget", _BATCH, *some):
+                    pass
         return running
 
     async def epoch(self) -> int:
@@ -119,28 +133,23 @@ class ValkeyProducer:
 
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:
         """Return the tenants' figures, of all shards together."""
-        if not tenants:
-            return ()
+        return [load for some in _in_parts(tenants) for load in await self._load(some)]
+
+    async def _load(self, tenants: Sequence[str]) -> list[TenantLoad]:
         replies = await asyncio.gather(*(shard.call("load", *tenants) for shard in self._shards))
-        return tuple(
+        return [
             _load(tenant, [reply[at : at + 5] for reply in replies])
             for at, tenant in zip(range(0, 5 * len(tenants), 5), tenants, strict=True)
-        )
+        ]
 
     async def pool_loads(self, pools: Sequence[str], tenants: Sequence[str]) -> Sequence[PoolLoad]:
         """Return the accounts' figures, each from its own shard, in the order asked."""
         of_shard: dict[Functions, list[str]] = {}
         for pool in pools:
             of_shard.setdefault(self._of(pool), []).append(pool)
-        replies = await asyncio.gather(
-            *(shard.call("pool_loads", len(its), *its, *tenants) for shard, its in of_shard.items())
-        )
-        found = {
-            pool: _pool_load(pool, reply[10 * at : 10 * at + 10])
-            for its, reply in zip(of_shard.values(), replies, strict=True)
-            for at, pool in enumerate(its)
-        }
-        return tuple(found[pool] for pool in pools)
+        found = await asyncio.gather(*(_pool_loads(shard, its, tenants) for shard, its in of_shard.items()))
+        loads = {load.pool: load for its in found for load in its}
+        return [loads[pool] for pool in pools]
 
     async def ping(self) -> timedelta:
         """Return the round-trip time."""
@@ -149,6 +158,23 @@ class ValkeyProducer:
             with unavailable():
                 await shard.client.execute_command("EXISTS", shard.keys.prefix)
         return timedelta(seconds=(monotonic() - before) / len(self._shards))
+
+
+def _in_parts(names: Sequence[T]) -> list[Sequence[T]]:
+    return [names[at : at + _NAMES] for at in range(0, len(names), _NAMES)]
+
+
+async def _pool_loads(shard: Functions, pools: Sequence[str], tenants: Sequence[str]) -> list[PoolLoad]:
+    loads = []
+    for some in _in_parts(pools):
+        # What waits is counted for some tenants at a time; the other figures are the last call's.
+        waiting = [0] * len(some)
+        for those in _in_parts(tenants) or [()]:
+            reply = await shard.call("pool_loads", len(some), *some, *those)
+            figures = [_pool_load(pool, reply[10 * at : 10 * at + 10]) for at, pool in enumerate(some)]
+            waiting = [sum(both) for both in zip(waiting, (one.waiting for one in figures), strict=True)]
+        loads += [replace(load, waiting=count) for load, count in zip(figures, waiting, strict=True)]
+    return loads
 
 
 def _load(tenant: str, figures: Sequence[Sequence[int]]) -> TenantLoad:

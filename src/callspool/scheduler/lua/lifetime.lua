@@ -41,7 +41,8 @@ local function forget(keys, argv)
   end
   drop(redis.call('ZRANGE', P .. 'due', 0, left - 1), 'deferred')
   for i = 2, #argv do
-    for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. argv[i])) do
+    -- Any of its pools: those that are emptied are not found again.
+    for _, pool in ipairs(left > 0 and redis.call('SRANDMEMBER', P .. 'lines:' .. argv[i], MOST_POOLS_PER_CALL) or {}) do
       if left > 0 then drop(redis.call('ZRANGE', line_key(P, pool, argv[i]), 0, left - 1), 'waiting') end
     end
   end

@@ -1,14 +1,17 @@
--- set_tenant: a tenant's limits; in force on the next decision.
+-- set_tenant: tenants' limits; in force on the next decision.
 --
--- ARGV     tenant, slots, weight, paused ('0' | '1')
+-- ARGV     for each tenant: tenant, slots, weight, paused ('0' | '1')
 -- Reply    'ok'
 -- Repeat   the same
 local function set_tenant(keys, argv)
-  local S = begin(keys[1])
-  redis.call('HSET', S.P .. 'tenant:' .. argv[1], 'slots', argv[2], 'weight', argv[3], 'paused', argv[4])
-  refresh_tenant(S, tenant_of(S, argv[1]))
+  local S, most = begin(keys[1]), 0
+  for i = 1, #argv, 4 do
+    redis.call('HSET', S.P .. 'tenant:' .. argv[i], 'slots', argv[i + 1], 'weight', argv[i + 2], 'paused', argv[i + 3])
+    refresh_tenant(S, tenant_of(S, argv[i]))
+    most = most + tonumber(argv[i + 1])
+  end
   flush(S)
-  wake_idle(S, tonumber(argv[2]))
+  wake_idle(S, most)
   return 'ok'
 end
 redis.register_function('NAME_set_tenant', set_tenant)

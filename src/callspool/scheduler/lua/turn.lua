@@ -54,6 +54,7 @@ end
 local function grant(S, p, t, worker, token, reply)
   local P = S.P
   local line = line_key(P, p.name, t.name)
+  if t.held >= t.slots then return nil, true end -- this ring is yet to hear that its last slot was taken elsewhere
   local id, lane = take(S, t, line)
   if id then
     redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
@@ -106,7 +107,7 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
     else
       gone[#gone + 1] = one.name
       redis.call('HSET', P .. 'tenant:' .. t.name, 'v:' .. p.name, one.v)
-      if t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
+      if id and t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
     end
   end
   for at = first, last do
@@ -125,7 +126,9 @@ end
 
 local function claim(S, worker, request, room, reply)
   local leases = {}
-  while room > 0 do
+  -- Each time something is granted, or a tenant whose last slot was taken is put out of a ring.
+  for _ = 1, room + MOST_POOLS_PER_CALL do
+    if room == 0 then break end
     local first = redis.call('ZRANGE', S.P .. 'ring', 0, 1, 'WITHSCORES')
     if not first[1] then break end
     local rival = first[4] and tonumber(first[4]) or math.huge
@@ -137,6 +140,7 @@ local function claim(S, worker, request, room, reply)
 end
 
 local function next_due(S)
+  if some_rest(S) then return 0 end
   local waits = S.now < S.opens -- and leases do not run out before that
   local due = waits and S.opens or math.huge
   for _, name in ipairs({ 'due', 'paused', not waits and 'leases' or nil }) do

@@ -17,6 +17,7 @@ end
 --     or more. Where workers live, calls come far more often than that; where nobody called, it looks the same.
 -- Nothing is granted and no lease runs out for one lease time after its beginning. Workers that still run hold leases that
 -- we may not know, and register them again by their heartbeats. The longest lease in use counts.
+local SHORTEST_JUMP_MS = 1000 -- a busy machine is silent for less
 local FORGET_LEASE_AFTER = 10 -- times its length: a shorter one is in use now
 
 -- What this server process knows of the shards that it has served. Lost with it, or when a full copy of another
@@ -29,7 +30,7 @@ local function begins_anew(S, m, began, stored_run, stored_replication)
   m.seen = S.now
   if not began or stored_run ~= run or began > S.now then return true end
   if m.is_new and stored_replication and stored_replication ~= replication then return true end
-  local half = m.lease_ms / 2
+  local half = math.max(m.lease_ms / 2, SHORTEST_JUMP_MS)
   if math.abs(went) <= half then return false end
   m.lease_at = S.now
   -- Is there a lease that ends before its holder renews again? Not one that was so when this lifetime began: it had its time.
@@ -60,8 +61,8 @@ local function live(S, lease_ms)
     redis.call('HSET', key, 'began_ms', S.now, 'opens_ms', opens, 'run', run, 'replication', replication,
       'lease_ms', m.lease_ms, 'young', '1')
   elseif stored ~= m.lease_ms or not c[6] then
-    -- One with a longer lease is heard while we wait. Once open it stays so.
-    if S.now < opens then opens = math.max(opens, S.began + m.lease_ms) end
+    -- The first worker is heard of, or one with a longer lease while we wait. Once open it stays so.
+    if stored == 0 or S.now < opens then opens = math.max(opens, S.began + m.lease_ms) end
     redis.call('HSET', key, 'opens_ms', opens, 'lease_ms', m.lease_ms, 'replication', replication)
   end
   m.is_new = false

@@ -18,21 +18,55 @@ local function leave(S, pool, tenant)
   S.dirty[pool] = true
 end
 
--- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
--- One that waits and has no free slot is in `full`, so that a slot that is freed is looked at only where it matters.
-local function refresh_tenant(S, t, but)
-  local pools = redis.call('SMEMBERS', S.P .. 'lines:' .. t.name)
+-- Whether some tenant's pools have not all been looked at.
+local function some_rest(S)
+  if S.some_rest == nil then S.some_rest = redis.call('EXISTS', S.P .. 'rest') == 1 end
+  return S.some_rest
+end
+
+-- A tenant may wait in any number of pools, and it joins or leaves all their rings when a slot is freed or the last one is
+-- taken. One call looks at so many of them, at random, so that none is always among the last; the next calls go through all,
+-- from the cursor in `rest`. Until then a claim that meets a tenant without a free slot passes it over.
+local MOST_POOLS_PER_CALL = 100
+
+local function refresh_those(S, t, pools, but)
   local can = t.held < t.slots
   for _, pool in ipairs(pools) do
     if pool ~= but then
       if can then join(S, pool, t.name) else leave(S, pool, t.name) end
     end
   end
-  if #pools > 0 and not can then
+end
+
+-- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
+-- One that waits and has no free slot is in `full`, so that a slot that is freed is looked at only where it matters.
+local function refresh_tenant(S, t, but)
+  local lines = S.P .. 'lines:' .. t.name
+  local pools = redis.call('SRANDMEMBER', lines, MOST_POOLS_PER_CALL)
+  refresh_those(S, t, pools, but)
+  if #pools == MOST_POOLS_PER_CALL then
+    redis.call('HSET', S.P .. 'rest', t.name, '0')
+    S.some_rest = true
+  end
+  if #pools > 0 and t.held >= t.slots then
     redis.call('SADD', S.P .. 'full', t.name)
     S.some_full = true
   else
     redis.call('SREM', S.P .. 'full', t.name)
+  end
+end
+
+-- Go on with one of those tenants.
+local function refresh_rest(S)
+  if not some_rest(S) then return end
+  local name, cursor = unpack(redis.call('HRANDFIELD', S.P .. 'rest', 1, 'WITHVALUES'))
+  local found = redis.call('SSCAN', S.P .. 'lines:' .. name, cursor, 'COUNT', MOST_POOLS_PER_CALL)
+  refresh_those(S, tenant_of(S, name), found[2])
+  if found[1] ~= '0' then
+    redis.call('HSET', S.P .. 'rest', name, found[1])
+  else
+    redis.call('HDEL', S.P .. 'rest', name)
+    S.some_rest = nil
   end
 end
 

@@ -122,5 +122,6 @@ local function tick(S)
     redis.call('ZREM', P .. 'paused', pool)
     S.dirty[pool] = true
   end
+  refresh_rest(S)
   return #expired + #returned
 end
