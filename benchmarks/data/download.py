@@ -38,7 +38,18 @@ class _Site:
     def bring(self, way: str, size: int, count: int = 1, *, warm: bool = True) -> Mapping[str, float]:
         """Do it once, in a process of its own."""
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            given = ["--url", self._url, "--file", self._file, "--folder", folder, "--size", size, "--count", count]
+            given: list[str | Path | int] = [
+                "--url",
+                self._url,
+                "--file",
+                self._file,
+                "--folder",
+                folder,
+                "--size",
+                size,
+                "--count",
+                count,
+            ]
             told = asked("benchmarks.data.fetch_process", way, *given, *(["--warm"] if warm else []))
         brought = size * count
         return {

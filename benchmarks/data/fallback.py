@@ -7,8 +7,8 @@ from typing import Self
 
 import httpx2
 
-from callspool.domain.ids import TenantId
-from callspool.domain.ports import Media, Notice, WebhookRequest
+from benchmarks.data.media_only import MediaOnly
+from callspool.domain.ports import Media
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account
 
@@ -17,7 +17,9 @@ class _Body:
     """`callspool.domain.ports.Media`."""
 
     offset = 0
-    channels = None
+    channels: int | None = None
+    duration_s: float | None = None
+    kind: str | None = None
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
@@ -25,10 +27,11 @@ class _Body:
         self.etag: str | None = response.headers.get("etag")
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return self._response.aiter_raw()
+        chunks: AsyncIterator[bytes] = self._response.aiter_raw()
+        return chunks
 
 
-class Fallback:
+class Fallback(MediaOnly):
     """`callspool.domain.ports.Provider`, as far as a download goes."""
 
     def __init__(self) -> None:
@@ -41,9 +44,6 @@ class Fallback:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.aclose()
-
-    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
-        raise NotImplementedError
 
     @asynccontextmanager
     async def open(

@@ -59,7 +59,7 @@ def asked(module: str, *arguments: str | Path | int, limit_s: float = 120.0) -> 
 @contextmanager
 def origin(file: Path, *, first_byte_s: float = 0.0, rate: float = 0.0) -> Iterator[tuple[int, str]]:
     """Run a provider that sends *file*; give its process id and its address."""
-    command = [sys.executable, "-m", "benchmarks.data.origin", file]
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.data.origin", file]
     manner = ["--first-byte", str(first_byte_s), "--rate", str(rate)]
     with running([*command, *manner]) as (pid, port):
         yield pid, f"http://127.0.0.1:{port}"

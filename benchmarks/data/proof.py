@@ -41,7 +41,7 @@ def _measure(context: Context) -> list[Figure]:
 
 def _keep(file: Path, warm: Path) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory(prefix="callspool-bench-") as folder, valkey() as server:
-        given = ["--warm", warm, "--folder", folder, "--url", server.url]
+        given: list[str | Path | int] = ["--warm", warm, "--folder", folder, "--url", server.url]
         told: Mapping[str, float] = asked("benchmarks.data.proof_process", "keep", file, *given)
         return told
 

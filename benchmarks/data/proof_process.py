@@ -21,10 +21,10 @@ import uvloop
 
 from benchmarks.data import made
 from benchmarks.data.installation import notice, prepare
+from benchmarks.data.media_only import MediaOnly
 from benchmarks.machine import process_cpu
-from callspool.domain.ids import TenantId
 from callspool.domain.job import Job
-from callspool.domain.ports import Media, Notice, WebhookRequest
+from callspool.domain.ports import Media
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account
 from callspool.fetch.outcome import Outcome
@@ -43,6 +43,8 @@ class _Body:
     offset = 0
     etag = None
     channels: int | None = 2
+    duration_s: float | None = None
+    kind: str | None = None
 
     def __init__(self, provider: "_FromDisk") -> None:
         self._provider = provider
@@ -55,15 +57,12 @@ class _Body:
         self._provider.last_byte = (time.perf_counter(), _cpu_s())
 
 
-class _FromDisk:
+class _FromDisk(MediaOnly):
     """`callspool.domain.ports.Provider`."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.last_byte = (0.0, 0.0)
-
-    def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
-        raise NotImplementedError
 
     @asynccontextmanager
     async def open(

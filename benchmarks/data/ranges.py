@@ -55,7 +55,7 @@ def _measure(context: Context) -> list[Figure]:
 
 def _played(port: int, path: str, file: Path, count: int) -> Mapping[str, float]:
     """Ask for ranges from several players at once, then from a single one."""
-    given = ["--port", port, "--path", path, "--file", file]
+    given: list[str | Path | int] = ["--port", port, "--path", path, "--file", file]
     player = "benchmarks.data.player_process"
     rate = asked(player, "rate", *given, "--count", count, "--players", _AT_ONCE)
     times = asked(player, "first-byte", *given, "--count", count // 5)

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from benchmarks import measures, report
+from benchmarks import measures, report, servers
 from benchmarks.__main__ import main
+from benchmarks.data import files
 from benchmarks.data.player_process import RANGE, Player
+from benchmarks.data.processes import asked, origin
 from benchmarks.data.turns import Turns, ratio
 from benchmarks.experiment import Bar, best_peer
 from benchmarks.journal import Event, Kind, Reader
@@ -235,6 +237,32 @@ def test_data_path_is_measured_beside_its_peer_and_written_on_the_page(tmp_path:
     page = report.write([results], tmp_path).read_text()
     assert "### 32 downloads of 1 MB at once" in page
     assert "The scheduler" not in page
+
+
+@pytest.mark.usefixtures("valkey")
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
+def test_proof_is_measured_from_the_last_byte_to_ready(tmp_path: Path, kind: str) -> None:
+    made = (files.wav_file if kind == "wav" else files.mp3_file)(tmp_path / f"some.{kind}", 5)
+    warm = files.wav_file(tmp_path / "warm.wav", 1)
+    given: list[str | Path] = ["--warm", warm, "--folder", tmp_path / "kept", "--url"]
+
+    with servers.valkey() as server:
+        kept = asked("benchmarks.data.proof_process", "keep", made, *given, server.url)
+    alone = asked("benchmarks.data.proof_process", "decode", made)
+
+    assert kept["seconds"] > 0
+    assert kept["cpu"] > 0
+    assert alone["cpu"] > 0
+
+
+def test_reserve_client_downloads_through_the_same_code(tmp_path: Path) -> None:
+    pytest.importorskip("httpx2", reason="httpx2 is in the dependency group bench: `make bench` installs it")
+    size = 300_000
+    file = files.noise_file(tmp_path / "file", size)
+    with origin(file) as (_, url):
+        given: list[str | Path | int] = ["--url", url, "--file", file, "--folder", tmp_path, "--size", size]
+        told = asked("benchmarks.data.fetch_process", "fallback", *given, "--count", 2)
+    assert told["seconds"] > 0
 
 
 def _answer_once(listener: socket.socket, body: bytes) -> None:
