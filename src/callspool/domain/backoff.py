@@ -1,6 +1,7 @@
 """How long to wait before the next try."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -24,3 +25,30 @@ def full_jitter(
     """
     ceiling = delays[min(max(failures, 1), len(delays)) - 1]
     return max(floor, ceiling * fraction)
+
+
+ASKED_SPREAD: Final = 0.1
+"""What a provider asks for is kept to and spread by so much: those whom it told the same do not come back together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How long after a failure the next try comes, as one kind of failure needs it."""
+
+    ceilings: Sequence[timedelta]
+    """By the count of failures, from the first; past the last one it stays."""
+    at_least: float = 0.0
+    """What part of the ceiling is not left to chance. 0: full jitter."""
+
+    def wait(self, failures: int, chance: float, *, scale: float = 1.0, asked: timedelta | None = None) -> timedelta:
+        """Return the wait after the *failures*-th failure, by *chance* (0 to 1); never less than was *asked* for."""
+        fraction = self.at_least + (1 - self.at_least) * chance
+        ours = full_jitter(failures, fraction, self.ceilings) * scale
+        return max(ours, (asked or timedelta()) * (1 + ASKED_SPREAD * chance))
+
+
+RETRIES: Final = Delay(RETRY_DELAYS)
+SLOW_DOWN: Final = Delay((timedelta(seconds=5),), at_least=0.5)
+"""Where the provider asked us to slow down and did not say for how long."""
+PROBE: Final = Delay((timedelta(seconds=60),), at_least=0.9)
+"""With refused credentials one try a minute shows when they are right again."""

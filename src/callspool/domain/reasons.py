@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from callspool.domain.backoff import PROBE, RETRIES, SLOW_DOWN, Delay
 from callspool.domain.job import Signal
 
 
@@ -59,7 +60,10 @@ class Policy:
     budget: Budget
     sentence: str
     final: bool = False
+    delay: Delay = RETRIES
+    """Until the next try, where there is one."""
     pauses_account: bool = False
+    """The whole account rests for that long."""
     signal: Signal = Signal.NONE
     """What it says of the account as a whole."""
 
@@ -87,6 +91,7 @@ POLICIES: Final[Mapping[Reason, Policy]] = {
         Budget.NONE,
         "The provider refused the account's credentials. Correct them with 'callspool accounts set'; "
         "the recording is then fetched by itself.",
+        delay=PROBE,
         pauses_account=True,
         signal=Signal.REFUSED,
     ),
@@ -99,6 +104,7 @@ POLICIES: Final[Mapping[Reason, Policy]] = {
     Reason.THROTTLED: Policy(
         Budget.NONE,
         "The provider asked us to slow down. The account continues by itself.",
+        delay=SLOW_DOWN,
         pauses_account=True,
         signal=Signal.THROTTLED,
     ),

@@ -3,18 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import Final
 
-from callspool.domain.backoff import NOT_READY_LIMIT, RETRY_DELAYS, full_jitter
+from callspool.domain.backoff import NOT_READY_LIMIT, RETRY_DELAYS
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ids import TenantId
 from callspool.domain.reasons import POLICIES, Budget, Reason
 from callspool.domain.recording import Recording, State
-
-THROTTLED_PAUSE: Final = timedelta(seconds=5)
-"""Where the provider asked us to slow down and did not say for how long."""
-UNAUTHORIZED_PAUSE: Final = timedelta(seconds=60)
-"""With refused credentials one try a minute shows when they are right again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +48,6 @@ def decide(recording: Recording, failed: FetchFailed, *, retry_scale: float, ran
     policy = POLICIES[failed.reason]
     if policy.final:
         return GiveUp(failed.reason, policy.budget)
-    floor = failed.retry_after or timedelta()
-    if policy.pauses_account:
-        ours = THROTTLED_PAUSE if failed.reason is Reason.THROTTLED else UNAUTHORIZED_PAUSE
-        pause = failed.retry_after or ours * retry_scale
-        return TryAgain(policy.budget, pause, pause)
     failures = 1
     if policy.budget is Budget.TRIES:
         failures = recording.tries + 1
@@ -68,5 +57,5 @@ def decide(recording: Recording, failed: FetchFailed, *, retry_scale: float, ran
         failures = recording.not_ready + 1
         if failures > NOT_READY_LIMIT:
             return GiveUp(Reason.NOT_FOUND, policy.budget)
-    delay = max(floor, full_jitter(failures, random.random()) * retry_scale)
-    return TryAgain(policy.budget, delay, timedelta())
+    delay = policy.delay.wait(failures, random.random(), scale=retry_scale, asked=failed.retry_after)
+    return TryAgain(policy.budget, delay, delay if policy.pauses_account else timedelta())
