@@ -59,7 +59,7 @@ fuzz: $(STAMP) ## A minute of hostile bytes for each of our parsers (ARGS="--sec
 
 soak: $(STAMP) ## The long forms of tests: thousands of kills, any order of calls
 	$(BIN)/pytest --long tests/property tests/acceptance/test_kills.py tests/acceptance/test_main_job.py \
-	  tests/acceptance/test_play_while_fetching.py $(ARGS)
+	  tests/acceptance/test_play_while_fetching.py tests/unit/test_verify.py $(ARGS)
 
 player-size: $(STAMP) ## Print the bytes of the player, as a browser gets them (gzip)
 	@wc -c < src/callspool/web_dist/player.js.gz

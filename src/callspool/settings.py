@@ -135,7 +135,14 @@ class Settings(BaseSettings):
         description="Seconds. A recording that was announced longer ago is asked for at the provider.",
     )
     connect_timeout: Seconds = Field(
-        default=timedelta(seconds=10), gt=timedelta(0), description="Seconds. To connect to a provider."
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        description="Seconds. To connect to a provider, to resolve its name included.",
+    )
+    first_byte_timeout: Seconds = Field(
+        default=timedelta(seconds=30),
+        gt=timedelta(0),
+        description="Seconds. The longest wait for the first byte of a provider's answer, to connect included.",
     )
     stall_timeout: Seconds = Field(
         default=timedelta(seconds=30), gt=timedelta(0), description="Seconds. The longest silence within a download."

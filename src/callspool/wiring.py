@@ -141,7 +141,11 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             stack.push_async_callback(shard.close)
         providers: dict[str, Provider] = {}
         for name, make in PROVIDERS.items():
-            providers[name] = make(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout)
+            providers[name] = make(
+                connect_timeout=settings.connect_timeout,
+                first_byte_timeout=settings.first_byte_timeout,
+                stall_timeout=settings.stall_timeout,
+            )
             stack.push_async_callback(providers[name].close)
         prober = SubprocessProber()  # starts nothing before it is asked
         stack.push_async_callback(prober.close)

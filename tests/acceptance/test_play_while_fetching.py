@@ -1,6 +1,7 @@
 """Playing a recording while it comes: through the real server, from a real worker, as the provider sends it."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import PrivateKey
 from callspool.fetch.tap import HELD_BACK
@@ -208,10 +210,12 @@ async def test_a_break_that_is_mended_is_not_heard_and_one_that_begins_again_is_
     async with play(running, begun_again) as heard:
         with pytest.raises(httpx.RemoteProtocolError):
             await heard.rest()
-    assert (await running.reaches(begun_again, State.READY)).attempt == 1
+    assert (await running.reaches(begun_again, State.READY)).attempt == 2
 
 
-async def test_an_encrypted_recording_is_heard_decrypted_as_it_comes(running: System, worker: Process) -> None:
+@pytest_asyncio.fixture(loop_scope="module")
+async def public_key(running: System) -> PublicKey:
+    """The account's, at the provider; we have the private half."""
     private = rsa.generate_private_key(65537, 2048)
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -222,12 +226,37 @@ async def test_an_encrypted_recording_is_heard_decrypted_as_it_comes(running: Sy
     sid, store = "CR" + "e" * 32, running.parts.store
     account = await store.account(AccountId("main"))
     await store.set_account(replace(account, private_keys=(PrivateKey(sid, pem.decode()),)))
-    queued = await running.call(duration_s=4.0, channels=2, faults=[RATE], public_key=PublicKey(sid, public.decode()))
+    return PublicKey(sid, public.decode())
+
+
+@pytest.mark.rule("I3")
+async def test_an_encrypted_recording_is_heard_once_its_tag_was_checked(
+    running: System, worker: Process, public_key: PublicKey
+) -> None:
+    """Before that, anybody on the way may have altered what would be heard."""
+    queued = await running.call(duration_s=4.0, channels=2, faults=[RATE], public_key=public_key)
     async with play(running, queued) as heard:
         await heard.until(1)
         (download,) = downloads(running, queued)
-        assert download.end is None
+        assert download.end is not None
         assert await heard.rest() == await sent(running, queued)
+    assert len(downloads(running, queued)) == 1
+
+
+@pytest.mark.rule("I3")
+async def test_altered_ciphertext_is_never_heard_while_someone_listens(
+    running: System, worker: Process, public_key: PublicKey
+) -> None:
+    queued = await running.call(duration_s=4.0, channels=2, faults=["altered:0.9", RATE], public_key=public_key)
+    await running.is_downloading(queued)
+    async with play(running, queued) as heard:
+        body = b""
+        with contextlib.suppress(httpx.RemoteProtocolError):
+            body = await heard.rest()
+        assert not heard.response.headers["content-type"].startswith("audio/")
+        assert b"RIFF" not in heard.data + body
+    failed = await running.reaches(queued, State.FAILED)
+    assert (failed.reason, failed.kept) == (Reason.UNDECRYPTABLE, None)
 
 
 @pytest.mark.rule("F28", "S3", "S6", "I1")

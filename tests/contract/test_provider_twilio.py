@@ -392,6 +392,54 @@ async def test_silence_before_the_answer_and_within_the_body_is_a_stall(twilio: 
         assert (await failure(twilio, wire)).reason is Reason.STALLED
 
 
+@pytest.mark.parametrize(
+    ("first_byte", "stall", "takes", "outcome"),
+    [(20.0, 0.3, 0.8, "stalled in the body"), (0.3, 20.0, 0.8, "stalled before it"), (20.0, 20.0, 0.8, "came")],
+)
+async def test_first_byte_and_stall_have_limits_of_their_own(
+    first_byte: float, stall: float, takes: float, outcome: str
+) -> None:
+    """The same silence before the answer and in its body."""
+    twilio = Twilio(first_byte_timeout=timedelta(seconds=first_byte), stall_timeout=timedelta(seconds=stall))
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await asyncio.sleep(takes)
+        await reply.send("200 OK", {"Content-Length": "10"}, b"begin")
+        await asyncio.sleep(takes)
+        await reply.more(b"ended")
+
+    async with serve(answer) as wire:
+        if outcome == "came":
+            assert await body_of(twilio, wire) == b"beginended"
+        else:
+            failed = await failure(twilio, wire)
+            assert failed.reason is Reason.STALLED
+            assert ("in the middle of the body" in failed.detail) is (outcome == "stalled in the body")
+    await twilio.close()
+
+
+async def test_connecting_has_a_limit_of_its_own() -> None:
+    """It is taken, but nobody answers the greeting of TLS."""
+    twilio = Twilio(connect_timeout=timedelta(seconds=0.3), first_byte_timeout=timedelta(seconds=20))
+    async with serve(lambda asked, reply: reply.client_left()) as wire:
+        wire.url = wire.url.replace("http://", "https://")
+        assert (await failure(twilio, wire)).reason is Reason.UNREACHABLE
+    await twilio.close()
+
+
+async def test_a_name_that_nobody_resolves_holds_up_a_redirect_no_longer_than_a_connection_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(*args: object, **given: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent, raising=False)
+    twilio = Twilio(connect_timeout=timedelta(seconds=0.3))
+    async with serve(lambda asked, reply: reply.whole("302 Found", location="https://a.twilio.com/x")) as wire:
+        assert (await failure(twilio, wire)).reason is Reason.UNREACHABLE
+    await twilio.close()
+
+
 async def test_a_reset_is_told_from_an_end_that_came_too_early(twilio: Twilio) -> None:
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.send("200 OK", {"Content-Length": "1000"}, b"begin")
@@ -435,15 +483,10 @@ async def test_another_range_than_was_asked_for_is_refused(twilio: Twilio) -> No
         assert (await failure(twilio, wire, offset=8, etag='"a"')).reason is Reason.PROVIDER_ERROR
 
 
-async def test_a_range_past_the_end_begins_again(twilio: Twilio) -> None:
-    async def answer(asked: Asked, reply: Reply) -> None:
-        if "range" in asked.headers:
-            await reply.whole("416 Range Not Satisfiable")
-        else:
-            await reply.whole("200 OK", b"whole")
-
-    async with serve(answer) as wire:
-        assert await body_of(twilio, wire, offset=8, etag='"a"') == b"whole"
+async def test_a_range_past_the_end_is_another_try(twilio: Twilio) -> None:
+    async with serve(lambda asked, reply: reply.whole("416 Range Not Satisfiable")) as wire:
+        assert (await failure(twilio, wire, offset=8, etag='"a"')).reason is Reason.PROVIDER_ERROR
+    assert len(wire.asked) == 1
 
 
 async def test_a_compressed_body_is_refused_rather_than_inflated(twilio: Twilio) -> None:
@@ -571,6 +614,25 @@ async def test_forms_are_asked_for_in_the_account_s_order_while_the_answer_is_th
     assert [one.target.rpartition(RE)[2] for one in wire.asked] == asked
     assert failed.reason is Reason.PROVIDER_ERROR
     assert "16113: two channels were asked for" in failed.detail
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (16101, Reason.GONE),
+        (16102, Reason.GONE),
+        (16107, Reason.NO_PRIVATE_KEY),
+        (16108, Reason.THROTTLED),
+        (20001, Reason.PROVIDER_ERROR),
+    ],
+)
+async def test_a_code_that_means_no_form_leads_to_no_other_form(twilio: Twilio, code: int, reason: Reason) -> None:
+    body = b'{"code": %d}' % code
+    async with serve(lambda asked, reply: reply.whole("400 Bad Request", body)) as wire:
+        failed = await failure(twilio, wire, recording={"announced_channels": 2})
+    assert len(wire.asked) == 1
+    assert failed.reason is reason
+    assert str(code) in failed.detail
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "401 Unauthorized", "429 Too Many Requests", "500 Oops"])

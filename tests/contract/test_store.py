@@ -352,6 +352,16 @@ async def test_worker_changes_nothing_once_it_has_reported(store: Store, write: 
     assert await store.get(None, row.id) == handed_back
 
 
+async def test_what_is_handed_back_for_a_reason_says_so_and_charges_nothing(store: Store) -> None:
+    row = await fetching(store)
+    back = await store.hand_back(row.id, row.attempt, actor="worker:1", reason=Reason.SPOOL_FULL)
+
+    assert back is not None
+    assert (back.state, back.reason, back.tries, back.not_ready) == (State.QUEUED, Reason.SPOOL_FULL, 0, 0)
+    entry = (await store.history(None, row.id))[-1]
+    assert (entry.event, entry.reason) == (Event.HAND_BACK, Reason.SPOOL_FULL)
+
+
 # --- what workers report -----------------------------------------------------------------------------
 
 

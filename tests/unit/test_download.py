@@ -11,6 +11,7 @@ import pytest
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
+from callspool.domain.tenant import MediaFormat
 from callspool.fetch.download import Downloaded, Limits, download, size_cap
 from callspool.fetch.spool import Spool, SpoolFile
 from callspool.providers.twilio import Twilio
@@ -89,10 +90,21 @@ async def test_a_broken_download_goes_on_where_it_broke(twilio: Twilio, file: Sp
 
 @pytest.mark.rule("S9", "I3")
 @pytest.mark.parametrize("etag", [None, 'W/"v1"'], ids=["no-tag", "weak-tag"])
-async def test_without_a_strong_tag_it_begins_again(twilio: Twilio, file: SpoolFile, etag: str | None) -> None:
-    got, wire = await fetch(twilio, file, breaking([300_000, 700_000], etag=etag))
-    assert_whole(got, file)
-    assert [asked.headers.get("range") for asked in wire.asked] == [None, None, None]
+async def test_without_a_strong_tag_nothing_is_repeated_here(twilio: Twilio, file: SpoolFile, etag: str | None) -> None:
+    """A download from the start is another try: the scheduler's, which counts it."""
+    async with serve(breaking([300_000], etag=etag)) as wire:
+        with pytest.raises(FetchFailed) as failed:
+            await download(twilio, made.account(base_url=wire.url), made.recording(), file, LIMITS)
+    assert failed.value.reason is Reason.TRUNCATED
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.rule("S3")
+async def test_a_break_before_the_first_byte_is_not_mended_here(twilio: Twilio, file: SpoolFile) -> None:
+    async with serve(breaking([0], etag='"v1"')) as wire:
+        with pytest.raises(FetchFailed):
+            await download(twilio, made.account(base_url=wire.url), made.recording(), file, LIMITS)
+    assert len(wire.asked) == 1
 
 
 @pytest.mark.rule("I3")
@@ -128,7 +140,7 @@ async def test_no_client_is_trusted_to_count(file: SpoolFile) -> None:
     """A provider's module whose client takes a short body for whole, as several clients do."""
 
     class Short:
-        length, offset, etag, channels, duration_s = 1000, 0, None, None, None
+        length, offset, etag, channels, duration_s, kind = 1000, 0, None, None, None, None
 
         async def chunks(self) -> AsyncIterator[bytes]:
             yield b"begin"
@@ -165,6 +177,30 @@ async def test_far_more_than_the_duration_can_have_is_not_taken(
     assert file.size <= cap
 
 
+@pytest.mark.parametrize(
+    ("media_format", "fits", "is_too_large"),
+    [
+        (MediaFormat.MP3, 20_000 * 600, 64_000 * 600),  # 160 kbit/s; as a WAV of two channels at 16 kHz
+        (MediaFormat.DUAL_WAV, 64_000 * 600, 96_000 * 600),
+    ],
+    ids=["mp3", "dual-wav"],
+)
+async def test_how_much_is_too_much_depends_on_the_form(
+    twilio: Twilio, file: SpoolFile, media_format: MediaFormat, fits: int, is_too_large: int
+) -> None:
+    for size, reason in ((fits, Reason.TRUNCATED), (is_too_large, Reason.TOO_LARGE)):
+
+        async def answer(asked: Asked, reply: Reply, size: int = size) -> None:
+            await reply.send("200 OK", {"Content-Length": str(size)}, b"begin")
+
+        async with serve(answer) as wire:
+            account = made.account(base_url=wire.url, media_format=media_format)
+            recording = made.recording(announced_duration_s=600.0, announced_channels=2)
+            with pytest.raises(FetchFailed) as failed:
+                await download(twilio, account, recording, file, LIMITS)
+            assert failed.value.reason is reason
+
+
 def drip(pause_s: float) -> Answer:
     async def answer(asked: Asked, reply: Reply) -> None:
         await reply.send("200 OK", {"Content-Length": "1000"})
@@ -183,7 +219,7 @@ async def test_a_drip_is_too_slow(twilio: Twilio, file: SpoolFile) -> None:
 @pytest.mark.rule("S4")
 async def test_a_slow_download_may_go_on_for_as_long_as_bytes_flow(twilio: Twilio, file: SpoolFile) -> None:
     """Longer than the stall timeout and many rate windows: only the deadline would end it."""
-    limits = Limits(timedelta(seconds=20), minimum_rate=100, rate_window=timedelta(seconds=0.1))
+    limits = Limits(timedelta(seconds=20), minimum_rate=20, rate_window=timedelta(seconds=0.1))
     got, _ = await fetch(twilio, file, drip(0.002), limits)
     assert got.size == 1000
 

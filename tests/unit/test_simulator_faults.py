@@ -199,7 +199,17 @@ async def test_head_requests_meet_no_fault_and_use_none_up(simulator: Simulator)
 
 ALL_KINDS = [
     *("404", "404:2.5", "401", "403:3", "410", "429", "429:3:2", "429:date9:always", "429:-:2", "500", "503:2:9"),
-    *("reset", "reset:0.9:3", "stall", "short", "truncated:0.2", "wrong-length", "wrong-length:-8:1", "garbage"),
+    *(
+        "reset",
+        "reset:0.9:3",
+        "stall",
+        "short",
+        "truncated:0.2",
+        "wrong-length",
+        "wrong-length:-8:1",
+        "altered:0.9:1",
+        "garbage",
+    ),
     *("html", "json:1", "endless", "redirect", "redirect:loop", "redirect:https://a.example:8/b?c=d", "drip:10"),
     *("latency:0.5", "no-range", "weak-etag"),
 ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from callspool.audio.probe import SubprocessProber
 from callspool.domain.errors import FetchFailed
@@ -17,6 +18,7 @@ from callspool.domain.tenant import MediaFormat
 from callspool.fetch.verify import verify
 from tests.fixtures import made
 
+MINUTE = made.tone(60.0, 2)
 PROBE = Probe("audio/wav", "wav", 1, 8000, 60.0)
 FORMS = {
     "16-bit": lambda seconds, channels: made.wav(seconds, channels, "PCM_16"),
@@ -41,14 +43,16 @@ def judged(
     channels: int | None = 1,
     media_format: MediaFormat = MediaFormat.DUAL_WAV,
     asked_channels: int | None = None,
+    has_length: bool = True,
 ) -> tuple[Unverified, ...]:
     recording = made.recording(announced_duration_s=duration_s, announced_channels=channels)
-    return verify(recording, probe, media_format=media_format, asked_channels=asked_channels)
+    return verify(recording, probe, media_format=media_format, asked_channels=asked_channels, has_length=has_length)
 
 
 @pytest.mark.rule("I3")
 @pytest.mark.parametrize(
-    ("announced", "measured"), [(60, 57.9), (60, 62.1), (60, 30.0), (1000, 979.0), (1000, 1021.0), (10, 0.1)]
+    ("announced", "measured"),
+    [(60, 57.9), (60, 62.1), (60, 30.0), (1000, 994.9), (1000, 1005.1), (7200, 7194.9), (10, 0.1)],
 )
 def test_another_duration_than_was_announced_is_refused(announced: float, measured: float) -> None:
     with pytest.raises(FetchFailed) as failed:
@@ -57,7 +61,8 @@ def test_another_duration_than_was_announced_is_refused(announced: float, measur
 
 
 @pytest.mark.parametrize(
-    ("announced", "measured"), [(60, 58.1), (60, 61.9), (1000, 981.0), (1000, 1019.0), (1, 0.02), (0, 1.9)]
+    ("announced", "measured"),
+    [(60, 58.1), (60, 61.9), (200, 196.1), (200, 203.9), (1000, 995.1), (7200, 7204.9), (1, 0.02), (0, 1.9)],
 )
 def test_a_duration_within_rounding_is_the_announced_one(announced: float, measured: float) -> None:
     assert judged(replace(PROBE, duration_s=measured), duration_s=announced) == ()
@@ -66,6 +71,17 @@ def test_a_duration_within_rounding_is_the_announced_one(announced: float, measu
 @pytest.mark.rule("F23")
 def test_an_unknown_duration_leaves_the_recording_unverified() -> None:
     assert judged(PROBE, duration_s=None) == (Unverified.DURATION,)
+
+
+@pytest.mark.rule("I3")
+@pytest.mark.parametrize(
+    ("has_length", "is_counted", "unknown"),
+    [(True, False, ()), (False, True, ()), (True, True, ()), (False, False, (Unverified.END,))],
+)
+def test_an_end_that_nothing_counts_leaves_the_recording_unverified(
+    has_length: bool, is_counted: bool, unknown: tuple[Unverified, ...]
+) -> None:
+    assert judged(replace(PROBE, is_counted=is_counted), has_length=has_length) == unknown
 
 
 @pytest.mark.rule("I3")
@@ -111,16 +127,29 @@ async def test_every_form_is_proven_however_short(prober: SubprocessProber, tmp_
         assert judged(probe, duration_s=announced, channels=channels, asked_channels=channels) == ()
 
 
+SUBTYPES = {"16-bit": "PCM_16", "8-bit": "PCM_U8", "mu-law": "ULAW", "A-law": "ALAW"}
+
+
+def write_wav(path: Path, subtype: str, minutes: int) -> None:
+    """Write a long one, a minute again and again."""
+    with soundfile.SoundFile(path, "w", 8000, 2, subtype, format="WAV") as file:
+        for _ in range(minutes):
+            file.write(MINUTE)
+
+
 @pytest.mark.rule("S9")
-@pytest.mark.parametrize("form", ["16-bit", "mu-law", "MP3"])
+@pytest.mark.parametrize("form", FORMS)
 async def test_two_hours_are_proven_like_a_minute(
     prober: SubprocessProber, tmp_path: Path, form: str, is_long: bool
 ) -> None:
-    seconds = 7200.0 if is_long else 120.0
+    seconds = 7200.0 if is_long or form != "MP3" else 120.0  # to make that MP3 takes half a minute
     path = tmp_path / "file.part"
-    path.write_bytes(FORMS[form](seconds, 2))
+    if form == "MP3":
+        path.write_bytes(made.mp3(seconds, 2))
+    else:
+        write_wav(path, SUBTYPES[form], round(seconds / 60))
     probe = await prober.probe(path)
-    assert judged(probe, duration_s=seconds, channels=2, asked_channels=2) == ()
+    assert judged(probe, duration_s=seconds, channels=2, asked_channels=2, has_length=False) == ()  # it counts itself
 
 
 def frames_of(data: bytes) -> list[bytes]:
@@ -161,6 +190,25 @@ async def test_mp3_that_counts_its_frames_is_truncated_without_them(prober: Subp
     with pytest.raises(FetchFailed) as failed:
         await prober.probe(path)
     assert failed.value.reason is Reason.TRUNCATED
+
+
+@pytest.mark.rule("I3")
+@pytest.mark.parametrize("missing_s", [60, 6])
+async def test_an_hour_of_mp3_without_its_end_is_refused(
+    prober: SubprocessProber, tmp_path: Path, missing_s: int
+) -> None:
+    """Less than 2 % of it: that much more may no rounding explain."""
+    some = frames_of(made.mp3(20.0))[1:]
+    count = (3600 - missing_s) * 8000 // 576  # samples a frame
+    path = tmp_path / "file.part"
+    path.write_bytes(b"".join(itertools.islice(itertools.cycle(some), count)))
+    probe = await prober.probe(path)
+    assert not probe.is_counted
+    assert probe.duration_s == pytest.approx(3600 - missing_s, abs=0.5)
+    with pytest.raises(FetchFailed) as failed:
+        judged(probe, duration_s=3600.0)
+    assert failed.value.reason is Reason.WRONG_DURATION
+    assert judged(probe, duration_s=3600.0 - missing_s, has_length=False) == (Unverified.END,)
 
 
 LIES = {

@@ -170,6 +170,67 @@ async def test_who_called_whom_is_noted_beside_the_download_and_not_knowing_it_c
     assert len(rig.wire.asked) == 2
 
 
+async def test_a_slow_answer_about_the_call_holds_up_no_recording_and_is_noted_when_it_comes(start: Start) -> None:
+    answers = asyncio.Event()
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if "/Calls/" in asked.target:
+            await answers.wait()
+            await reply.whole("200 OK", json.dumps({"from": "+1 555 0100", "to": "+1 555 0101"}).encode())
+        else:
+            await plays(asked, reply)
+
+    rig = await start(answer)
+    row = rig.add(call=None)
+    await rig.until_settled()
+    assert (rig.row(row).state, rig.row(row).call) == (State.READY, None)
+    answers.set()
+    await rig.until(lambda: rig.row(row).call is not None)
+
+
+async def test_slow_answers_about_calls_are_no_more_at_once_than_the_account_allows(start: Start) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await (reply.client_left() if "/Calls/" in asked.target else plays(asked, reply))
+
+    rig = await start(answer)
+    rig.store._account = replace(rig.store._account, limit=2)
+    for number in range(1, 6):
+        rig.add(number, call=None)
+    await rig.until_settled(5)
+    assert len([asked for asked in rig.wire.asked if "/Calls/" in asked.target]) == 2
+
+
+async def test_slow_down_from_the_calls_is_told_of_the_account(start: Start) -> None:
+    refused = asyncio.Event()
+
+    async def answer(asked: Asked, reply: Reply) -> None:
+        if "/Calls/" in asked.target:
+            await reply.whole("429 Too Many Requests")
+            refused.set()
+        else:
+            await refused.wait()
+            await plays(asked, reply)
+
+    rig = await start(answer)
+    row = rig.add(call=None)
+    await rig.until_settled()
+    assert rig.row(row).state is State.READY
+    (settled,) = rig.consumer.settled
+    assert (settled.verdict, settled.signal) == (Verdict.DONE, Signal.THROTTLED)
+
+
+@pytest.mark.rule("S3", "S10")
+async def test_a_download_that_must_begin_again_is_a_try_of_the_scheduler(start: Start) -> None:
+    async def answer(asked: Asked, reply: Reply) -> None:
+        await reply.send("200 OK", {"Content-Length": str(len(AUDIO))}, AUDIO if len(rig.wire.asked) > 2 else b"RIFF")
+
+    rig = await start(answer)
+    row = rig.add(announced_duration_s=2.0)
+    await rig.until_state(row, State.READY)
+    assert (rig.row(row).tries, len(rig.wire.asked)) == (2, 3)
+    assert [each.verdict for each in rig.consumer.settled] == [Verdict.DEFER, Verdict.DEFER, Verdict.DONE]
+
+
 @pytest.mark.rule("F23")
 async def test_without_an_announced_duration_it_is_kept_as_unverified(start: Start) -> None:
     rig = await start()
@@ -223,7 +284,8 @@ async def test_a_worker_waits_for_nobody(start: Start) -> None:
     await rig.until_settled(2)
     assert rig.row(first).state is State.QUEUED
     assert rig.row(second).state is State.READY
-    assert rig.consumer.settled[0].delay_ms == rig.consumer.settled[0].pause_pool_ms == 600_000
+    assert rig.consumer.settled[0].delay_ms == rig.consumer.settled[0].pause_pool_ms
+    assert 600_000 <= rig.consumer.settled[0].delay_ms <= 660_000
 
 
 async def test_a_provider_that_never_has_it_ends_as_not_found(start: Start) -> None:
@@ -259,7 +321,9 @@ async def test_refused_credentials_pause_the_account_and_use_up_nothing(start: S
     await rig.until_settled(10)
     assert (rig.row(row).tries, rig.row(row).not_ready) == (0, 0)
     assert rig.row(row).reason is Reason.UNAUTHORIZED
-    assert all(each.pause_pool_ms == 60 for each in rig.consumer.settled)  # a minute, scaled by 0.001
+    pauses = [each.pause_pool_ms for each in rig.consumer.settled]
+    assert all(54 <= pause <= 60 for pause in pauses)  # a minute, scaled by 0.001
+    assert len(set(pauses)) > 1  # and jittered
 
 
 @pytest.mark.rule("F10", "F26")
@@ -573,6 +637,8 @@ async def test_a_full_disk_stops_claims_and_uses_up_nothing(
     monkeypatch.setattr(os, "pwrite", real)
     now = rig.row(row)
     assert (now.state, now.tries, now.lost) == (State.QUEUED, 0, 0)
+    assert now.reason is Reason.SPOOL_FULL
+    assert rig.store.events[-1][1:] == (Event.HAND_BACK, Reason.SPOOL_FULL)
     assert rig.consumer.rooms[-1] == 0
 
 

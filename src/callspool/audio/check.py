@@ -96,7 +96,7 @@ def _check_wav(file: BinaryIO, size: int) -> Answer:
         raise Rejected("undecodable", f"WAV: {error}"[:200]) from None
     if declared.frames is not None and frames < declared.frames:
         raise Rejected("truncated", f"{frames} of {declared.frames} frames")
-    return _answer("audio/wav", "wav", channels, rate, frames, drawn)
+    return _answer("audio/wav", "wav", channels, rate, frames, drawn, counted=declared.frames is not None)
 
 
 def _check_mp3(file: BinaryIO) -> Answer:
@@ -121,7 +121,7 @@ def _check_mp3(file: BinaryIO) -> Answer:
         raise Rejected("undecodable", f"MP3: {error}"[:200]) from None
     if declared is not None and packets < declared:
         raise Rejected("truncated", f"{packets} of {declared} frames")
-    return _answer("audio/mpeg", "mp3", channels, rate, frames, drawn)
+    return _answer("audio/mpeg", "mp3", channels, rate, frames, drawn, counted=declared is not None)
 
 
 class _Gathered:
@@ -158,7 +158,16 @@ class _Gathered:
         self._drawn.feed([np.ascontiguousarray(channel) for channel in block])
 
 
-def _answer(content_type: str, extension: str, channels: int, rate: int, frames: int, drawn: Waveform | None) -> Answer:
+def _answer(
+    content_type: str,
+    extension: str,
+    channels: int,
+    rate: int,
+    frames: int,
+    drawn: Waveform | None,
+    *,
+    counted: bool,
+) -> Answer:
     if frames == 0 or rate <= 0:
         raise Rejected("truncated", "no audio at all: only a header")
     return {
@@ -167,6 +176,7 @@ def _answer(content_type: str, extension: str, channels: int, rate: int, frames:
         "channels": channels,
         "sample_rate": rate,
         "duration_s": frames / rate,
+        "is_counted": counted,
         "waveform": base64.b64encode(drawn.finish()).decode() if drawn else "",
     }
 

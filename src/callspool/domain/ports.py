@@ -351,8 +351,13 @@ class Store(BackfillStore, CustodyStore, HoldStore, TombstoneStore, WebhookStore
         """fetching → failed, charging *budget*. None: stale."""
         ...
 
-    async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
-        """fetching → queued at once, charging nothing: the worker stops, or its disk is full. None: stale."""
+    async def hand_back(
+        self, recording_id: RecordingId, attempt: int, *, actor: str, reason: Reason | None = None
+    ) -> Recording | None:
+        """fetching → queued at once, charging nothing: the worker stops, or its disk is full. None: stale.
+
+        *reason* is what a person is told of it.
+        """
         ...
 
     async def set_number(self, number: Number) -> None:
@@ -671,6 +676,11 @@ class Media(Protocol):
         """The recording's, where the provider says it with the file."""
         ...
 
+    @property
+    def kind(self) -> str | None:
+        """The form that was asked for: ``wav`` or ``mp3``; None: any."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes | memoryview]:
         """Yield the body, in pieces that never change. Raises `FetchFailed` (interrupted, stalled, truncated ...)."""
         ...
@@ -817,8 +827,12 @@ class Vault(Protocol):
         """What the operator must set up so that nothing unfinished stays; empty where `sweep_unfinished` does it."""
         ...
 
-    async def open(self, key: str) -> VaultFile:
-        """Open for reading, or raise `NotFound`."""
+    async def open(self, key: str, *, reads: tuple[int, int] | None = None) -> VaultFile:
+        """Open for reading, or raise `NotFound`.
+
+        *reads*, from where to before where, is what will be read first, in order: a storage far away sends it with its
+        answer. Other reads are as good.
+        """
         ...
 
     async def presign(self, key: str, lifetime: timedelta) -> str | None:
@@ -865,6 +879,8 @@ class Probe:
     channels: int
     sample_rate: int
     duration_s: float
+    is_counted: bool = False
+    """The file says how much of it there is, and so much was found: its end is proven."""
     waveform: bytes = field(default=b"", repr=False, compare=False)
     """Peaks and silences for a player (audiowaveform's JSON, compressed), made in the same pass."""
 

@@ -121,6 +121,8 @@ class Unverified(StrEnum):
     """The provider announced none."""
     CHANNELS = "channels"
     """The provider did not say how many there are, or contradicts itself."""
+    END = "end"
+    """Nothing proves it: the provider did not say how many bytes there are, nor does the file how long it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Bring a recording's bytes from the provider into a spool file, within limits of time, rate and size.
 
-A break is mended here only where that costs nothing: by going on from where it broke, or at once from the
-start, a few times. Everything else ends the attempt with its reason; the scheduler knows when to try again.
+A break is mended here only where that costs nothing: by going on from where it broke, a few times. Everything else,
+a download that would have to begin again among it, ends the attempt with its reason; the scheduler counts it and knows
+when to try again.
 """
 
 import asyncio
@@ -24,9 +25,11 @@ RATE_WINDOW: Final = timedelta(seconds=30)
 _FLUSH_EVERY: Final = 1.0
 """Seconds: a slow download shows on the disk at least this often."""
 _MENDABLE: Final = frozenset({Reason.INTERRUPTED, Reason.TRUNCATED})
-_BYTES_A_SECOND: Final = 32_000
-"""Two channels of 16 bits at 8 kHz: the most that a telephone recording has."""
-_HEADROOM: Final = 2
+_WAV_BYTES_A_SECOND: Final = 40_000
+"""A channel of 16 bits at 16 kHz, and a quarter more."""
+_MP3_BYTES_A_SECOND: Final = 20_000
+"""160 kbit/s, whatever the channels: the most that Layer III has at a telephone's sample rates (up to 24 kHz)."""
+_MOST_CHANNELS: Final = 2
 _LEAST_CAP: Final = 1 << 20
 _UNKNOWN_CAP: Final = 2 << 30
 
@@ -43,6 +46,8 @@ class Downloaded:
     """How many the form that came was asked to have; None: any."""
     duration_s: float | None = None
     """As the provider said with the file."""
+    has_length: bool = False
+    """The provider said how many bytes there are, and so many came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,12 @@ class Limits:
     rate_window: timedelta = RATE_WINDOW
 
 
-def size_cap(recording: Recording) -> int:
-    """Return the most bytes that a recording of the announced duration can have."""
+def size_cap(recording: Recording, kind: str | None = None, channels: int | None = None) -> int:
+    """Return the most bytes that a recording of the announced duration can have, in the form that was asked for."""
     if recording.announced_duration_s is None:
         return _UNKNOWN_CAP
-    return int(recording.announced_duration_s * _BYTES_A_SECOND * _HEADROOM) + _LEAST_CAP
+    rate = _MP3_BYTES_A_SECOND if kind == "mp3" else _WAV_BYTES_A_SECOND * (channels or _MOST_CHANNELS)
+    return int(recording.announced_duration_s * rate) + _LEAST_CAP
 
 
 async def download(
@@ -72,7 +78,9 @@ async def download(
             await work.run()
     except TimeoutError:
         raise FetchFailed(Reason.DEADLINE, f"{file.size} bytes in {limits.deadline.total_seconds():g} s") from None
-    return Downloaded(file.size, await file.finish(), work.first_byte_ms, work.channels, work.duration_s)
+    return Downloaded(
+        file.size, await file.finish(), work.first_byte_ms, work.channels, work.duration_s, work.has_length
+    )
 
 
 class _Download:
@@ -104,13 +112,22 @@ class _Download:
                 await self._receive()
             except FetchFailed as failed:
                 breaks += 1
-                if failed.reason not in _MENDABLE or breaks > MOST_RESUMES:
+                if failed.reason not in _MENDABLE or breaks > MOST_RESUMES or not self._can_go_on:
                     raise
             else:
                 return
 
+    @property
+    def has_length(self) -> bool:
+        return self._length is not None
+
+    @property
+    def _can_go_on(self) -> bool:
+        """Say whether what came is of use: else another try is a whole download, which is not ours to begin."""
+        return self._received > 0 and self._etag is not None
+
     async def _receive(self) -> None:
-        offset = self._received if self._etag is not None else 0
+        offset = self._received if self._can_go_on else 0
         asked = monotonic()
         async with self._provider.open(self._account, self._recording, offset=offset, etag=self._etag) as media:
             self.first_byte_ms = self.first_byte_ms or max(1, round((monotonic() - asked) * 1000))
@@ -120,6 +137,7 @@ class _Download:
                 raise FetchFailed(Reason.PROVIDER_ERROR, "the provider sent another range than was asked for")
             self._etag, self._length, self.channels = media.etag, media.length, media.channels
             self.duration_s, self._file.expected = media.duration_s, media.length
+            self._cap = size_cap(self._recording, media.kind, media.channels)
             if self._length is not None and self._length > self._cap:
                 raise FetchFailed(Reason.TOO_LARGE, f"{self._length} bytes announced, at most {self._cap} expected")
             await self._fill(media)

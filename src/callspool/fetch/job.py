@@ -22,7 +22,7 @@ from callspool.domain.job import Lease, Settlement, Signal, Stop, Verdict
 from callspool.domain.ports import Bulletin, Clock, Prober, Provider, Store, Vault
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Kept, Recording, State
-from callspool.fetch.calls import noting_call
+from callspool.fetch.calls import Calls, Question
 from callspool.fetch.download import Limits, download
 from callspool.fetch.leased import Leased
 from callspool.fetch.outcome import GiveUp, Outcome, TryAgain, decide
@@ -54,6 +54,7 @@ class Tools:
     settings: Settings
     spool: Spool
     taps: Taps
+    calls: Calls
     random: Random
     observe: Callable[[Outcome], None]
     spool_full: Callable[[], None]
@@ -70,6 +71,7 @@ class Work(Leased):
         self._recording: Recording | None = None
         self._received = 0
         self._begun = monotonic()
+        self._call: Question | None = None
         self._doubtful = False
         """A call to the store got no answer: what it asked for may have happened, or may yet."""
 
@@ -89,12 +91,12 @@ class Work(Leased):
         except FetchFailed as failed:
             return await self._fail(self._recording, failed)
 
-    async def hand_back(self) -> Settlement:
-        """Give the recording back as it was, charging nothing."""
-        recording = self._recording
+    async def hand_back(self, reason: Reason | None = None) -> Settlement:
+        """Give the recording back as it was, charging nothing; *reason* tells a person why."""
+        recording, tools = self._recording, self._tools
         if recording is not None:
             queued = await self._store(
-                lambda: self._tools.store.hand_back(recording.id, recording.attempt, actor=self._tools.actor)
+                lambda: tools.store.hand_back(recording.id, recording.attempt, actor=tools.actor, reason=reason)
             )
             await self._tools.bulletin.ring()
             self._log.info("fetch.handed_back", bytes=self._received)
@@ -113,10 +115,7 @@ class Work(Leased):
     async def _fetch(self, recording: Recording) -> Settlement:
         try:
             return await self._bring(recording)
-        except FetchFailed as failed:
-            if failed.reason is not Reason.SPOOL_FULL:
-                raise
-        except StoreUnavailable:
+        except (FetchFailed, StoreUnavailable):
             raise
         except VaultUnavailable as error:
             raise FetchFailed(Reason.VAULT_ERROR, str(error)) from error
@@ -129,12 +128,13 @@ class Work(Leased):
             raise FetchFailed(Reason.INTERNAL, type(error).__name__) from error
         self._tools.spool_full()
         self._log.warning("fetch.spool_full", bytes=self._received)
-        return await self.hand_back()
+        return await self.hand_back(Reason.SPOOL_FULL)
 
     async def _bring(self, recording: Recording) -> Settlement:
         """Fetch it, prove it, keep it. Meanwhile it can be listened to."""
         file = self._tools.spool.open(recording.id, recording.attempt)
-        with self._tools.taps.open(recording.id, recording.attempt, file) as tap:
+        # What is encrypted is not heard before its tag is checked: until then anybody may have altered it.
+        with self._tools.taps.open(recording.id, recording.attempt, file, whole=bool(recording.encryption)) as tap:
             kept = await self._obtain(recording, file)
             return await self._keep(recording, kept, tap)
 
@@ -144,12 +144,12 @@ class Work(Leased):
         try:
             account = await self._store(lambda: tools.store.account(recording.account_id))
             provider = tools.provider_of[account.provider]
-            async with noting_call(tools.store, provider, account, recording):
-                try:
-                    got = await download(provider, account, recording, file, limits)
-                finally:
-                    self._received = file.size
-                probe = await tools.prober.probe(file.path)
+            self._call = tools.calls.ask(provider, account, recording)
+            try:
+                got = await download(provider, account, recording, file, limits)
+            finally:
+                self._received = file.size
+            probe = await tools.prober.probe(file.path)
             self._first_byte_ms = got.first_byte_ms
             unverified = verify(
                 recording,
@@ -157,6 +157,7 @@ class Work(Leased):
                 media_format=account.media_format,
                 asked_channels=got.channels,
                 told_duration_s=got.duration_s,
+                has_length=got.has_length,
             )
             kept = Kept(
                 vault_key=vault_key(recording.tenant_id, recording.id, recording.attempt, probe.extension),
@@ -205,7 +206,7 @@ class Work(Leased):
         waited = (tools.clock.now() - recording.created_at).total_seconds()
         self._log.info("fetch.kept", bytes=kept.size, duration_s=round(kept.duration_s, 2), time_to_ready_s=waited)
         tools.observe(Outcome(recording.tenant_id, State.READY, None, kept.size, waited, monotonic() - self._begun))
-        return self.done(Signal.OK)
+        return self.done(Signal.THROTTLED if self._call and self._call.was_throttled else Signal.OK)
 
     async def _is_ours(self, recording: Recording, kept: Kept) -> bool:
         """Say whether an earlier try of the same commit went through and only its reply was lost."""

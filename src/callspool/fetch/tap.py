@@ -2,7 +2,9 @@
 
 Any number of listeners read one download's spool from its first byte, each at its own pace, and cost the download
 nothing when there are none. The last bytes are held back until the recording is kept: what the check refuses is
-never heard whole. A listener whose download fails, is given up or begins again is cut, never completed.
+never heard whole. Of what is encrypted nothing is heard before: not a byte of it can be trusted until its end is known,
+and what was altered on its way shall not be heard as what was said. A listener whose download fails, is given up or
+begins again is cut, never completed.
 """
 
 import asyncio
@@ -27,8 +29,10 @@ class Lost(Exception):
 class Tap:
     """One attempt's download."""
 
-    def __init__(self, file: SpoolFile) -> None:
+    def __init__(self, file: SpoolFile, *, whole: bool = False) -> None:
+        """*whole*: nothing of it is heard before it is kept."""
         self._file = file
+        self._whole = whole
         self._is_kept = False
         self._is_lost = False
         self._listeners = 0
@@ -74,7 +78,9 @@ class Tap:
     @property
     def audible(self) -> int:
         """How many bytes may be heard by now."""
-        return self._file.size - (0 if self._is_kept else HELD_BACK)
+        if self._is_kept:
+            return self._file.size
+        return 0 if self._whole else self._file.size - HELD_BACK
 
     @property
     def received(self) -> int:
@@ -129,10 +135,13 @@ class Taps:
         self._changed = asyncio.Event()
 
     @contextlib.contextmanager
-    def open(self, recording_id: RecordingId, attempt: int, file: SpoolFile) -> Iterator[Tap]:
-        """Let the download be heard while the block runs; at its end listeners are cut, unless it was kept."""
+    def open(self, recording_id: RecordingId, attempt: int, file: SpoolFile, *, whole: bool = False) -> Iterator[Tap]:
+        """Let the download be heard while the block runs; at its end listeners are cut, unless it was kept.
+
+        *whole*: it is heard once it is kept, and not before.
+        """
         key = (recording_id, attempt)
-        tap = self._taps[key] = Tap(file)
+        tap = self._taps[key] = Tap(file, whole=whole)
         self._changed.set()
         self._changed = asyncio.Event()
         try:

@@ -20,6 +20,7 @@ from callspool.domain.errors import SchedulerUnavailable, StoreUnavailable
 from callspool.domain.job import Lease, Settlement, Stop, Turn
 from callspool.domain.ports import Bulletin, Clock, Consumer, Prober, Provider, Store, Vault
 from callspool.domain.webhook import is_delivery_id
+from callspool.fetch.calls import Calls
 from callspool.fetch.job import Tools, Work
 from callspool.fetch.leased import Leased
 from callspool.fetch.outcome import Outcome
@@ -99,6 +100,7 @@ class Worker:
     async def run(self) -> None:
         """Work until `drain`; then finish, or hand back, what is running."""
         spool = await asyncio.to_thread(Spool, self._spool_folder, self._worker_id)
+        calls = Calls(self._store)
         tools = Tools(
             actor=f"worker:{self._worker_id}",
             store=self._store,
@@ -110,6 +112,7 @@ class Worker:
             settings=self._settings,
             spool=spool,
             taps=self._taps,
+            calls=calls,
             random=self._random,
             observe=self._observe,
             spool_full=self._spool_is_full,
@@ -124,6 +127,7 @@ class Worker:
             sweeping.cancel()
             await asyncio.wait([sweeping])
             await self._abandon()
+            await calls.close()
             spool.close()
             self._log.info("worker.stopped")
 

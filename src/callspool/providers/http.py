@@ -21,7 +21,7 @@ from pyreqwest.response import Response
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
-from callspool.providers.http_errors import broken_body, no_answer, refusal
+from callspool.providers.http_errors import broken_body, no_answer, no_answer_in_time, refusal, stalled_body
 from callspool.providers.targets import Target, origin_of, permitted, port_of
 
 MOST_REDIRECTS: Final = 3
@@ -48,8 +48,11 @@ class Bearer:
 class HttpMedia:
     """A body that is being received: the `Media` port."""
 
-    def __init__(self, response: Response, offset: int, length: int | None, etag: str | None) -> None:
+    def __init__(
+        self, response: Response, offset: int, length: int | None, etag: str | None, stall_timeout: timedelta
+    ) -> None:
         self._response = response
+        self._stall_s = stall_timeout.total_seconds()
         self._offset = offset
         self._length = length
         self._etag = etag
@@ -57,6 +60,8 @@ class HttpMedia:
         """How many were asked for; the provider's module knows."""
         self.duration_s: float | None = None
         """As the provider says beside the file; its module knows."""
+        self.kind: str | None = None
+        """The form that was asked for; the provider's module knows."""
 
     @property
     def length(self) -> int | None:
@@ -78,10 +83,13 @@ class HttpMedia:
         reader = self._response.body_reader
         while True:
             try:
-                chunk = await reader.read_chunk()
+                async with asyncio.timeout(self._stall_s):
+                    chunk = await reader.read_chunk()
+                    _heed_cancellation()  # within: what the time limit asks for may be swallowed as well
             except PyreqwestError as error:
                 raise broken_body(error) from None
-            _heed_cancellation()
+            except TimeoutError:
+                raise stalled_body() from None
             if chunk is None:
                 return
             yield memoryview(chunk)  # a copy of it would cost more than its hash
@@ -91,9 +99,16 @@ class Downloads:
     """One HTTP client for all downloads of a process: connections are kept and used again."""
 
     def __init__(
-        self, *, connect_timeout: timedelta, stall_timeout: timedelta, allowed_hosts: frozenset[str] = frozenset()
+        self,
+        *,
+        connect_timeout: timedelta,
+        first_byte_timeout: timedelta,
+        stall_timeout: timedelta,
+        allowed_hosts: frozenset[str] = frozenset(),
     ) -> None:
+        """Set how long to wait: to connect (names are resolved in that time too), for an answer, for more of it."""
         self._connect_timeout = connect_timeout
+        self._first_byte_timeout = first_byte_timeout
         self._stall_timeout = stall_timeout
         self._allowed_hosts = allowed_hosts
         self._client: Client | None = None
@@ -123,18 +138,21 @@ class Downloads:
                     request = _signed_in(request, credentials)
                 sent = request.streamed_read_buffer_limit(0).build_streamed()
                 try:
-                    response = await sent.__aenter__()
-                except PyreqwestError as error:
+                    async with asyncio.timeout(self._first_byte_timeout.total_seconds()):
+                        response = await sent.__aenter__()
+                except PyreqwestError as error:  # its own time limits among them, which are TimeoutErrors too
                     raise no_answer(error) from None
+                except TimeoutError:
+                    raise no_answer_in_time() from None
                 try:
                     _heed_cancellation()
                     if response.status in _REDIRECTS:
                         target = await self._next_hop(home, target, response, also)
                         continue
                     if response.status == 416 and headers:
-                        headers = {}  # the file is shorter than what we have: begin again
-                        continue
-                    yield await _accept(response, offset if headers else 0)
+                        # A whole download is not begun here: the scheduler counts those.
+                        raise FetchFailed(Reason.PROVIDER_ERROR, "the file is shorter than what came of it")
+                    yield await _accept(response, offset if headers else 0, self._stall_timeout)
                     return
                 finally:
                     await sent.__aexit__(None, None, None)
@@ -165,7 +183,9 @@ class Downloads:
     def _builder(self) -> ClientBuilder:
         builder = ClientBuilder().follow_redirects(False).referer(False).no_proxy().user_agent("callspool")
         builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
-        return builder.connect_timeout(self._connect_timeout).read_timeout(self._stall_timeout)
+        # The second only for what is not timed here, an error's body for one: it takes a first byte for any other.
+        longest = max(self._first_byte_timeout, self._stall_timeout)
+        return builder.connect_timeout(self._connect_timeout).read_timeout(longest)
 
     @asynccontextmanager
     async def _client_for(self, target: Target) -> AsyncIterator[Client]:
@@ -194,7 +214,7 @@ class Downloads:
 
     async def permitted(self, home: str, url: str, also: Collection[str] = ()) -> Target:
         """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`."""
-        return await permitted(home, url, self._allowed_hosts | frozenset(also))
+        return await permitted(home, url, self._allowed_hosts | frozenset(also), patience=self._connect_timeout)
 
 
 def is_strong(etag: str) -> bool:
@@ -202,7 +222,7 @@ def is_strong(etag: str) -> bool:
     return len(etag) >= 2 and etag.startswith('"') and etag.endswith('"')
 
 
-async def _accept(response: Response, offset: int) -> HttpMedia:
+async def _accept(response: Response, offset: int, stall_timeout: timedelta) -> HttpMedia:
     if response.status not in (200, 206):
         raise await refusal(response)
     encoding = response.get_header("content-encoding")
@@ -212,11 +232,12 @@ async def _accept(response: Response, offset: int) -> HttpMedia:
     strong = etag if etag is not None and is_strong(etag) else None
     if response.status == 200:
         length = response.get_header("content-length")
-        return HttpMedia(response, 0, int(length) if length and length.isdigit() else None, strong)
+        known = int(length) if length and length.isdigit() else None
+        return HttpMedia(response, 0, known, strong, stall_timeout)
     found = _CONTENT_RANGE.fullmatch(response.get_header("content-range") or "")
     if found is None or int(found[1]) != offset:
         raise FetchFailed(Reason.PROVIDER_ERROR, "status 206 with another range than was asked for")
-    return HttpMedia(response, offset, None if found[3] == "*" else int(found[3]), strong)
+    return HttpMedia(response, offset, None if found[3] == "*" else int(found[3]), strong, stall_timeout)
 
 
 def _signed_in(request: RequestBuilder, credentials: Credentials | Bearer | None) -> RequestBuilder:

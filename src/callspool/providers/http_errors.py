@@ -72,17 +72,27 @@ def no_answer(error: PyreqwestError) -> FetchFailed:
     """Return the error of a request that got no answer."""
     causes = _causes(error)
     if isinstance(error, RequestTimeoutError) and "client error (Connect)" not in causes:
-        return FetchFailed(Reason.STALLED, "no answer to the request in time")
+        return no_answer_in_time()
     if isinstance(error, DecodeError):
         return FetchFailed(Reason.PROVIDER_ERROR, f"the answer is not HTTP: {causes[-1]}")
     return FetchFailed(Reason.UNREACHABLE, causes[-1])
+
+
+def no_answer_in_time() -> FetchFailed:
+    """Return the error of a request that was taken, and not answered."""
+    return FetchFailed(Reason.STALLED, "no answer to the request in time")
+
+
+def stalled_body() -> FetchFailed:
+    """Return the error of a body that stopped."""
+    return FetchFailed(Reason.STALLED, "silence in the middle of the body")
 
 
 def broken_body(error: PyreqwestError) -> FetchFailed:
     """Return the error of a body that did not come whole."""
     causes = _causes(error)
     if isinstance(error, RequestTimeoutError):
-        return FetchFailed(Reason.STALLED, "silence in the middle of the body")
+        return stalled_body()
     if "end of file before message length reached" in causes:
         return FetchFailed(Reason.TRUNCATED, "the body ended before its announced length")
     return FetchFailed(Reason.INTERRUPTED, causes[-1])

@@ -56,11 +56,16 @@ class SignalWire(Twilio):
         self,
         *,
         connect_timeout: timedelta = timedelta(seconds=10),
+        first_byte_timeout: timedelta = timedelta(seconds=30),
         stall_timeout: timedelta = timedelta(seconds=30),
         allowed_hosts: frozenset[str] = MEDIA_HOSTS,
     ) -> None:
         super().__init__(
-            connect_timeout=connect_timeout, stall_timeout=stall_timeout, allowed_hosts=allowed_hosts, dialect=_DIALECT
+            connect_timeout=connect_timeout,
+            first_byte_timeout=first_byte_timeout,
+            stall_timeout=stall_timeout,
+            allowed_hosts=allowed_hosts,
+            dialect=_DIALECT,
         )
 
 

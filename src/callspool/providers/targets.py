@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,6 +20,8 @@ from callspool.domain.reasons import Reason
 
 S3: Final = "any bucket of S3"
 """Stands for every host that serves buckets, and for no other of its owner's, such as rented machines."""
+
+RESOLVE_TIME: Final = timedelta(seconds=10)
 
 _S3_HOST: Final = re.compile(
     r"(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\.)?"
@@ -36,12 +39,15 @@ class Target:
     """The network address that its host must be asked at. None: whatever its name says."""
 
 
-async def permitted(home: str, target: str, allowed: Collection[str]) -> Target:
-    """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`."""
+async def permitted(home: str, target: str, allowed: Collection[str], *, patience: timedelta = RESOLVE_TIME) -> Target:
+    """Return an address that a provider at *home* gave us, if it may be asked. Raises `FetchFailed`.
+
+    *patience* is how long its name may take to be resolved.
+    """
     try:
         if origin_of(target) == origin_of(home):
             return Target(target)
-        if _is_allowed(home, target, allowed) and (found := await _look_up(home, target)) is not None:
+        if _is_allowed(home, target, allowed) and (found := await _look_up(home, target, patience)) is not None:
             return found
     except ValueError:
         raise FetchFailed(Reason.REDIRECT_REFUSED, "led to an address that cannot be read") from None
@@ -81,15 +87,16 @@ def _is_allowed(home: str, target: str, allowed: Collection[str]) -> bool:
     return parts.scheme == "https" and is_host(host, allowed)
 
 
-async def _look_up(home: str, url: str) -> Target | None:
+async def _look_up(home: str, url: str, patience: timedelta) -> Target | None:
     """Return the target, pinned to an address of its host, if every one of them is public: a name may lead inside."""
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or "") and _is_loopback(urlsplit(home).hostname or ""):
         return Target(url)
     try:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(parts.hostname, port_of(parts), type=socket.SOCK_STREAM)
-    except OSError:
+        async with asyncio.timeout(patience.total_seconds()):
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(parts.hostname, port_of(parts), type=socket.SOCK_STREAM)
+    except OSError:  # a TimeoutError is one
         raise FetchFailed(Reason.UNREACHABLE, "the address of a redirect is not known") from None
     addresses = [str(address[0]) for *_, address in found]
     return Target(url, addresses[0]) if all(is_public(address) for address in addresses) else None

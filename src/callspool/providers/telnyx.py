@@ -51,11 +51,15 @@ class Telnyx:
         self,
         *,
         connect_timeout: timedelta = timedelta(seconds=10),
+        first_byte_timeout: timedelta = timedelta(seconds=30),
         stall_timeout: timedelta = timedelta(seconds=30),
         allowed_hosts: frozenset[str] = MEDIA_HOSTS,
     ) -> None:
         self._downloads = Downloads(
-            connect_timeout=connect_timeout, stall_timeout=stall_timeout, allowed_hosts=allowed_hosts
+            connect_timeout=connect_timeout,
+            first_byte_timeout=first_byte_timeout,
+            stall_timeout=stall_timeout,
+            allowed_hosts=allowed_hosts,
         )
 
     def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
@@ -69,12 +73,14 @@ class Telnyx:
         """Ask for an address, and start the download there. Raises `FetchFailed`."""
         for last in (False, True):
             document = await self._one(account, recording.provider_recording_id)
-            url = await self._downloads.permitted(account.base_url, _address(account, document))
+            form, address = _address(account, document)
+            url = await self._downloads.permitted(account.base_url, address)
             opened = False
             try:
                 async with self._downloads.open(url, None, offset=offset, etag=etag) as media:
                     opened = True
                     media.duration_s = read_duration(document)
+                    media.kind = form
                     yield media
                     return
             except Refused as refused:
@@ -133,14 +139,14 @@ class Telnyx:
         return await read_object(self._downloads, url, Bearer(account.auth_token))
 
 
-def _address(account: Account, document: Mapping[str, object]) -> str:
-    """Return the address of the file that the account prefers among those that there are."""
+def _address(account: Account, document: Mapping[str, object]) -> tuple[str, str]:
+    """Return form and address of the file that the account prefers among those that there are."""
     found = document.get("download_urls")
     addresses = found if isinstance(found, dict) else {}
     forms = ("mp3", "wav") if account.media_format is MediaFormat.MP3 else ("wav", "mp3")
     for form in forms:
         if isinstance(url := addresses.get(form), str) and url:
-            return url
+            return form, url
     raise FetchFailed(Reason.NOT_READY, "the recording has no address of its media yet")
 
 

@@ -21,7 +21,7 @@ from callspool.providers.http_errors import Refused
 from callspool.providers.profile import Profile
 from callspool.providers.targets import S3, Target, origin_of, permitted
 from callspool.providers.twilio_accounts import FIRST_QUERY, read_accounts, regional
-from callspool.providers.twilio_errors import explain
+from callspool.providers.twilio_errors import NOT_DUAL, REASONS, explain
 from callspool.providers.twilio_form import check_signature, probe, read_callback
 from callspool.providers.twilio_list import DELETED, checked_cursor, first_query, read_call, read_entry, read_page
 
@@ -63,13 +63,17 @@ class Twilio:
         self,
         *,
         connect_timeout: timedelta = timedelta(seconds=10),
+        first_byte_timeout: timedelta = timedelta(seconds=30),
         stall_timeout: timedelta = timedelta(seconds=30),
         allowed_hosts: frozenset[str] = MEDIA_HOSTS,
         dialect: Dialect = TWILIO,
     ) -> None:
         self._dialect = dialect
         self._downloads = Downloads(
-            connect_timeout=connect_timeout, stall_timeout=stall_timeout, allowed_hosts=allowed_hosts
+            connect_timeout=connect_timeout,
+            first_byte_timeout=first_byte_timeout,
+            stall_timeout=stall_timeout,
+            allowed_hosts=allowed_hosts,
         )
 
     def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice:
@@ -82,8 +86,8 @@ class Twilio:
     ) -> AsyncIterator[Media]:
         """Start the download in the form that the account prefers. Raises `FetchFailed`.
 
-        Only an answer that says that there is no such form (400) leads to the next one. Where the account's media lie
-        in a bucket of its own, what the API does not have (404) is there, if its metadata say so.
+        Only an answer that says that there is no such form (400, without another code) leads to the next one. Where the
+        account's media lie in a bucket of its own, what the API does not have (404) is there, if its metadata say so.
         """
         opened = False
         try:
@@ -112,14 +116,15 @@ class Twilio:
             try:
                 async with self._downloads.open(url, credentials, offset=offset, etag=etag, also=also) as media:
                     opened = True
-                    media.channels = 2 if url.endswith(_DUAL) else None
+                    media.channels, media.kind = 2 if url.endswith(_DUAL) else None, _kind_of(url)
                     yield media
                     return
             except Refused as refused:
-                if opened or refused.status != 400:
+                if opened or not _lacks_form(refused):
                     raise _explained(refused) from None
         try:
             async with self._downloads.open(last, credentials, offset=offset, etag=etag, also=also) as media:
+                media.kind = _kind_of(last)
                 yield media
         except Refused as refused:
             raise _explained(refused) from None
@@ -238,13 +243,28 @@ def _credentials(account: Account) -> Credentials:
     return Credentials(account.account_sid, account.auth_token)
 
 
-def _explained(refused: Refused) -> Refused:
-    """Add Twilio's own error code, in words, to what a person reads."""
+def _kind_of(url: str) -> str:
+    return "mp3" if url.endswith(".mp3") else "wav"
+
+
+def _lacks_form(refused: Refused) -> bool:
+    """Say whether an answer means the form that was asked for, and not the recording or the account."""
+    return refused.status == 400 and _code_of(refused) in (None, NOT_DUAL)
+
+
+def _code_of(refused: Refused) -> int | None:
     try:
         code = json.loads(refused.body)["code"]
     except (ValueError, TypeError, KeyError):
-        return refused
-    if not isinstance(code, int):
+        return None
+    return code if isinstance(code, int) else None
+
+
+def _explained(refused: Refused) -> Refused:
+    """Say it by Twilio's own error code, and add that, in words, to what a person reads."""
+    code = _code_of(refused)
+    if code is None:
         return refused
     detail = f"{refused.detail}, Twilio error {explain(str(code))}"
-    return Refused(refused.status, refused.reason, detail, refused.retry_after, refused.body)
+    reason = REASONS.get(code, refused.reason)
+    return Refused(refused.status, reason, detail, refused.retry_after, refused.body)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from callspool.domain.reasons import Reason
+
 NOT_DUAL: Final = 16113
 
 _WORDS: Final[Mapping[int, str]] = {
@@ -16,6 +18,16 @@ _WORDS: Final[Mapping[int, str]] = {
     20404: "there is no such recording, or not yet, or it is in another region",
     20429: "too many requests at once; nothing was done, and it may be repeated",
 }
+
+
+REASONS: Final[Mapping[int, Reason]] = {
+    16101: Reason.GONE,
+    16102: Reason.GONE,
+    16107: Reason.NO_PRIVATE_KEY,
+    16108: Reason.THROTTLED,
+    20429: Reason.THROTTLED,
+}
+"""What a code says more exactly than the status that it came with."""
 
 
 def explain(code: str) -> str:

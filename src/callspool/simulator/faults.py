@@ -11,6 +11,7 @@ Media faults (fields in brackets may be left out, from the right):
     short[:AT[:TIMES]]        ends after this part; Content-Length told the truth
     truncated[:AT[:TIMES]]    ends after this part, politely and without Content-Length
     wrong-length[:BYTES[:TIMES]]  Content-Length is wrong by so much (-1000); all of the body is sent
+    altered[:AT[:TIMES]]      one byte is another, at this part of the body
     garbage[:TIMES]           random bytes that are called audio
     html[:TIMES]  json[:TIMES]  an error page with status 200
     endless[:TIMES]           a body that never ends
@@ -44,6 +45,7 @@ class FaultKind(StrEnum):
     SHORT = "short"
     TRUNCATED = "truncated"
     WRONG_LENGTH = "wrong-length"
+    ALTERED = "altered"
     GARBAGE = "garbage"
     HTML = "html"
     JSON = "json"
@@ -66,6 +68,7 @@ _FIELDS: Final[Mapping[FaultKind, tuple[str, ...]]] = {
     FaultKind.SHORT: ("at", "times"),
     FaultKind.TRUNCATED: ("at", "times"),
     FaultKind.WRONG_LENGTH: ("delta", "times"),
+    FaultKind.ALTERED: ("at", "times"),
     FaultKind.GARBAGE: ("times",),
     FaultKind.HTML: ("times",),
     FaultKind.JSON: ("times",),

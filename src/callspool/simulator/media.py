@@ -181,6 +181,11 @@ class _Body:
                 exchange.must_close = True
                 await begin(status, headers, length=max(part.length + delta, 0))
                 await self._send(_read(audio, part.start, part.stop))
+            case FaultKind.ALTERED:
+                await begin(status, headers, length=part.length)
+                await self._send(_read(audio, part.start, cut))
+                await self._send(_altered(audio, cut, min(cut + 1, part.stop)))
+                await self._send(_read(audio, min(cut + 1, part.stop), part.stop))
             case FaultKind.GARBAGE:
                 await begin(status, headers, length=part.length)
                 await self._send(_noise(random, part.length))
@@ -230,6 +235,11 @@ def read_range(request: Mapping[str, str], size: int, response: Mapping[str, str
 async def _read(audio: Audio, start: int, stop: int) -> AsyncIterator[bytes]:
     for at in range(start, stop, BLOCK):
         yield audio.read(at, min(at + BLOCK, stop))
+
+
+async def _altered(audio: Audio, start: int, stop: int) -> AsyncIterator[bytes]:
+    async for block in _read(audio, start, stop):
+        yield bytes(byte ^ 1 for byte in block)
 
 
 async def _noise(random: Random, length: int | None) -> AsyncIterator[bytes]:

@@ -141,10 +141,13 @@ def give_up(
     return _moved(move(connection, step, Event.GIVE_UP, statements.GIVE_UP[budget], ours, **why))
 
 
-def hand_back(connection: Connection, step: Step, recording_id: RecordingId, attempt: int) -> Recording | None:
-    """fetching → queued, as it was."""
-    ours = {"the_id": recording_id, "the_attempt": attempt}
-    return _moved(move(connection, step, Event.HAND_BACK, statements.HAND_BACK, ours))
+def hand_back(
+    connection: Connection, step: Step, recording_id: RecordingId, attempt: int, reason: Reason | None = None
+) -> Recording | None:
+    """fetching → queued, as it was but for the *reason*, where there is one."""
+    ours: dict[str, Any] = {"the_id": recording_id, "the_attempt": attempt}
+    why = {} if reason is None else {"reason": reason, "detail": None}
+    return _moved(move(connection, step, Event.HAND_BACK, statements.HAND_BACK, {**ours, **why}, **why))
 
 
 def cancel(connection: Connection, step: Step, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:

@@ -125,8 +125,12 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
             )
         )
 
-    async def hand_back(self, recording_id: RecordingId, attempt: int, *, actor: str) -> Recording | None:
-        return await self._database.write(lambda c: moves.hand_back(c, self._step(actor), recording_id, attempt))
+    async def hand_back(
+        self, recording_id: RecordingId, attempt: int, *, actor: str, reason: Reason | None = None
+    ) -> Recording | None:
+        return await self._database.write(
+            lambda c: moves.hand_back(c, self._step(actor), recording_id, attempt, reason)
+        )
 
     async def set_number(self, number: Number) -> None:
         await self._database.write(lambda c: numbers.set_number(c, number))

@@ -2139,7 +2139,7 @@ export interface components {
          * @description What of a kept recording there was nothing to compare with.
          * @enum {string}
          */
-        Unverified: "duration" | "channels";
+        Unverified: "duration" | "channels" | "end";
         /**
          * Waiting
          * @description Why a recording is not there yet.

@@ -89,6 +89,7 @@ export const ar: Catalog = {
   "fact.verified": "تم التحقق",
   "fact.unverified_duration": "لم يعطِ المزوّد مدة للمقارنة.",
   "fact.unverified_channels": "لا يذكر المزوّد عدد القنوات المفترض.",
+  "fact.unverified_end": "لا شيء مما وصل معه يثبت وجود نهايته.",
   "fact.channels": "القنوات",
   "fact.size": "الحجم",
   "fact.type": "النوع",

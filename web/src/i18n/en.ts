@@ -89,6 +89,7 @@ export const en = {
   "fact.verified": "Verified",
   "fact.unverified_duration": "The provider gave no duration to compare with.",
   "fact.unverified_channels": "The provider does not say how many channels there ought to be.",
+  "fact.unverified_end": "Nothing that came with it proves that its end is there.",
   "fact.channels": "Channels",
   "fact.size": "Size",
   "fact.type": "Type",

@@ -89,6 +89,7 @@ export const he: Catalog = {
   "fact.verified": "אומתה",
   "fact.unverified_duration": "הספק לא מסר משך להשוואה.",
   "fact.unverified_channels": "הספק אינו אומר כמה ערוצים אמורים להיות.",
+  "fact.unverified_end": "דבר ממה שהגיע עמה אינו מוכיח שסופה קיים.",
   "fact.channels": "ערוצים",
   "fact.size": "גודל",
   "fact.type": "סוג",
