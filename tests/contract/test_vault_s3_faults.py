@@ -13,13 +13,15 @@ from callspool.domain.errors import VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.vault.keys import vault_key
 from callspool.vault.s3 import PART_BYTES, S3Vault
+from tests.fixtures.memory import RealTime
 from tests.fixtures.s3 import ACCESS_KEY, SECRET_KEY, S3Server
 
 KEY = vault_key(TenantId("acme"), RecordingId("rec_" + "0193a4b5c6d77e8f90a1b2c3d4e5f607"), 1, "wav")
 
 
 def vault_at(url: str, bucket: str = "vault") -> S3Vault:
-    return S3Vault(bucket, endpoint=url, access_key=ACCESS_KEY, secret_key=SECRET_KEY, timeout=timedelta(seconds=5))
+    keys = {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY}
+    return S3Vault(bucket, endpoint=url, **keys, timeout=timedelta(seconds=5), clock=RealTime())
 
 
 @asynccontextmanager

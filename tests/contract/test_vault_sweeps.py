@@ -1,5 +1,6 @@
 """What writers left unfinished is removed, once it is old, and nothing else."""
 
+import hashlib
 import os
 import re
 import urllib.request
@@ -14,7 +15,7 @@ from callspool.domain.ids import RecordingId, TenantId
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import rendition_key, vault_key
 from callspool.vault.s3 import S3Vault
-from callspool.vault.uploads import Bucket, sign
+from callspool.vault.s3signed import Bucket, sign
 from tests.fixtures.memory import RealTime
 from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
@@ -126,7 +127,9 @@ def test_a_request_is_signed_as_amazon_s_own_example_is() -> None:
         access_key="AKIAIOSFODNN7EXAMPLE",
         secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     )
-    signed = sign(bucket, datetime(2013, 5, 24, tzinfo=UTC), "GET", "/", "lifecycle=")
+    signed = sign(
+        bucket, datetime(2013, 5, 24, tzinfo=UTC), "GET", "/", "lifecycle=", hashlib.sha256(b"").hexdigest(), {}
+    )
     assert signed["authorization"].endswith(
         "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
     )

@@ -9,7 +9,7 @@ from callspool.api.problems import Refusal, problem
 from callspool.api.services import Services
 from callspool.domain.errors import NotFound
 from callspool.domain.recording import Kept, Recording
-from callspool.playback.ranges import Conditions, Differs, NotModified, Unsatisfiable, decide
+from callspool.playback.ranges import Conditions, Differs, NotModified, Parts, Unsatisfiable, Whole, decide
 from callspool.playback.serving import AudioResponse, RawHeaders
 
 SAFETY: Final = {
@@ -69,7 +69,8 @@ async def ready_response(
         if address is not None:
             return Response(status_code=307, headers={**SAFETY, "location": address, "cache-control": "no-store"})
     try:
-        file = await services.vault.open(kept.vault_key)
+        reads = _first(answer, kept.size) if conditions.method == "GET" else None
+        file = await services.vault.open(kept.vault_key, reads=reads)
     except NotFound:
         # The row says that it is there: not the client's mistake, and not "never".
         raise Refusal("vault_unavailable", "The vault lacks this recording's file. Tell the operator.") from None
@@ -79,6 +80,13 @@ async def ready_response(
     return AudioResponse(
         file, answer, content_type=kept.content_type, headers=fixed, send_body=conditions.method == "GET"
     )
+
+
+def _first(answer: Whole | Parts, size: int) -> tuple[int, int] | None:
+    """Return what of the file is sent first."""
+    if isinstance(answer, Parts):
+        return answer.spans[0].start, answer.spans[0].end
+    return (0, size) if size else None
 
 
 def _etag(kept: Kept) -> str:

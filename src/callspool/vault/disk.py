@@ -135,8 +135,8 @@ class DiskVault:
         """Return nothing: a folder needs no rules of its own."""
         return ""
 
-    async def open(self, key: str) -> DiskFile:
-        """Open for reading, or raise `NotFound`."""
+    async def open(self, key: str, *, reads: tuple[int, int] | None = None) -> DiskFile:
+        """Open for reading, or raise `NotFound`. What will be read is of no use here."""
         return DiskFile(self.descriptor(key))
 
     def descriptor(self, key: str) -> int:

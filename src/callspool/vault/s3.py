@@ -25,8 +25,10 @@ from obstore.store import S3Store
 from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.ports import Clock
-from callspool.vault import uploads
+from callspool.vault import s3parts, uploads
 from callspool.vault.keys import TOMBSTONES, check_key, folder_of, is_key, is_of, parse_key, tombstone_of_key
+from callspool.vault.s3file import S3File
+from callspool.vault.s3signed import Bucket, requests_to
 
 if TYPE_CHECKING:
     from obstore import Attributes
@@ -38,34 +40,6 @@ _PARTS_AT_ONCE: Final = 2
 _READ_BYTES: Final = 1 << 20
 _PING: Final = "ping"
 _TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "m4a": "audio/mp4"}
-
-
-class S3File:
-    """An object that was there when it was opened: the `VaultFile` port."""
-
-    def __init__(self, store: S3Store, path: str, size: int) -> None:
-        self._store = store
-        self._path = path
-        self._size = size
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self._size
-
-    async def read(self, offset: int, length: int) -> bytes:
-        """Return up to *length* bytes from *offset*; fewer only at the end."""
-        end = min(offset + length, self._size)
-        if offset >= end:
-            return b""
-        async with _translated():
-            data = bytes(await obstore.get_range_async(self._store, self._path, start=offset, end=end))
-        if len(data) != end - offset:
-            raise VaultUnavailable(f"The object {self._path} is not as long as it was: something replaced it.")
-        return data
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 class S3Vault:
@@ -93,7 +67,7 @@ class S3Vault:
         """Where `presign` leads."""
         self._timeout = timeout
         self._clock = clock
-        self._bucket = uploads.Bucket(address, bucket, prefix, region, access_key, secret_key)
+        self._bucket = Bucket(address, bucket, prefix, region, access_key, secret_key)
         config: S3Config = {"region": region, "checksum_algorithm": "SHA256"}
         if access_key:
             config |= {"access_key_id": access_key, "secret_access_key": secret_key}
@@ -115,13 +89,12 @@ class S3Vault:
         async with _translated():
             if size <= PART_BYTES:
                 await self._create(path, await asyncio.to_thread(source.read_bytes))
-            elif await self._has(path, size):  # a large one has no conditional put: it is looked up before
+            elif await self._has(path, size) or not await self._create_large(path, source, size):
+                await self._has(path, size)
                 with source.open("rb") as file:
                     await self._check_same(path, file)
-            else:
-                await self._upload(path, source)
-                if not await self._has(path, size):
-                    raise VaultUnavailable(f"The object storage took {path} and does not have it. It is put again.")
+            elif not await self._has(path, size):
+                raise VaultUnavailable(f"The object storage took {path} and does not have it. It is put again.")
 
     async def put_bytes(self, key: str, data: bytes) -> None:
         """Store something small under *key*, with the promises of `put`."""
@@ -193,6 +166,26 @@ class S3Vault:
                 )
             offset = end
 
+    async def _create_large(self, path: str, source: Path, size: int) -> bool:
+        """Put it in parts; False: something came to be there meanwhile, and stays.
+
+        With the machine's own credentials nothing can be signed here: then what is there would be replaced. See
+        docs/adr/0012.
+        """
+        if self._clock is None or not self._bucket.access_key:
+            await self._upload(path, source)
+            return True
+        async with requests_to(self._bucket, self._clock, self._timeout) as requests:
+            return await s3parts.create(
+                requests,
+                self._bucket.key_of(path),
+                source,
+                {name.lower(): str(value) for name, value in _attributes(path).items()},
+                size=size,
+                part_bytes=PART_BYTES,
+                at_once=_PARTS_AT_ONCE,
+            )
+
     async def _upload(self, path: str, source: Path) -> None:
         attributes = _attributes(path)
         writer = obstore.open_writer_async(
@@ -217,15 +210,17 @@ class S3Vault:
             )
         return True
 
-    async def open(self, key: str) -> S3File:
-        """Open for reading, or raise `NotFound`."""
+    async def open(self, key: str, *, reads: tuple[int, int] | None = None) -> S3File:
+        """Open for reading, or raise `NotFound`. What is read first, *reads*, comes with the answer to the opening."""
         path = check_key(key)
         async with _translated():
             try:
+                if reads is not None:
+                    return await S3File.open(self._store, path, *reads, _translated)
                 found = await obstore.head_async(self._store, path)
             except FileNotFoundError:
                 raise NotFound("The vault has no such file.") from None
-        return S3File(self._store, path, found["size"])
+        return S3File(self._store, path, found["size"], _translated)
 
     async def delete(self, key: str) -> None:
         """Remove it; a missing one is fine."""
