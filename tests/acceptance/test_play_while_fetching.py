@@ -32,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """One system for all of them; bravo has a single slot. Each test starts, and ends, the workers it needs."""
-    async with system(tmp_path_factory.mktemp("system"), play_wait=20.0) as one:
+    async with system(tmp_path_factory.mktemp("system"), play_wait=60.0) as one:
         await one.parts.store.set_tenant(replace(await one.parts.store.tenant(TenantId("bravo")), slots=1))
         await one.parts.producer.set_tenant("bravo", slots=1, weight=1.0, paused=False)
         yield one

@@ -168,6 +168,38 @@ async def test_a_refused_download_is_cut_and_its_last_bytes_are_never_heard(rig:
     assert got == WAV[: 100_000 - HELD_BACK]
 
 
+@pytest.mark.rule("I3")
+async def test_what_is_heard_only_whole_is_silent_until_it_is_kept(rig: Rig) -> None:
+    file = rig.spool.open(RECORDING, 1)
+    with rig.taps.open(RECORDING, 1, file, whole=True) as tap:
+        await file.append(WAV[:100_000])
+        waiting = asyncio.create_task(whole_of(rig))
+        await until(lambda: file.watch is not None)
+        await file.append(WAV[100_000:])
+        await file.flush()
+        assert tap.audible == 0
+        assert not waiting.done()
+        await finished(file, tap)
+        assert await waiting == WAV
+
+
+@pytest.mark.rule("I3")
+async def test_what_is_heard_only_whole_is_never_heard_where_it_is_refused(rig: Rig) -> None:
+    file = rig.spool.open(RECORDING, 1)
+    with rig.taps.open(RECORDING, 1, file, whole=True):
+        await file.append(WAV)
+        waiting = asyncio.create_task(whole_of(rig))
+        await until(lambda: file.watch is not None)
+        file.remove()
+    with pytest.raises(NotThere):
+        await waiting
+
+
+async def whole_of(rig: Rig) -> bytes:
+    async with rig.listen() as flow:
+        return await rest(flow)
+
+
 async def test_a_download_that_begins_again_cuts_who_heard_of_it_and_nobody_else(rig: Rig) -> None:
     file = rig.spool.open(RECORDING, 1)
     with rig.taps.open(RECORDING, 1, file) as tap:
