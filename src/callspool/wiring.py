@@ -22,7 +22,7 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
 from callspool.domain.ports import Clock, Provider, Store, Vault
-from callspool.domain.tenant import ApiKey
+from callspool.domain.tenant import ALL_SCOPES, ApiKey, Scope
 from callspool.providers import signalwire, telnyx, twilio
 from callspool.providers.profile import Profile
 from callspool.scheduler import embedded
@@ -306,9 +306,24 @@ async def open_worker(parts: Parts, worker_id: str, observe: "Callable[[Outcome]
         )
 
 
-async def add_key(parts: Parts, tenant_id: TenantId | None, name: str, *, by: By = CALLSPOOL) -> tuple[ApiKey, str]:
+async def add_key(
+    parts: Parts,
+    tenant_id: TenantId | None,
+    name: str,
+    *,
+    scopes: frozenset[Scope] = ALL_SCOPES,
+    expires_at: datetime | None = None,
+    by: By = CALLSPOOL,
+) -> tuple[ApiKey, str]:
     """Make an API key; its text is returned once and kept nowhere."""
-    key, text = new_key(tenant_id, name, now=parts.clock.now(), randomness=secrets.token_bytes(KEY_RANDOMNESS))
+    key, text = new_key(
+        tenant_id,
+        name,
+        now=parts.clock.now(),
+        randomness=secrets.token_bytes(KEY_RANDOMNESS),
+        scopes=scopes,
+        expires_at=expires_at,
+    )
     await parts.store.add_key(key, by=by)
     return key, text
 

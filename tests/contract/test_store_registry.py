@@ -12,7 +12,7 @@ from callspool.domain.errors import Conflict, Misconfigured, NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import hash_key, new_key
 from callspool.domain.ports import Notice, ProviderStatus, Store
-from callspool.domain.tenant import MediaFormat, PrivateKey, Tenant
+from callspool.domain.tenant import MediaFormat, PrivateKey, Scope, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, MAIN, OTHER, Database, SetClock
 from tests.fixtures.made import RE, account
@@ -162,6 +162,20 @@ async def test_key_is_known_by_its_hash_until_it_is_revoked(store: Store, clock:
     assert await store.revoke_key(key.id) == revoked
     assert await store.key_by_hash(hash_key(text)) is None
     assert await store.keys() == [revoked, operators]
+
+
+async def test_key_has_its_scopes_and_ends_with_its_time(store: Store, clock: SetClock) -> None:
+    end = clock.now() + timedelta(days=1)
+    few = frozenset({Scope.READ, Scope.PLAY})
+    key, text = new_key(ACME, "crm", now=clock.now(), randomness=bytes(range(40)), scopes=few, expires_at=end)
+    await store.add_key(key)
+    assert await store.key_by_hash(hash_key(text)) == key
+
+    clock.pass_by(timedelta(days=1) - timedelta(seconds=1))
+    assert await store.key_by_hash(hash_key(text)) == key
+    clock.pass_by(timedelta(seconds=1))
+    assert await store.key_by_hash(hash_key(text)) is None
+    assert await store.keys() == [key]
 
 
 async def test_key_of_an_unknown_tenant_and_unknown_keys_are_not_found(store: Store, clock: SetClock) -> None:

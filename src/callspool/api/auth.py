@@ -11,12 +11,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from callspool.api.problems import Refusal
 from callspool.api.rates import PLAY, Rates
+from callspool.api.scopes import needed
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, is_key
 from callspool.domain.ports import Store
+from callspool.domain.tenant import ALL_SCOPES, Scope
 
 Declared = Annotated[
     HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="An API key: `cs_…`."))
@@ -38,6 +40,7 @@ class Principal:
     csrf: str | None = None
     """Set where a cookie says who asks."""
     address: str | None = None
+    scopes: frozenset[Scope] = ALL_SCOPES
 
     @property
     def actor(self) -> str:
@@ -69,11 +72,19 @@ async def find(store: Store, authorization: str | None) -> Principal | None:
     if scheme.lower() != "bearer" or not is_key(text):
         return None
     key = await store.key_by_hash(hash_key(text))
-    return Principal(key.id, key.tenant_id, key.name) if key is not None else None
+    return Principal(key.id, key.tenant_id, key.name, scopes=key.scopes) if key is not None else None
 
 
 async def find_caller(request: Request, services: Services) -> Principal | None:
-    """Return who asks: by the header, else by the cookie. Refuses what a foreign page makes a browser send."""
+    """Return who asks, if it may ask this: by the header, else by the cookie. Refuses what its scopes do not allow."""
+    caller = await _find_caller(request, services)
+    if caller is not None and (scope := needed(request)) is not None and scope not in caller.scopes:
+        raise Refusal("scope_missing", f"This key may not do that: it needs the scope '{scope}'.")
+    return caller
+
+
+async def _find_caller(request: Request, services: Services) -> Principal | None:
+    """Return whose header or cookie it is. Refuses what a foreign page makes a browser send."""
     authorization = request.headers.get("authorization")
     secret = request.cookies.get(cookie_name(services))
     if authorization is not None or not secret:
@@ -88,7 +99,7 @@ async def find_caller(request: Request, services: Services) -> Principal | None:
         given = request.headers.get("x-csrf-token", "")
         if not hmac.compare_digest(given.encode(), csrf.encode()):
             raise Refusal("bad_csrf")
-    return Principal(session.key_id, session.tenant_id, session.name, csrf)
+    return Principal(session.key_id, session.tenant_id, session.name, csrf, scopes=session.scopes)
 
 
 def is_from_own_page(request: Request, services: Services) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from callspool.api.passwords import LONGEST
 from callspool.domain.audit import AuditEntry
@@ -13,7 +13,7 @@ from callspool.domain.job import Circuit
 from callspool.domain.operation import Operation, OperationKind, OperationState
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
-from callspool.domain.tenant import ApiKey
+from callspool.domain.tenant import ApiKey, Scope
 
 
 class TenantNow(BaseModel):
@@ -209,6 +209,8 @@ class KeyWish(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, description="What it is for.")
     tenant_id: str | None = Field(default=None, description="Null: the operator's.")
+    scopes: list[Scope] = Field(default=list(Scope), min_length=1, description="What it may do. Without: all.")
+    expires_at: AwareDatetime | None = Field(default=None, description="Null: it holds until it is revoked.")
 
 
 class KeyView(BaseModel):
@@ -217,7 +219,9 @@ class KeyView(BaseModel):
     id: str
     name: str
     tenant_id: str | None = Field(description="Null: the operator's.")
+    scopes: list[Scope] = Field(description="What it may do.")
     created_at: datetime
+    expires_at: datetime | None = Field(description="From then on it opens nothing.")
     revoked_at: datetime | None
 
     @classmethod
@@ -248,7 +252,9 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "tenant_id": key.tenant_id,
+        "scopes": sorted(key.scopes),
         "created_at": key.created_at,
+        "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
     }
 

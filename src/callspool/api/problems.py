@@ -62,6 +62,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "bad_link": Kind(403, "Not a valid link", "This playback link is damaged or for another recording."),
     "link_expired": Kind(403, "The link has expired", "Ask for a new one: POST /api/recordings/{id}/playback."),
     "operator_only": Kind(403, "For the operator only", "Use the operator's key, or ask from this machine."),
+    "scope_missing": Kind(403, "The key may not do that", "Use a key with the scope that this needs."),
     "not_found": Kind(404, "Not found", "There is no such thing, or it is not yours."),
     "absent": Kind(404, "There is no recording", "The provider says that nothing was recorded. It will not come."),
     "no_rendition": Kind(404, "Not made here", "Renditions are switched off here. Ask for the audio without one."),

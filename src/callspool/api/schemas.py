@@ -12,6 +12,7 @@ from callspool.domain.job import Place
 from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
+from callspool.domain.tenant import Scope
 from callspool.domain.tombstone import Tombstone, tombstone_of
 
 
@@ -287,6 +288,7 @@ class SessionView(BaseModel):
     kind: Literal["key", "session"]
     name: str
     tenant_id: str | None = Field(description="Null: an operator, who sees every tenant.")
+    scopes: list[Scope] = Field(description="What the key may do; a user may do all that its tenant may.")
     csrf: str | None = Field(description="For the header `X-CSRF-Token`, where a cookie says who asks.")
 
 

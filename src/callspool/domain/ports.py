@@ -564,7 +564,7 @@ class Store(BackfillStore, CustodyStore, HoldStore, TombstoneStore, WebhookStore
         ...
 
     async def key_by_hash(self, secret_sha256: str) -> ApiKey | None:
-        """Return the key, unless it is unknown or revoked."""
+        """Return the key, unless it is unknown or revoked, or its time is over."""
         ...
 
     async def keys(self) -> Sequence[ApiKey]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from callspool.domain.ids import TenantId
+from callspool.domain.tenant import ALL_SCOPES, Scope
 
 _USER = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 
@@ -43,6 +44,8 @@ class Session:
     """One of the two is set: what was signed in with."""
     created_at: datetime
     expires_at: datetime
+    scopes: frozenset[Scope] = ALL_SCOPES
+    """Of the key that was signed in with; a user may do all that its tenant may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,22 @@ class Number:
     tenant_id: TenantId
 
 
+class Scope(StrEnum):
+    """What a key may do. None includes another."""
+
+    READ = "read"
+    """See recordings and figures, and listen to events."""
+    PLAY = "play"
+    """Hear recordings, and have them fetched to be heard."""
+    WRITE = "write"
+    """Cancel and retry; webhook endpoints; start a backfill."""
+    ADMIN = "admin"
+    """Delete and hold, limits, keys, the audit log."""
+
+
+ALL_SCOPES: Final = frozenset(Scope)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is kept: its secret is not, only the SHA-256 of it."""
@@ -141,3 +157,6 @@ class ApiKey:
     secret_sha256: str = field(repr=False)
     created_at: datetime
     revoked_at: datetime | None = None
+    scopes: frozenset[Scope] = ALL_SCOPES
+    expires_at: datetime | None = None
+    """None: it holds until it is revoked."""

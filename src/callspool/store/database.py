@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
 
 from callspool.domain.errors import CallspoolError, InvalidInput, StoreUnavailable
+from callspool.domain.ids import TenantId
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
@@ -23,8 +24,8 @@ _DATA: Final = "22"
 class Database(Protocol):
     """One engine. Raises the domain's errors only, and what an operation raises itself."""
 
-    async def read(self, operation: Operation[T]) -> T:
-        """Run it where it cannot write."""
+    async def read(self, operation: Operation[T], *, tenant: TenantId | None = None) -> T:
+        """Run it where it cannot write; where the engine can, so that it sees no row but *tenant*'s."""
         ...
 
     async def write(self, operation: Operation[T]) -> T:

@@ -1,18 +1,25 @@
 """The store in PostgreSQL, for fleets: the same operations on asyncpg, without a thread."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+import structlog
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from callspool.domain.errors import Misconfigured
+from callspool.domain.errors import CallspoolError, Misconfigured, NotFound, StoreUnavailable
+from callspool.domain.ids import TenantId, is_name
 from callspool.store import schema
 from callspool.store.database import Operation, driver_error, errors_named, sqlstate
+from callspool.store.tables import recordings
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("callspool.store")
 
 PATIENCE: Final = timedelta(seconds=10)
 """The longest wait for a connection, and for the answer to one statement."""
@@ -30,6 +37,8 @@ class PostgresDatabase:
     """The `Database` of a server."""
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self.walled = False
+        """Whether a tenant's reads see that tenant's rows alone, whatever their statement says."""
         self._writing = engine
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -39,14 +48,28 @@ class PostgresDatabase:
         database = cls(_engine(url, patience))
         try:
             await database.write(_prepare)
+            await database.raise_wall()
         except BaseException:
             await database.close()
             raise
         return database
 
-    async def read(self, operation: Operation[T]) -> T:
-        """Run it, each statement for itself."""
+    async def raise_wall(self) -> None:
+        """Find out whether this user can take on the role that sees one tenant."""
+        try:
+            await self._read_as(TenantId("nobody"), lambda c: c.execute(select(recordings.c.id).limit(0)).all())
+            self.walled = True
+        except CallspoolError as error:
+            _log.warning("store.not_walled", error=str(error))
+
+    async def read(self, operation: Operation[T], *, tenant: TenantId | None = None) -> T:
+        """Run it, each statement for itself; for a tenant in a transaction that sees only what is that tenant's."""
+        if tenant is not None and self.walled:
+            return await self._read_as(tenant, operation)
         return await _run(self._reading.connect, operation)
+
+    async def _read_as(self, tenant: TenantId, operation: Operation[T]) -> T:
+        return await _run(lambda: _walled(self._reading, tenant), operation)
 
     async def write(self, operation: Operation[T]) -> T:
         """Run it in a transaction."""
@@ -55,6 +78,36 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Close the connections."""
         await self._writing.dispose()
+
+
+@asynccontextmanager
+async def _walled(engine: AsyncEngine, tenant: TenantId) -> AsyncIterator[AsyncConnection]:
+    """Begin a transaction as the role that sees one tenant: one short question before, and one after."""
+    if not is_name(tenant):
+        raise NotFound(tenant)  # it is spelt out below, and is no tenant's name
+    async with engine.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        begin = "BEGIN READ ONLY; SET LOCAL ROLE callspool_tenant"
+        try:
+            await _asked(raw, f"{begin}; SET LOCAL callspool.tenant = '{tenant}'")
+            yield connection
+        finally:
+            # The role must not outlive this, whoever uses the connection next.
+            try:
+                await _asked(raw, "ROLLBACK")
+            except BaseException:
+                await connection.invalidate()
+                raise
+
+
+async def _asked(raw: Any, text: str) -> None:
+    """Ask the driver itself: several statements go there and back at once."""
+    try:
+        await raw.execute(text)
+    except PostgresError as error:
+        raise DBAPIError(None, None, error) from error
+    except (InterfaceError, TimeoutError) as error:
+        raise StoreUnavailable(f"The database does not answer ({error}). Ask again later.") from error
 
 
 async def _run(begin: Callable[[], Any], operation: Operation[T]) -> T:

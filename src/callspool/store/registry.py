@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, false, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, or_, select, update
 
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.tenant import Account, ApiKey, Tenant
+from callspool.domain.tenant import ALL_SCOPES, Account, ApiKey, Tenant
 from callspool.store import rows
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.envelope import Envelope
@@ -131,16 +131,24 @@ def add_key(connection: Connection, key: ApiKey) -> None:
         secret_sha256=key.secret_sha256,
         created_at=key.created_at,
         revoked_at=key.revoked_at,
+        scopes=None if key.scopes == ALL_SCOPES else " ".join(sorted(key.scopes)),
+        expires_at=key.expires_at,
     )
     if connection.execute(fresh).first() is None:
         raise Conflict(f"The key {key.id!r} exists already.")
 
 
-def key_by_hash(connection: Connection, secret_sha256: str) -> ApiKey | None:
-    """Return the key, unless it is unknown or revoked."""
-    wanted = (api_keys.c.secret_sha256 == secret_sha256) & api_keys.c.revoked_at.is_(None)
+def key_by_hash(connection: Connection, secret_sha256: str, now: datetime) -> ApiKey | None:
+    """Return the key, unless it is unknown or revoked, or its time is over."""
+    wanted = (api_keys.c.secret_sha256 == secret_sha256) & key_holds(now)
     row = connection.execute(select(api_keys).where(wanted)).first()
     return None if row is None else rows.api_key(row)
+
+
+def key_holds(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of a key that opens something."""
+    in_time = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now)
+    return and_(api_keys.c.revoked_at.is_(None), in_time)
 
 
 def all_keys(connection: Connection) -> Sequence[ApiKey]:

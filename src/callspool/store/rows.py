@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Encryption, Event, HistoryEntry, Kept, Recording, State, Unverified
-from callspool.domain.tenant import Account, ApiKey, MediaFormat, PrivateKey, Tenant
+from callspool.domain.tenant import ALL_SCOPES, Account, ApiKey, MediaFormat, PrivateKey, Scope, Tenant
 from callspool.store.envelope import Envelope
 
 CALL = ("from_number", "to_number", "direction")
@@ -209,7 +209,14 @@ def api_key(row: Row[Any]) -> ApiKey:
         secret_sha256=row.secret_sha256,
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        scopes=scopes(row.scopes),
+        expires_at=row.expires_at,
     )
+
+
+def scopes(text: str | None) -> frozenset[Scope]:
+    """Return the scopes of a column."""
+    return ALL_SCOPES if text is None else frozenset(Scope(word) for word in text.split())
 
 
 def clean(text: str | None) -> str | None:

@@ -36,7 +36,7 @@ class SqlHolds:
         return await self._hold_act("hold.remove", by, lambda c: holds.remove(c, hold_id))
 
     async def holds(self, tenant_id: TenantId | None, recording_id: RecordingId | None = None) -> Sequence[Hold]:
-        return await self._database.read(lambda c: holds.found(c, tenant_id, recording_id))
+        return await self._database.read(lambda c: holds.found(c, tenant_id, recording_id), tenant=tenant_id)
 
     async def _hold_act(self, action: str, by: By, work: Callable[[Connection], Hold]) -> Hold:
         def act(hold: Hold) -> Act:

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from callspool.domain.errors import Misconfigured, StoreUnavailable
+from callspool.domain.ids import TenantId
 from callspool.store import schema
 from callspool.store.database import Operation, errors_named
 from callspool.store.writer import Writer, patiently
@@ -49,8 +50,8 @@ class SqliteDatabase:
         self._reads = 0
         self._closed = False
 
-    async def read(self, operation: Operation[T]) -> T:
-        """Run it on a reader: it sees one moment's state, and waits for no writer."""
+    async def read(self, operation: Operation[T], *, tenant: TenantId | None = None) -> T:
+        """Run it on a reader: it sees one moment's state, and waits for no writer. There is no wall between tenants."""
         if self._closed:
             raise StoreUnavailable("The database is closed.")
         if self._reads >= _MOST_READING:

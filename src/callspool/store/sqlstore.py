@@ -193,13 +193,13 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
         return await self._database.write(lambda c: moves.hasten(c, tenant_id, recording_id))
 
     async def get(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
-        return await self._database.read(lambda c: reads.get(c, tenant_id, recording_id))
+        return await self._database.read(lambda c: reads.get(c, tenant_id, recording_id), tenant=tenant_id)
 
     async def list(self, wanted: RecordingFilter, *, cursor: str | None, limit: int) -> Page:
-        return await self._database.read(lambda c: lists.page(c, wanted, cursor, limit))
+        return await self._database.read(lambda c: lists.page(c, wanted, cursor, limit), tenant=wanted.tenant_id)
 
     async def history(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Sequence[HistoryEntry]:
-        return await self._database.read(lambda c: reads.history(c, tenant_id, recording_id))
+        return await self._database.read(lambda c: reads.history(c, tenant_id, recording_id), tenant=tenant_id)
 
     async def note_repeat(self, recording: Recording, status: ProviderStatus) -> None:
         await self._database.write(lambda c: traces.note_repeat(c, recording, status, self._clock.now()))
@@ -208,22 +208,22 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
         await self._database.write(lambda c: traces.note_listen(c, recording, actor, self._clock.now()))
 
     async def timeline(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
-        return await self._database.read(lambda c: traces.timeline(c, tenant_id, recording_id))
+        return await self._database.read(lambda c: traces.timeline(c, tenant_id, recording_id), tenant=tenant_id)
 
     async def throughput(self, tenant_id: TenantId | None, since: datetime) -> Sequence[Ended]:
         return await self._database.read(lambda c: paces.since(c, tenant_id, since))
 
     async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
-        return await self._database.read(lambda c: reads.events_after(c, tenant_id, seq, limit))
+        return await self._database.read(lambda c: reads.events_after(c, tenant_id, seq, limit), tenant=tenant_id)
 
     async def last_seq(self) -> int:
         return await self._database.read(reads.last_seq)
 
     async def count(self, tenant_id: TenantId | None) -> Sequence[StateCount]:
-        return await self._database.read(lambda c: counts.count(c, tenant_id))
+        return await self._database.read(lambda c: counts.count(c, tenant_id), tenant=tenant_id)
 
     async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
-        return await self._database.read(lambda c: counts.failures(c, tenant_id))
+        return await self._database.read(lambda c: counts.failures(c, tenant_id), tenant=tenant_id)
 
     async def matching(self, wanted: FailedFilter) -> int:
         return await self._database.read(lambda c: operations.matching(c, wanted))
@@ -304,11 +304,12 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
         return await self._database.read(lambda c: registry.all_accounts(c, self._envelope))
 
     async def add_key(self, key: ApiKey, *, by: By = CALLSPOOL) -> None:
-        act = Act("key.add", key.id, key.tenant_id, {"name": key.name})
+        said = {"name": key.name, "scopes": sorted(key.scopes), "expires_at": key.expires_at}
+        act = Act("key.add", key.id, key.tenant_id, said)
         await self._act(by, act, lambda c: registry.add_key(c, key))
 
     async def key_by_hash(self, secret_sha256: str) -> ApiKey | None:
-        return await self._database.read(lambda c: registry.key_by_hash(c, secret_sha256))
+        return await self._database.read(lambda c: registry.key_by_hash(c, secret_sha256, self._clock.now()))
 
     async def keys(self) -> Sequence[ApiKey]:
         return await self._database.read(registry.all_keys)

@@ -26,7 +26,7 @@ class SqlTombstones:
             history = reads.history(connection, tenant_id, recording_id)
             return tombstone_of(reads.get(connection, tenant_id, recording_id), history)
 
-        return await self._database.read(read)
+        return await self._database.read(read, tenant=tenant_id)
 
     async def bury(self, tombstone: Tombstone, *, by: By) -> tuple[Burial, Recording | None]:
         now = self._clock.now()

@@ -126,6 +126,9 @@ api_keys = Table(
     Column("secret_sha256", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    # Words of domain.tenant.Scope, with spaces between; null: all of them.
+    Column("scopes", Text),
+    Column("expires_at", UtcDateTime),
     UniqueConstraint("secret_sha256"),
 )
 

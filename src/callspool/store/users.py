@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.session import Session, Tries, User
-from callspool.store import registry
+from callspool.store import registry, rows
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.tables import api_keys, sessions, sign_in_tries, users
 
@@ -68,11 +68,12 @@ def session(connection: Connection, secret_sha256: str, now: datetime) -> Sessio
         select(
             sessions,
             func.coalesce(users.c.name, api_keys.c.name).label("name"),
+            api_keys.c.scopes,
             func.coalesce(users.c.tenant_id, api_keys.c.tenant_id).label("tenant_id"),
         )
         .outerjoin(users, users.c.name == _S.user)
         .outerjoin(api_keys, api_keys.c.id == _S.key_id)
-        .where(_S.secret_sha256 == secret_sha256, _S.expires_at > now, api_keys.c.revoked_at.is_(None))
+        .where(_S.secret_sha256 == secret_sha256, _S.expires_at > now, registry.key_holds(now))
     )
     row = connection.execute(query).first()
     if row is None:
@@ -85,6 +86,7 @@ def session(connection: Connection, secret_sha256: str, now: datetime) -> Sessio
         key_id=row.key_id,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        scopes=rows.scopes(row.scopes),
     )
 
 

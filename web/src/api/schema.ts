@@ -1345,10 +1345,20 @@ export interface components {
              */
             tenant_id: string | null;
             /**
+             * Scopes
+             * @description What it may do.
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Expires At
+             * @description From then on it opens nothing.
+             */
+            expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
         };
@@ -1367,6 +1377,22 @@ export interface components {
              * @description Null: the operator's.
              */
             tenant_id?: string | null;
+            /**
+             * Scopes
+             * @description What it may do. Without: all.
+             * @default [
+             *       "read",
+             *       "play",
+             *       "write",
+             *       "admin"
+             *     ]
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Expires At
+             * @description Null: it holds until it is revoked.
+             */
+            expires_at?: string | null;
         };
         /**
          * ListenView
@@ -1456,10 +1482,20 @@ export interface components {
              */
             tenant_id: string | null;
             /**
+             * Scopes
+             * @description What it may do.
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Expires At
+             * @description From then on it opens nothing.
+             */
+            expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
             /**
@@ -1926,6 +1962,12 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * Scope
+         * @description What a key may do. None includes another.
+         * @enum {string}
+         */
+        Scope: "read" | "play" | "write" | "admin";
+        /**
          * SessionView
          * @description Who asks.
          */
@@ -1942,6 +1984,11 @@ export interface components {
              * @description Null: an operator, who sees every tenant.
              */
             tenant_id: string | null;
+            /**
+             * Scopes
+             * @description What the key may do; a user may do all that its tenant may.
+             */
+            scopes: components["schemas"]["Scope"][];
             /**
              * Csrf
              * @description For the header `X-CSRF-Token`, where a cookie says who asks.

@@ -26,7 +26,14 @@ async def list_keys(services: ServicesOf, _: Operator) -> KeyList:
 async def make_key(wish: KeyWish, services: ServicesOf, caller: Operator) -> NewKey:
     """Make a key. Its text is in this answer and never again. For the operator."""
     tenant_id = None if wish.tenant_id is None else TenantId(wish.tenant_id)
-    key, text = new_key(tenant_id, wish.name, now=services.clock.now(), randomness=secrets.token_bytes(KEY_RANDOMNESS))
+    key, text = new_key(
+        tenant_id,
+        wish.name,
+        now=services.clock.now(),
+        randomness=secrets.token_bytes(KEY_RANDOMNESS),
+        scopes=frozenset(wish.scopes),
+        expires_at=wish.expires_at,
+    )
     await services.store.add_key(key, by=caller.by)
     _log.info("key.made", key_id=key.id, tenant_id=tenant_id, actor=caller.actor)
     return NewKey.with_text(key, text)

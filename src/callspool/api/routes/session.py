@@ -16,6 +16,7 @@ from callspool.api.services import Services, ServicesOf
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key
 from callspool.domain.session import Session, Tries
+from callspool.domain.tenant import ALL_SCOPES, Scope
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 _log = structlog.get_logger("callspool.api")
@@ -29,6 +30,7 @@ class _Who:
     tenant_id: TenantId | None
     user: str | None
     key_id: str | None
+    scopes: frozenset[Scope] = ALL_SCOPES
 
 
 @router.get("", operation_id="getSession", responses=responses())
@@ -57,7 +59,7 @@ async def sign_in(wish: SignIn, request: Request, response: Response, services: 
         await services.store.end_session(hash_key(before))
     lifetime = services.settings.session_ttl
     session = Session(hash_key(secret), who.name, who.tenant_id, who.user, who.key_id, now, now + lifetime)
-    principal = Principal(who.key_id, who.tenant_id, who.name, csrf_token(services, secret), tries.address)
+    principal = Principal(who.key_id, who.tenant_id, who.name, csrf_token(services, secret), tries.address, who.scopes)
     await services.store.begin_session(session, by=principal.by)
     _set_cookie(response, services, secret, int(lifetime.total_seconds()))
     _log.info("sign_in.done", user=who.user, key_id=who.key_id, address=tries.address)
@@ -77,7 +79,11 @@ async def sign_out(request: Request, services: ServicesOf, _: Caller) -> Respons
 async def _who(wish: SignIn, services: Services, passwords: Passwords) -> _Who | None:
     if wish.key is not None:
         principal = await find(services.store, f"Bearer {wish.key.strip()}")
-        return None if principal is None else _Who(principal.name, principal.tenant_id, None, principal.key_id)
+        return (
+            None
+            if principal is None
+            else _Who(principal.name, principal.tenant_id, None, principal.key_id, principal.scopes)
+        )
     user = await services.store.user(wish.name or "")
     if not await passwords.fits(wish.password or "", user.password_hash if user else None) or user is None:
         return None
@@ -90,6 +96,7 @@ def _view(caller: Principal) -> SessionView:
         name=caller.name,
         tenant_id=caller.tenant_id,
         csrf=caller.csrf,
+        scopes=sorted(caller.scopes),
     )
 
 
