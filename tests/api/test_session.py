@@ -41,6 +41,60 @@ async def ask(api: Api, method: str, path: str, headers: dict[str, str], **given
     return (await api.client.request(method, path, headers=headers, **given)).status_code
 
 
+async def test_one_sees_ones_sessions_and_ends_all_of_them(people: Api) -> None:
+    first = cookie(await sign_in(people))
+    people.client.cookies.clear()
+    answer = await sign_in(people)
+    second = {**cookie(answer), "x-csrf-token": answer.json()["csrf"]}
+    await sign_in(people, "boss@example.com")
+    people.client.cookies.clear()
+
+    listed = (await people.client.get("/api/session/all", headers=second)).json()["sessions"]
+    assert [one["current"] for one in listed] == [False, True]
+    assert "secret" not in str(listed)
+    assert await ask(people, "DELETE", "/api/session/all", cookie(answer)) == 403  # without the token of the page
+    assert await ask(people, "DELETE", "/api/session/all", second) == 204
+
+    assert [await ask(people, "GET", "/api/session", one) for one in (first, second)] == [401, 401]
+    assert len(await people.services.store.sessions_of("boss@example.com")) == 1
+    (entry,) = await people.services.store.audit_log(None, limit=1)
+    assert (entry.actor, entry.action, entry.target, entry.detail) == (
+        *("user:anna", "session.end_all", "anna"),
+        '{"ended": 2}',
+    )
+
+
+async def test_another_password_ends_all_other_sessions(people: Api) -> None:
+    other = cookie(await sign_in(people))
+    people.client.cookies.clear()
+    answer = await sign_in(people)
+    mine = {**cookie(answer), "x-csrf-token": answer.json()["csrf"]}
+
+    async def change(old: str, new: str) -> int:
+        return await ask(people, "POST", "/api/session/password", mine, json={"old": old, "new": new})
+
+    assert await change("a wrong password", "another long password") == 401
+    assert await change(PASSWORD, "short") == 422
+    assert await ask(people, "GET", "/api/session", other) == 200
+    assert await change(PASSWORD, "another long password") == 204
+
+    assert [await ask(people, "GET", "/api/session", one) for one in (mine, other)] == [200, 401]
+    assert (await sign_in(people, password=PASSWORD)).status_code == 401
+    assert (await sign_in(people, password="another long password")).status_code == 200
+    # Who took a session over cannot guess the password with it.
+    assert [await change("a guess", "another long one") for _ in range(6)][-1] == 429
+
+
+async def test_a_key_has_no_sessions_and_no_password(people: Api) -> None:
+    for method, path, given in (
+        ("GET", "/api/session/all", None),
+        ("DELETE", "/api/session/all", None),
+        ("POST", "/api/session/password", {"old": PASSWORD, "new": PASSWORD}),
+    ):
+        assert await ask(people, method, path, people.as_("operator"), json=given) == 409
+        assert await ask(people, method, path, {}, json=given) == 401
+
+
 async def test_who_signed_in_is_known_by_the_cookie(people: Api) -> None:
     await people.record("bravo")
     answer = await sign_in(people)

@@ -55,6 +55,9 @@ CASES = [
     Case("GET", "/api/holds", 200, **FOR_OPERATOR),
     Case("POST", "/api/holds", 201, json={"tenant_id": "acme", "why": "canary"}, **FOR_OPERATOR),
     Case("DELETE", "/api/holds/hold_of_nobody", 404, **FOR_OPERATOR),
+    Case("GET", "/api/export/recordings.csv", 200, foreign=200),
+    Case("GET", "/api/export/recordings.csv?tenant=acme", 200),
+    Case("GET", "/api/export/audit.csv", 200, **FOR_OPERATOR),
     Case("GET", "/api/audit", 200, **FOR_OPERATOR),
     Case("POST", "/api/keys", 201, json={"name": "another", "tenant_id": "acme"}, **FOR_OPERATOR),
     Case("DELETE", "/api/keys/key_of_nobody", 404, **FOR_OPERATOR),
@@ -71,7 +74,10 @@ CASES = [
 ]
 ELSEWHERE = {
     ("POST", "/api/session"),
-    ("DELETE", "/api/session"),  # test_session.py
+    ("DELETE", "/api/session"),
+    ("GET", "/api/session/all"),
+    ("DELETE", "/api/session/all"),
+    ("POST", "/api/session/password"),  # test_session.py
     ("GET", "/api/events"),  # test_events.py
     ("DELETE", "/api/recordings/{id}"),  # test_purge.py
     ("GET", "/api/backfills"),

@@ -147,7 +147,7 @@ async def test_work_for_pages_and_counts_does_not_grow(database: Database, store
 async def test_pages_that_come_short_lead_on_to_the_end(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, account: AccountId
 ) -> None:
-    monkeypatch.setattr(lists, "WINDOW", 40)
+    monkeypatch.setattr(lists, "WINDOW", 10)
     fill(database, 0, 200)
     wanted = RecordingFilter(tenant_id=OTHER, reason=Reason.TRUNCATED, account_id=account)
 

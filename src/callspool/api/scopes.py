@@ -14,13 +14,16 @@ OPEN: Final[frozenset[Route]] = frozenset(
         ("GET", "/api/session"),
         ("POST", "/api/session"),
         ("DELETE", "/api/session"),
+        ("GET", "/api/session/all"),
+        ("DELETE", "/api/session/all"),
+        ("POST", "/api/session/password"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("POST", "/webhooks/{provider}/{account}"),
         ("POST", "/webhooks/{provider}/{account}/{tenant}"),
     }
 )
-"""What needs no scope: whoever signs in or out, the provider, and supervisors."""
+"""What needs no scope: whoever signs in or out or looks at its own sessions, the provider, and supervisors."""
 
 _BY_SCOPE: Final[Mapping[Scope, tuple[Route, ...]]] = {
     Scope.READ: (
@@ -40,6 +43,7 @@ _BY_SCOPE: Final[Mapping[Scope, tuple[Route, ...]]] = {
         ("GET", "/api/holds"),
         ("GET", "/api/webhook-endpoints"),
         ("GET", "/api/webhook-endpoints/{id}/deliveries"),
+        ("GET", "/api/export/recordings.csv"),
         ("GET", "/metrics"),
     ),
     Scope.PLAY: (
@@ -68,6 +72,7 @@ _BY_SCOPE: Final[Mapping[Scope, tuple[Route, ...]]] = {
         ("POST", "/api/keys"),
         ("DELETE", "/api/keys/{id}"),
         ("GET", "/api/audit"),
+        ("GET", "/api/export/audit.csv"),
     ),
 }
 NEEDS: Final[Mapping[Route, Scope]] = {route: scope for scope, routes in _BY_SCOPE.items() for route in routes}

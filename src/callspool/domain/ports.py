@@ -30,7 +30,7 @@ from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.pace import Ended
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Encryption, HistoryEntry, Kept, Recording, State
-from callspool.domain.session import Session, Tries, User
+from callspool.domain.session import Session, SessionStore, Tries, User
 from callspool.domain.tenant import Account, ApiKey, Number, Tenant
 from callspool.domain.tombstone import TombstoneStore
 from callspool.domain.webhook import WebhookStore
@@ -286,7 +286,7 @@ class Timeline:
     listens: Sequence[Listen]
 
 
-class Store(BackfillStore, CustodyStore, HoldStore, TombstoneStore, WebhookStore, Protocol):
+class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore, WebhookStore, Protocol):
     """The source of truth. Raises `StoreUnavailable` where the database does not answer.
 
     Where a method takes ``tenant_id: TenantId | None``, None is the operator: every tenant's.

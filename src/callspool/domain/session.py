@@ -4,10 +4,12 @@ Neither a password nor a session's secret is ever kept: only what tells that it 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
+from callspool.domain.audit import CALLSPOOL, By
 from callspool.domain.ids import TenantId
 from callspool.domain.tenant import ALL_SCOPES, Scope
 
@@ -77,6 +79,25 @@ class Tries:
     def own(self) -> str:
         """Return the count that a success takes back."""
         return f"both\n{self.name}\n{self.address}"
+
+
+class SessionStore(Protocol):
+    """What the store does with one's sessions."""
+
+    async def sessions_of(self, user: str) -> Sequence[Session]:
+        """Return the user's sessions that have not ended, oldest first."""
+        ...
+
+    async def end_sessions(self, user: str, *, by: By = CALLSPOOL) -> int:
+        """End all of them at once, and return how many those were. Audited."""
+        ...
+
+    async def set_password(self, user: str, password_hash: str, *, keep: str | None = None, by: By = CALLSPOOL) -> int:
+        """Replace the hash and end all sessions but that with the secret's hash *keep*, in one step; return how many.
+
+        Raises `NotFound`. Audited.
+        """
+        ...
 
 
 _ONE_NAME_FROM_ONE_ADDRESS: Final = Pace(5, timedelta(seconds=60))

@@ -78,7 +78,8 @@ def _plan(wanted: RecordingFilter) -> tuple[Sequence[Conditions], Conditions]:
         sources = [[asked.pop("provider_recording_id")]]
     elif wanted.tenant_id is not None and wanted.reason is not None and states == [State.FAILED.value]:
         sources, states = [[asked.pop("tenant_id"), asked.pop("reason"), IS_FAILED]], None
-    elif wanted.reason is not None:
+    elif wanted.reason is not None and wanted.tenant_id is None:
+        # For a tenant the index of all tenants' reasons is none: what the wall hides would be read without a bound.
         sources = [[asked.pop("reason")]]
     else:
         scope = [asked.pop("tenant_id")] if wanted.tenant_id is not None else []

@@ -48,6 +48,7 @@ from callspool.store.envelope import Envelope
 from callspool.store.sqlbackfills import SqlBackfills
 from callspool.store.sqlcustody import SqlCustody
 from callspool.store.sqlholds import SqlHolds
+from callspool.store.sqlsessions import SqlSessions
 from callspool.store.sqltombstones import SqlTombstones
 from callspool.store.sqlwebhooks import SqlWebhooks
 
@@ -55,7 +56,7 @@ T = TypeVar("T")
 _SIGNING: Final = "signing"
 
 
-class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlTombstones, SqlWebhooks):
+class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, SqlWebhooks):
     """Hands each operation to the engine."""
 
     def __init__(self, database: Database, clock: Clock, envelope: Envelope) -> None:

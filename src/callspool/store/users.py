@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import TenantId
@@ -88,6 +88,38 @@ def session(connection: Connection, secret_sha256: str, now: datetime) -> Sessio
         expires_at=row.expires_at,
         scopes=rows.scopes(row.scopes),
     )
+
+
+def sessions_of(connection: Connection, name: str, now: datetime) -> Sequence[Session]:
+    """Return a user's, oldest first."""
+    found = select(sessions, users.c.tenant_id).join(users, users.c.name == _S.user)
+    query = found.where(_S.user == name, _S.expires_at > now).order_by(_S.created_at, _S.secret_sha256)
+    return [
+        Session(
+            secret_sha256=row.secret_sha256,
+            name=name,
+            tenant_id=None if row.tenant_id is None else TenantId(row.tenant_id),
+            user=name,
+            key_id=None,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def end_sessions(connection: Connection, name: str, keep: str | None) -> int:
+    """End a user's, but for *keep*; return how many."""
+    others = () if keep is None else (_S.secret_sha256 != keep,)
+    return connection.execute(delete(sessions).where(_S.user == name, *others)).rowcount
+
+
+def set_password(connection: Connection, name: str, password_hash: str, keep: str | None) -> int:
+    """Replace the hash and end the other sessions, or raise `NotFound`."""
+    change = update(users).where(users.c.name == name).values(password_hash=password_hash)
+    if connection.execute(change).rowcount == 0:
+        raise NotFound(f"There is no user {name!r}.")
+    return end_sessions(connection, name, keep)
 
 
 def end_session(connection: Connection, secret_sha256: str) -> None:
