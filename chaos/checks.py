@@ -18,6 +18,15 @@ _RESOLUTION_S: Final = 0.1
 """The provider learns so much later, at most, that a download was broken off: its slot may be in use again by then."""
 _BEHIND: Final = 4
 """So many of a burst's downloads, at least, begin after the others had their turn."""
+_AFTER_S: Final = 6.0
+"""So long after a blow a download may still begin again for it: leases run out, and connections."""
+_REASONS: Final = frozenset({Event.RETRY, Event.CANCEL, Event.EXPIRE})
+"""A person wanted it, or a lease ran out: on a machine that is busy enough, that needs no blow."""
+_MORE_DESCRIPTORS: Final = 48
+"""Connections that stay open for the next request, in pools that are bounded."""
+_MORE_MEMORY: Final = 96 << 20
+"""What is loaded with the first use, and the allocator's; a leak of one body a recording would be more."""
+_JAIN: Final = 0.95
 
 
 def limits_hold(seen: Evidence) -> Iterator[str]:
@@ -145,6 +154,64 @@ def tenants_are_apart(seen: Evidence) -> Iterator[str]:
             yield f"{peek.path} told another tenant {peek.tells}"
 
 
+def the_list_is_kept(seen: Evidence) -> Iterator[str]:
+    """complete: what the provider lists of an account is here and at its end, told or not, and the report says so."""
+    if seen.listing != "done":
+        yield f"the account was not listed to the end: {seen.listing}"
+    ours = {one.provider_recording_id for one in seen.recordings}
+    for sid in sorted(seen.provided - ours):
+        yield f"{sid} is at the provider and not here"
+    for day in seen.days:
+        ended = day.kept + day.absent + sum(day.failed.values()) + day.cancelled + day.purged
+        if day.listed != ended or day.missing_count or day.pending:
+            yield f"{day.day}: {day.listed} listed, {ended} at their end, {day.pending} pending, missing {day.missing}"
+        if day.listed_at is None:
+            yield f"{day.day}: nobody listed it"
+    if (listed := sum(day.listed for day in seen.days)) != len(seen.provided):
+        yield f"the report has {listed} recordings, the provider {len(seen.provided)}"
+
+
+def nothing_is_asked_twice(seen: Evidence) -> Iterator[str]:
+    """once: the provider is asked once for a recording; again only for a fault, a lost lease, a blow or a person."""
+    ours = {one.provider_recording_id: one for one in seen.recordings}
+    asked: dict[str, list[Entry]] = {}
+    for entry in seen.log:
+        if entry.is_download and entry.origin == "api":
+            asked.setdefault(entry.recording_sid, []).append(entry)
+    for sid, entries in asked.items():
+        calm = [one for one in entries if not any(b.start <= one.start <= b.end + _AFTER_S for b in seen.blows)]
+        history = seen.histories.get(ours[sid].id, ()) if sid in ours else ()
+        again = sum(bool(one.fault) for one in entries) + sum(one.event in _REASONS for one in history)
+        if len(calm) > 1 + again:
+            yield f"{sid} was asked for {len(calm)} times, {len(entries)} with blows, for {again} reasons"
+
+
+def nothing_stays(seen: Evidence) -> Iterator[str]:
+    """clean: when all is done no work is left in Valkey or spool, and no process holds more files or memory."""
+    if seen.before is None or seen.after is None:
+        return
+    if seen.after.keys:
+        yield f"{len(seen.after.keys)} keys of work are left in Valkey, such as {seen.after.keys[0]}"
+    if seen.after.spool_bytes > seen.before.spool_bytes:
+        yield f"{seen.after.spool_bytes} bytes are left in the spool"
+    for name, held in seen.after.descriptors.items():
+        if held > seen.before.descriptors[name] + _MORE_DESCRIPTORS:
+            yield f"{name} holds {held} descriptors; at the start it held {seen.before.descriptors[name]}"
+    for name, held in seen.after.memory.items():
+        if held > seen.before.memory[name] + _MORE_MEMORY:
+            yield f"{name} holds {held >> 20} MiB; at the start it held {seen.before.memory[name] >> 20}"
+
+
+def equals_get_the_same(seen: Evidence) -> Iterator[str]:
+    """fair: tenants of equal weight that all wait are served alike: Jain's index is 0.95 or more."""
+    if seen.probe is not None and seen.probe.equals:
+        shares = Counter(seen.probe.equals)
+        counts = [shares[tenant] for tenant in seen.probe.slots]
+        index = sum(counts) ** 2 / (len(counts) * sum(count**2 for count in counts))
+        if index < _JAIN:
+            yield f"Jain's index is {index:.3f}: {dict(shares)}"
+
+
 def processes_live(seen: Evidence) -> Iterator[str]:
     """alive: no process ends for a fault of another part."""
     yield from seen.fallen
@@ -160,6 +227,10 @@ CHECKS: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "I7": only_workers_work,
     "I8": valkey_costs_time_only,
     "I9": tenants_are_apart,
+    "complete": the_list_is_kept,
+    "once": nothing_is_asked_twice,
+    "clean": nothing_stays,
+    "fair": equals_get_the_same,
     "alive": processes_live,
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from callspool.domain.backfill import DayReport
 from callspool.domain.recording import HistoryEntry, Recording
 from callspool.simulator import Entry
 
@@ -23,6 +24,14 @@ class Freeze:
     """A worker that was stopped, by its process and on the monotonic clock."""
 
     pid: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """When something was done to a part, on the monotonic clock."""
+
     start: float
     end: float
 
@@ -55,6 +64,8 @@ class Probe:
     most_at_once: Mapping[str, int]
     order: Sequence[str] = ()
     """One tenant's burst, and behind it one call of each other tenant, on an account for two."""
+    equals: Sequence[str] = ()
+    """All tenants' equal bursts, on the same account, for as long as each of them has something to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,19 @@ class Stored:
     kept_sha256: str
     served_sha256: str
     provider_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What a system holds on to at one moment."""
+
+    descriptors: Mapping[str, int]
+    """By process."""
+    memory: Mapping[str, int]
+    """Resident bytes, by process."""
+    spool_bytes: int
+    keys: tuple[str, ...]
+    """Of Valkey, those that stand for work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +116,14 @@ class Evidence:
     probe: Probe | None = None
     emptied: int = 0
     """How often Valkey lost its data."""
+    blows: Sequence[Blow] = ()
+    provided: frozenset[str] = frozenset()
+    """What the provider has of the account that was listed in the end."""
+    listing: str = "done"
+    """How that ended."""
+    days: Sequence[DayReport] = ()
+    """The report on it."""
+    before: Residue | None = None
+    after: Residue | None = None
     fallen: Sequence[str] = ()
     """Processes that no fault was meant to end, and that ended with a traceback."""

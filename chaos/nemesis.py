@@ -9,7 +9,7 @@ from typing import Final
 
 import valkey.asyncio
 
-from chaos.evidence import Freeze
+from chaos.evidence import Blow, Freeze
 from chaos.plan import Step
 from chaos.system import SERVER, System
 
@@ -24,6 +24,7 @@ class Nemesis:
         self._system = system
         self._busy: set[int] = set()
         self.freezes: list[Freeze] = []
+        self.blows: list[Blow] = []
         self.emptied = 0
         self.dealt: list[str] = []
 
@@ -35,9 +36,11 @@ class Nemesis:
             return
         self._busy.add(target)
         self.dealt.append(f"{step.at_s:.2f} {step.action} {target} {step.part if step.action == 'cut' else ''}".strip())
+        since = monotonic()
         try:
             await self._deal(step)
         finally:
+            self.blows.append(Blow(since, monotonic()))
             self._busy.discard(target)
 
     async def _deal(self, step: Step) -> None:

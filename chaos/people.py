@@ -10,7 +10,7 @@ import httpx
 
 from callspool.simulator import Recording
 from chaos.evidence import Heard, Limit, Peek
-from chaos.plan import TENANTS, Call, Step
+from chaos.plan import ALONE, TENANTS, Call, Step
 from chaos.system import SIDS, System
 
 _PEEKS: Final = ("", "/why", "/audio", "/waveform")
@@ -30,8 +30,9 @@ class People:
 
     async def call(self, call: Call) -> None:
         """Have the provider record a call and tell of it."""
+        account = "alone" if call.tenant == ALONE else "busy"
         made = self._system.simulator.add_recording(
-            account_sid=SIDS["main"],
+            account_sid=SIDS[account],
             tag=call.tenant,
             duration_s=call.duration_s,
             seed=call.seed,
@@ -41,7 +42,7 @@ class People:
         )
         self._made.append(made)
         await self._system.simulator.announce(
-            made, self._system.webhook(call.tenant), events=["in-progress", "completed"]
+            made, self._system.webhook(call.tenant, account), events=["in-progress", "completed"]
         )
 
     async def do(self, step: Step) -> None:
@@ -62,6 +63,14 @@ class People:
         place = len(self.limits) - 1
         await self._system.http.patch(f"/api/tenants/{tenant}", json={"slots": slots}, headers=self._key(""))
         self.limits[place] = Limit(tenant, slots, asked, monotonic())
+
+    async def ask_for_list(self, since: str) -> str | None:
+        """Let the account of the tenant that is alone be listed; return the backfill's id, or None: no answer."""
+        wish = {"account_id": "alone", "since": since}
+        with suppress(httpx.HTTPError):
+            answer = await self._system.http.post("/api/backfills", json=wish, headers=self._key(""))
+            return str(answer.json()["id"]) if answer.status_code == 202 else None
+        return None
 
     async def _find(self, made: Recording) -> dict[str, Any] | None:
         answer = await self._system.http.get(

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal
 
-TENANTS: Final[Mapping[str, int]] = {"alpha": 3, "bravo": 2, "carol": 2}
+TENANTS: Final[Mapping[str, int]] = {"alpha": 3, "bravo": 2, "carol": 2, "delta": 2}
 """Tenant to slots at the start."""
+ALONE: Final = "delta"
+"""The tenant that has an account for itself: what no callback told of it is found by listing."""
 ACCOUNT_LIMIT: Final = 6
 WORKERS: Final = 3
 LEASE_S: Final = 2.0
@@ -23,6 +25,8 @@ _FAULTS: Final = (
     *("short:0.5:1", "truncated:0.5:1", "wrong-length:-1000:1", "html:1", "garbage:1", "410"),
 )
 _CALLBACK_FAULTS: Final = ("duplicate", "reordered", "late:1", "lost")
+_LOST: Final = 0.4
+"""Of the callbacks of the tenant that is alone."""
 _BYTES_A_SECOND: Final = 32_000  # of a call in two channels
 
 Deed = Literal["play", "fetch", "cancel", "retry", "limit", "peek"]
@@ -112,14 +116,19 @@ def _times(random: Random, seconds: float, a_second: float) -> list[float]:
 
 def _call(random: Random, at_s: float) -> Call:
     faulty, callback_faulty, slow = random.random() < _FAULTY, random.random() < _FAULTY / 2, random.random() < 0.4
+    tenant = random.choice(list(TENANTS))
+    if tenant == ALONE and random.random() < _LOST:
+        callback_fault = "lost"
+    else:
+        callback_fault = random.choice(_CALLBACK_FAULTS) if callback_faulty else ""
     return Call(
         at_s=at_s,
-        tenant=random.choice(list(TENANTS)),
+        tenant=tenant,
         duration_s=round(random.uniform(1, 4), 1),
         seed=random.randrange(1 << 30),
         rate=random.uniform(0.5, 2) * _BYTES_A_SECOND if slow else None,
         faults=(random.choice(_FAULTS),) if faulty else (),
-        callback_faults=(random.choice(_CALLBACK_FAULTS),) if callback_faulty else (),
+        callback_faults=(callback_fault,) if callback_fault else (),
     )
 
 

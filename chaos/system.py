@@ -23,16 +23,16 @@ from callspool.scheduler.embedded import Embedded, socket_path
 from callspool.settings import Settings
 from callspool.simulator import Simulator
 from callspool.wiring import Parts, add_key, open_parts, valkey_folder
-from chaos.plan import ACCOUNT_LIMIT, LEASE_S, TENANTS, WORKERS, Plan
+from chaos.plan import ACCOUNT_LIMIT, ALONE, LEASE_S, TENANTS, WORKERS, Plan
 from chaos.proxy import Proxy, Upstream
 
 SERVER: Final = WORKERS
 """The number of the process that serves; the workers come before it."""
 TOKEN: Final = "chaos"
-SIDS: Final = {name: "AC" + digit * 32 for name, digit in (("main", "a"), ("wide", "b"), ("narrow", "c"))}
-"""Accounts: the run's, and two for what is tried when all is healed."""
-LIMITS: Final = {"main": ACCOUNT_LIMIT, "wide": 20, "narrow": 2}
-_START_S: Final = 60.0
+SIDS: Final = {name: "AC" + name[0] * 32 for name in ("alone", "busy", "calm", "fair")}
+"""Accounts: of the tenant that is alone; of the others; and two for what is tried when all is healed."""
+LIMITS: Final = {"alone": ACCOUNT_LIMIT // 2, "busy": ACCOUNT_LIMIT, "calm": 20, "fair": 2}
+_START_S: Final = 180.0
 _END_S: Final = 60.0
 
 
@@ -61,7 +61,7 @@ class System:
         """API keys by tenant; of the operator under the empty name."""
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20)
 
-    def webhook(self, tenant: str, account: str = "main") -> str:
+    def webhook(self, tenant: str, account: str) -> str:
         """Return where the provider sends a tenant's callbacks."""
         return f"{self.url}/webhooks/twilio/{account}/{tenant}"
 
@@ -75,7 +75,8 @@ class System:
         self.keys[""] = (await add_key(self.parts, None, "chaos"))[1]
         for name, sid in SIDS.items():
             self.simulator.add_account(sid, TOKEN)
-            account = Account(AccountId(name), "twilio", TenantId(next(iter(TENANTS))), sid, TOKEN)
+            default = ALONE if name == "alone" else next(iter(TENANTS))
+            account = Account(AccountId(name), "twilio", TenantId(default), sid, TOKEN)
             await store.add_account(replace(account, base_url=self.simulator.url, limit=LIMITS[name]))
         for number in range(WORKERS + 1):
             proxies = {part: Proxy(upstream) for part, upstream in self._upstreams().items()}
@@ -93,6 +94,10 @@ class System:
                     if (await self.http.get("/healthz")).status_code == 204:
                         return
                 await asyncio.sleep(0.05)
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes that run now, by what they are called."""
+        return {self._log_of(number).stem: running.process.pid for number, running in self.processes.items()}
 
     def start(self, number: int) -> None:
         """Start a process that ended again, behind the same proxies."""
@@ -189,8 +194,10 @@ async def system(plan: Plan, folder: Path) -> AsyncIterator[System]:
             retry_scale=0.05,
             stall_timeout=2,
             reconcile_every=2,
-            # What only a list told is the account's default tenant's; here three tenants share one account.
+            # What only a list told is the account's default tenant's, and tenants share an account here. The one that
+            # has its own is listed when the run asks for it.
             backfill_span=0,
+            backfill_pause=0.05,
             drain_grace=2,
             play_wait=2,
             log_level="warning",

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from chaos.checks import CHECKS, judge
-from chaos.evidence import Evidence, Freeze, Heard, Limit, Peek, Probe, Stored
+from chaos.evidence import Blow, Evidence, Freeze, Heard, Limit, Peek, Probe, Residue, Stored
 from chaos.plan import BLOWS_A_SECOND, plan
 
+from callspool.domain.backfill import DayReport
 from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.reasons import Reason
 from callspool.domain.recording import Event, HistoryEntry, State
 from callspool.simulator import Entry
 from tests.fixtures.made import RE, recording
@@ -79,7 +81,7 @@ def test_good_run_breaks_nothing() -> None:
 
 
 def test_two_downloads_at_once_of_a_tenant_with_one_slot_break_i1() -> None:
-    assert broken(log=[entry(1.5, 1.9), entry(1.6, 1.8)]) == ["I1"]
+    assert broken(log=[entry(1.5, 1.9), entry(1.6, 1.8, sid="RE2")]) == ["I1"]
 
 
 def test_more_downloads_than_the_account_may_break_i1() -> None:
@@ -88,19 +90,19 @@ def test_more_downloads_than_the_account_may_break_i1() -> None:
 
 
 def test_limit_that_was_lowered_counts_when_it_had_time_to_settle() -> None:
-    two = [entry(20.0, 22.0), entry(20.5, 22.0)]
+    two = [entry(20.0, 22.0), entry(20.5, 22.0, sid="RE2")]
     lowered = [Limit("acme", 2, 0.0, 0.0), Limit("acme", 1, 10.0, 10.1)]
     assert broken(log=two, limits=lowered) == ["I1"]
     assert broken(log=two, limits=[lowered[0], Limit("acme", 1, 19.0, 19.1)]) == []
 
 
 def test_download_that_was_broken_off_a_moment_ago_takes_no_slot() -> None:
-    assert broken(log=[entry(1.5, 1.9), entry(1.85, 1.95)]) == []
+    assert broken(log=[entry(1.5, 1.9), entry(1.85, 1.95, sid="RE2")]) == []
 
 
 def test_download_of_a_frozen_worker_counts_until_the_freeze() -> None:
     second = history(*((one.event, one.state, one.attempt, one.actor) for one in FETCHED[:2]))
-    two = [entry(1.5, 9.0), entry(6.0, 7.0)]
+    two = [entry(1.5, 9.0), entry(6.0, 7.0, sid="RE2")]
     assert broken(log=two, histories={OURS: second}, freezes=[Freeze(11, 2.0, 8.0)]) == []
     assert broken(log=two, histories={OURS: second}, freezes=[Freeze(22, 2.0, 8.0)]) == ["I1"]
 
@@ -188,6 +190,53 @@ def test_final_recording_that_is_done_again_breaks_i8() -> None:
 )
 def test_answer_to_another_tenant_breaks_i9(peek: Peek) -> None:
     assert broken(peeks=[peek]) == ["I9"]
+
+
+DAY = DayReport(START.date(), START, listed=2, kept=1, failed={Reason.GONE: 1})
+
+
+@pytest.mark.parametrize(
+    ("provided", "day"),
+    [
+        ({RE, "RE2"}, DAY),
+        ({RE}, DAY),
+        ({RE}, replace(DAY, failed={})),
+        ({RE}, replace(DAY, listed=1, kept=0, failed={}, pending=1)),
+        ({RE}, replace(DAY, listed=1, failed={}, listed_at=None)),
+    ],
+    ids=["not here", "another count", "in no figure", "for ever on its way", "not listed"],
+)
+def test_report_that_does_not_add_up_is_told(provided: set[str], day: DayReport) -> None:
+    assert broken(provided=frozenset({RE}), days=[replace(DAY, listed=1, failed={})]) == []
+    assert broken(provided=frozenset(provided), days=[day]) == ["complete"]
+
+
+def test_account_that_could_not_be_listed_is_told() -> None:
+    assert broken(listing="it did not end") == ["complete"]
+
+
+def test_second_download_needs_a_fault_a_blow_or_a_person() -> None:
+    again = [entry(1.5, 1.6), entry(20.0, 20.1)]
+    assert broken(log=again) == ["once"]
+    assert broken(log=[replace(again[0], fault="reset:0.5:1"), again[1]]) == []
+    assert broken(log=again, blows=[Blow(18.0, 19.0)]) == []
+    assert broken(log=again, blows=[Blow(3.0, 4.0)]) == ["once"]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [{"keys": ("job:rec_1",)}, {"spool_bytes": 1}, {"descriptors": {"server": 80}}, {"memory": {"server": 500 << 20}}],
+    ids=["a job in Valkey", "bytes in the spool", "open files", "memory"],
+)
+def test_what_stays_behind_is_told(after: dict[str, Any]) -> None:
+    before = Residue({"server": 20}, {"server": 100 << 20}, 0, ())
+    assert broken(before=before, after=before) == []
+    assert broken(before=before, after=replace(before, **after)) == ["clean"]
+
+
+def test_tenant_that_gets_less_than_its_equals_is_told() -> None:
+    assert broken(probe=Probe({"a": 1, "b": 1}, {"a": 1, "b": 1}, equals=["a", "b", "a", "b", "a"])) == []
+    assert broken(probe=Probe({"a": 1, "b": 1}, {"a": 1, "b": 1}, equals=["a"] * 5 + ["b"] * 3)) == ["fair"]
 
 
 def test_process_that_fell_is_told() -> None:
