@@ -35,6 +35,19 @@ def test_another_installation_s_link_allows_nothing() -> None:
     assert LINKS.check(Links(b"j" * 32).sign(GRANT), ID, NOW) is Refused.BAD
 
 
+def test_a_link_of_an_older_key_plays_until_that_key_is_retired() -> None:
+    new, old = b"n" * 32, b"k" * 32
+    token = LINKS.sign(GRANT)
+
+    assert Links(new, old).check(token, ID, NOW) == GRANT
+    assert Links(new).check(token, ID, NOW) is Refused.BAD
+    assert Links(new, old).sign(GRANT) == Links(new).sign(GRANT) != token
+    # The right signature under another key's name is none.
+    assert Links(new, old).check(token.replace(token.split(".")[1], Links(new).sign(GRANT).split(".")[1]), ID, NOW) is (
+        Refused.BAD
+    )
+
+
 def test_the_installation_s_secret_signs_nothing_itself() -> None:
     token = LINKS.sign(GRANT)
     key_id = token.split(".")[1]

@@ -89,14 +89,14 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        reader = asyncio.create_task(live.run())
+        tasks = [asyncio.create_task(live.run()), asyncio.create_task(services.links.run())]
         try:
             yield
         finally:
             live.close()
-            reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
     if services.settings.proxies:

@@ -6,7 +6,7 @@ from callspool.api.services import Services
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId, is_recording_id
 from callspool.domain.recording import Recording, State
-from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links
+from callspool.playback.tokens import ANY_ATTEMPT, Grant
 
 
 def recording_id(text: str) -> RecordingId:
@@ -25,5 +25,5 @@ def link(services: Services, recording: Recording) -> tuple[str, datetime]:
     expires_at = datetime.fromtimestamp(int(expires_at.timestamp()), UTC)
     attempt = recording.attempt if recording.state is State.READY else ANY_ATTEMPT
     grant = Grant(recording.tenant_id, recording.id, attempt, expires_at)
-    token = Links(services.secret_key).sign(grant)
+    token = services.links.now.sign(grant)
     return f"/api/recordings/{recording.id}/audio?token={token}", expires_at

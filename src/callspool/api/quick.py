@@ -29,7 +29,7 @@ from callspool.domain.keys import hash_key
 from callspool.domain.recording import Kept, Recording, State
 from callspool.playback.ranges import Conditions
 from callspool.playback.serving import RawHeaders
-from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links
+from callspool.playback.tokens import ANY_ATTEMPT, Grant
 
 _DECIDING: Final = frozenset(
     {b"authorization", b"if-match", b"if-none-match", b"if-range", b"origin", b"range"}  # as ASGI has them
@@ -57,7 +57,6 @@ class Quick:
 
     def __init__(self, services: Services, listening: Listening) -> None:
         self._listening = listening
-        self.links = Links(services.secret_key)
         self._services = services
         self._recordings: Recent[RecordingId, Known] = Recent()
         self._principals: Recent[str, Principal] = Recent()
@@ -127,7 +126,7 @@ class Quick:
         return principal.actor if principal is not None and principal.may_see(recording.tenant_id) else None
 
     def _allows(self, token: str, recording: Recording) -> bool:
-        grant = self.links.check(token, recording.id, self._services.clock.now())
+        grant = self._services.links.now.check(token, recording.id, self._services.clock.now())
         return (
             isinstance(grant, Grant)
             and grant.tenant_id == recording.tenant_id

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from callspool.api.link_keys import LinkKeys
 from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Renderer, Store, Vault
 from callspool.settings import Settings
 
@@ -25,6 +26,11 @@ class Services:
     providers: Mapping[str, Provider]
     clock: Clock
     secret_key: bytes = field(repr=False)
+    links: LinkKeys = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the key that signs links until it is replaced."""
+        object.__setattr__(self, "links", LinkKeys(self.store, self.secret_key))
 
 
 async def services_of(connection: HTTPConnection) -> Services:

@@ -1,7 +1,8 @@
 """``callspool secrets``: another key for what the database keeps sealed."""
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,6 +13,10 @@ from callspool.domain.errors import Conflict
 from callspool.wiring import Parts, key_file
 
 app = typer.Typer(help="The secret key that seals credentials in the database.", no_args_is_help=True)
+
+
+_MARGIN: Final = timedelta(minutes=1)
+"""Servers that have not looked yet go on signing with the old one for a moment."""
 
 
 class Step(StrEnum):
@@ -57,6 +62,25 @@ def rotate(
         )
     else:
         out.print(f"{resealed} values were sealed anew. Then: callspool secrets rotate --step retire")
+
+
+@app.command("rotate-links")
+def rotate_links(
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Let all links that were given out end now: the key is known to others.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Let another key sign playback links. Those that were given out play until their time is over."""
+    settings = read_settings(data)
+    overlap = timedelta() if at_once else settings.playback_ttl + _MARGIN
+    run(settings, lambda parts: parts.store.rotate_link_key(overlap, by=by_hand()))
+    if json:
+        print_json({"older_links_hold_s": overlap.total_seconds()})
+    else:
+        rest = "end within seconds" if at_once else "play until their time is over"
+        out.print(f"Links are signed with another key, in running servers within seconds. Older ones {rest}.")
 
 
 async def _seal(parts: Parts) -> int:

@@ -576,7 +576,15 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         ...
 
     async def signing_key(self) -> bytes:
-        """Return the key of links and of what API and workers say to each other. It never changes."""
+        """Return the key of what API and workers say to each other, and of links at first. It never changes."""
+        ...
+
+    async def link_keys(self) -> Sequence[bytes]:
+        """Return the keys of playback links, the newest first; none: `signing_key` was never replaced there."""
+        ...
+
+    async def rotate_link_key(self, overlap: timedelta, *, by: By = CALLSPOOL) -> None:
+        """Let a new key sign playback links; those before it hold for *overlap* more. Audited."""
         ...
 
     async def reseal(self, looked: Callable[[int, int], None], *, by: By) -> int:

@@ -31,6 +31,7 @@ from callspool.store import (
     audit,
     backfills,
     counts,
+    linkkeys,
     lists,
     moves,
     numbers,
@@ -340,6 +341,14 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
         while (key := await self._database.read(lambda c: registry.sealed_key(c, _SIGNING, self._envelope))) is None:
             await self._database.write(lambda c: registry.make_sealed_key(c, _SIGNING, self._envelope))
         return key
+
+    async def link_keys(self) -> Sequence[bytes]:
+        return await self._database.read(lambda c: linkkeys.found(c, self._envelope, self._clock.now()))
+
+    async def rotate_link_key(self, overlap: timedelta, *, by: By = CALLSPOOL) -> None:
+        first, now = await self.signing_key(), self._clock.now()
+        act = Act("links.rotate", "playback links", detail={"overlap_s": overlap.total_seconds()})
+        await self._act(by, act, lambda c: linkkeys.rotate(c, self._envelope, first, now, overlap))
 
     async def reseal(self, looked: Callable[[int, int], None], *, by: By) -> int:
         total = await self._database.read(rotation.total)

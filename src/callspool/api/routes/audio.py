@@ -22,7 +22,7 @@ from callspool.api.services import Services, ServicesOf
 from callspool.domain.ids import RecordingId
 from callspool.domain.recording import FINAL, Kept, Recording, State
 from callspool.playback.serving import until_gone
-from callspool.playback.tokens import ANY_ATTEMPT, Links, Refused
+from callspool.playback.tokens import ANY_ATTEMPT, Refused
 
 router = APIRouter(prefix="/api/recordings", tags=["playback"])
 
@@ -75,7 +75,7 @@ async def authorised(
 
 
 async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recording:
-    grant = Links(services.secret_key).check(token, wanted, services.clock.now())
+    grant = await services.links.check(token, wanted, services.clock.now())
     if isinstance(grant, Refused):
         raise Refusal("link_expired" if grant is Refused.EXPIRED else "bad_link")
     recording = await services.store.get(grant.tenant_id, wanted)
