@@ -43,6 +43,8 @@ _READ: Final[Mapping[str, Callable[[Any], object]]] = {
     "callback_faults": list,
     "rate": float,
     "latency_s": float,
+    "paused_s": float,
+    "pause_behavior": str,
 }
 _ACCOUNT_FIELDS: Final = frozenset(
     ("account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key", "parent", "region", "bucket")

@@ -28,8 +28,11 @@ class _Sound:
 class Conversation:
     """One call's audio: the same for the same seed and duration."""
 
-    def __init__(self, seed: int, duration_s: float, voices: Voices) -> None:
+    def __init__(self, seed: int, duration_s: float, voices: Voices, silence_s: float = 0.0) -> None:
+        """Make it; *silence_s* in its middle nothing is heard, since it was paused."""
         self.frames = round(duration_s * RATE)
+        quiet = round(silence_s * RATE)
+        self._quiet = ((self.frames - quiet) // 2, (self.frames + quiet) // 2)
         self._sounds = _converse(Random(seed), self.frames, voices)
         self._starts = [sound.start for sound in self._sounds]
         self._longest = max((sound.samples.size for sound in self._sounds), default=0)
@@ -45,6 +48,8 @@ class Conversation:
                 out[begin - start : end - start, sound.channel] += sound.samples[
                     begin - sound.start : end - sound.start
                 ]
+        quiet_from, quiet_to = (min(max(at - start, 0), stop - start) for at in self._quiet)
+        out[quiet_from:quiet_to] = 0
         return out if channels == 2 else out.sum(axis=1, keepdims=True, dtype=np.int16)
 
 

@@ -102,20 +102,23 @@ class Library:
 
     def __init__(self) -> None:
         self._voices = Voices()
-        self._conversations: OrderedDict[tuple[int, float], Conversation] = OrderedDict()
+        self._conversations: OrderedDict[tuple[int, float, float], Conversation] = OrderedDict()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._encoding: dict[str, asyncio.Task[Path]] = {}
 
-    async def find(self, seed: int, duration_s: float, file_format: str, channels: int) -> Audio:
-        """Return a call's audio as ``wav`` or ``mp3`` in one or two channels."""
-        name = hashlib.sha256(f"{seed} {duration_s!r} {file_format} {channels}".encode()).hexdigest()[:32]
+    async def find(
+        self, seed: int, duration_s: float, file_format: str, channels: int, silence_s: float = 0.0
+    ) -> Audio:
+        """Return a call's audio as ``wav`` or ``mp3`` in one or two channels, with a pause in it or without."""
+        said = f"{seed} {duration_s!r} {file_format} {channels} {silence_s!r}"
+        name = hashlib.sha256(said.encode()).hexdigest()[:32]
         if file_format == "wav":
-            return Wav(self._conversation(seed, duration_s), channels, f'"{name}"')
+            return Wav(self._conversation(seed, duration_s, silence_s), channels, f'"{name}"')
         if name not in self._encoding:
             self._folder = self._folder or tempfile.TemporaryDirectory(prefix="callspool-simulator-")
             path = Path(self._folder.name) / f"{name}.mp3"
             self._encoding[name] = asyncio.create_task(
-                asyncio.to_thread(_encode_mp3, self._conversation(seed, duration_s), channels, path)
+                asyncio.to_thread(_encode_mp3, self._conversation(seed, duration_s, silence_s), channels, path)
             )
         # Shielded, because a client that leaves must not end the encoding for those who stay.
         return File(await asyncio.shield(self._encoding[name]), "audio/mpeg", f'"{name}"')
@@ -126,10 +129,10 @@ class Library:
         if self._folder:
             self._folder.cleanup()
 
-    def _conversation(self, seed: int, duration_s: float) -> Conversation:
-        key = (seed, duration_s)
+    def _conversation(self, seed: int, duration_s: float, silence_s: float) -> Conversation:
+        key = (seed, duration_s, silence_s)
         if key not in self._conversations:
-            self._conversations[key] = Conversation(seed, duration_s, self._voices)
+            self._conversations[key] = Conversation(seed, duration_s, self._voices, silence_s)
             if len(self._conversations) > _KEPT_CONVERSATIONS:
                 self._conversations.popitem(last=False)
         self._conversations.move_to_end(key)

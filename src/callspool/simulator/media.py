@@ -86,7 +86,8 @@ class MediaServer:
         if delay := latency.seconds if latency else recording.latency_s:
             await asyncio.sleep(delay)
         audio = encrypt(
-            recording, await self._library.find(recording.seed, recording.duration_s, file_format, channels)
+            recording,
+            await self._library.find(recording.seed, recording.duration_s, file_format, channels, recording.silence_s),
         )
         etag = f"W/{audio.etag}" if recording.alongside(FaultKind.WEAK_ETAG) else audio.etag
         headers = {

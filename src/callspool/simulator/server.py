@@ -56,7 +56,7 @@ class Simulator:
         self._second = HttpServer(self._api.handle_second_origin, self._log, self.clock, "media")
         self._regions: list[HttpServer] = []
         self._announcing: set[asyncio.Task[list[Delivery]]] = set()
-        self._hashes: dict[tuple[int, float, int], str] = {}
+        self._hashes: dict[tuple[int, float, int, float], str] = {}
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -168,6 +168,8 @@ class Simulator:
         rate: float | None = None,
         latency_s: float | None = None,
         public_key: PublicKey | None = None,
+        paused_s: float = 0.0,
+        pause_behavior: str = "silence",
     ) -> Recording:
         """Make a recording, and its call unless one is named. Raises `ValueError`.
 
@@ -196,6 +198,8 @@ class Simulator:
             rate=self._rate if rate is None else rate,
             latency_s=self._latency_s if latency_s is None else latency_s,
             public_key=public_key,
+            paused_s=paused_s,
+            pause_behavior=pause_behavior,
         )
 
     def set_status(self, recording: Recording, status: str) -> None:
@@ -263,15 +267,21 @@ class Simulator:
     async def audio(self, recording: Recording, file_format: str = "wav", channels: int | None = None) -> bytes:
         """Return the bytes that a faultless download gives, in the recording's own channels unless others are named."""
         audio = await self._library.find(
-            recording.seed, recording.duration_s, file_format, channels or recording.channels
+            recording.seed,
+            recording.duration_s,
+            file_format,
+            channels or recording.channels,
+            recording.silence_s,
         )
         return await asyncio.to_thread(read_all, audio)
 
     async def sha256(self, recording: Recording) -> str:
         """Return the SHA-256 of its WAV in its own channels."""
-        key = (recording.seed, recording.duration_s, recording.channels)
+        key = (recording.seed, recording.duration_s, recording.channels, recording.silence_s)
         if key not in self._hashes:
-            audio = await self._library.find(recording.seed, recording.duration_s, "wav", recording.channels)
+            audio = await self._library.find(
+                recording.seed, recording.duration_s, "wav", recording.channels, recording.silence_s
+            )
             self._hashes[key] = await asyncio.to_thread(sha256_of, audio)
         return self._hashes[key]
 

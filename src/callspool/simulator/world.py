@@ -13,6 +13,7 @@ from callspool.simulator.signing import KeyPair
 
 STATUSES: Final = frozenset({"in-progress", "paused", "stopped", "processing", "completed", "absent"})
 DELETED: Final = "deleted"
+PAUSES: Final = ("silence", "skip")
 PROVIDERS: Final = ("twilio", "signalwire", "telnyx")
 
 
@@ -108,6 +109,8 @@ class Recording:
     latency_s: float
     public_key: PublicKey | None = None
     """It is encrypted with this one."""
+    silence_s: float = 0.0
+    """So long it was paused, where the pause is a silence in it; one that was skipped is not in it at all."""
     used: dict[int, int] = field(default_factory=dict)
     """How often each fault, by its place in ``faults``, has happened."""
 
@@ -195,6 +198,8 @@ class World:
         rate: float | None = None,
         latency_s: float = 0.0,
         public_key: PublicKey | None = None,
+        paused_s: float = 0.0,
+        pause_behavior: str = "silence",
     ) -> Recording:
         """Make a recording, and its call unless one is named. Raises `ValueError`."""
         if account_sid not in self.accounts:
@@ -205,14 +210,22 @@ class World:
             raise ValueError(f"a recording lasts 0 seconds to 100 hours, not {duration_s:g} s")
         if status not in STATUSES:
             raise ValueError(f"no status {status!r}; there are {', '.join(sorted(STATUSES))}")
+        if pause_behavior not in PAUSES or not 0 <= paused_s <= duration_s:
+            raise ValueError(
+                f"a pause of {paused_s:g} s, {pause_behavior}: it is {' or '.join(PAUSES)}, within the call"
+            )
         provider = self.accounts[account_sid].provider
         created = created_at or self._clock.now()
         started = created - timedelta(seconds=round(duration_s))
         own_seed = self._random.getrandbits(48)
+        sid = self.new_sid("RE", provider)
+        call = call_sid or self._add_call(account_sid, started, duration_s)
+        if pause_behavior == "skip":
+            duration_s -= paused_s
         recording = Recording(
-            sid=self.new_sid("RE", provider),
+            sid=sid,
             account_sid=account_sid,
-            call_sid=call_sid or self._add_call(account_sid, started, duration_s),
+            call_sid=call,
             conference_sid=conference_sid,
             tag=tag,
             duration_s=duration_s,
@@ -233,6 +246,7 @@ class World:
             rate=rate,
             latency_s=latency_s,
             public_key=public_key,
+            silence_s=paused_s if pause_behavior == "silence" else 0.0,
         )
         self.recordings[recording.sid] = recording
         return recording
