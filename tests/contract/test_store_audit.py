@@ -70,6 +70,11 @@ async def test_no_secret_of_an_account_is_in_the_log(store: Store, database: Dat
     assert "canary" not in database.dump()
 
 
+def test_what_is_no_secret_of_an_account_is_shown() -> None:
+    """Who changes it must stand in the log: so a new field is either kept out of its repr, or named as public."""
+    assert account().public.keys() == {one.name for one in fields(Account) if one.repr}
+
+
 async def test_the_log_is_read_page_by_page(store: Store) -> None:
     await write(store, 5)
     newest = await store.audit_log(None, limit=3)

@@ -117,6 +117,7 @@ _PUBLIC: Final = (
     "media_format",
     "media_host",
     "by_number",
+    "delete_after_keep",
 )
 
 
