@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from callspool.scheduler.embedded import Embedded
 from tests.fixtures.raw import End, Grant, Raw, Request
 from tests.model.scheduler import Model
 
@@ -35,9 +36,11 @@ home = {job: (POOLS[n % 2], TENANTS[n % 3]) for n, job in enumerate(JOBS)}
 class Machine(RuleBasedStateMachine):
     """One example: calls and faults."""
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: Raw, server: Embedded) -> None:
         super().__init__()
         self.raw = raw
+        self.server = server
+        self.may_restart = True
         self.raw.client.flushall()
         self.model = Model()
         self.hands: dict[str, list[Grant]] = {worker: [] for worker in WORKERS}
@@ -45,6 +48,8 @@ class Machine(RuleBasedStateMachine):
         self.stale: list[tuple[str, Grant]] = []
         """What a worker that died or froze held."""
         self.requests = 0
+        self.unheard: dict[str, tuple[Request, tuple[Grant, ...] | None]] = {}
+        """Requests whose reply was lost, and what it was; None: the server does not know it any more either."""
 
     @initialize(slots=st.integers(1, 3), limit=st.integers(1, 5))
     def begin(self, slots: int, limit: int) -> None:
@@ -71,6 +76,7 @@ class Machine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS), room=st.integers(1, 4), turns=st.integers(2, 12))
     def work_for_a_while(self, worker: str, room: int, turns: int) -> None:
         """Turn after turn, each ending what the one before was granted."""
+        self.hear(worker)
         for _ in range(turns):
             settled = tuple(ended(grant, "done") for grant in self.hands[worker])
             self.hands[worker] = list(self.ask(worker, room, settled))
@@ -106,22 +112,53 @@ class Machine(RuleBasedStateMachine):
         reply_lost=st.booleans(),
     )
     def turn(self, worker: str, room: int, ends: list[str], reply_lost: bool) -> None:
+        """Its reply may be lost: then anything may happen before the worker asks again."""
+        self.hear(worker)
         held = self.hands[worker]
         chosen = [(grant, how) for grant, how in zip(held, ends, strict=False) if how != "keep"]
         settled = tuple(ended(grant, how) for grant, how in chosen)
-        grants = self.ask(worker, room, settled, reply_lost=reply_lost)
+        grants = self.ask(worker, room, settled)
         gone = {grant.token for grant, _ in chosen}
-        self.hands[worker] = [grant for grant in held if grant.token not in gone] + list(grants)
-
-    def ask(self, worker: str, room: int, ends: tuple[End, ...], *, reply_lost: bool = False) -> tuple[Grant, ...]:
-        self.requests += 1
-        request = Request(f"r{self.requests}", worker, room, ends)
-        _, grants = self.raw.turn(request)
-        self.model.turn(ends, room, grants)
+        self.hands[worker] = [grant for grant in held if grant.token not in gone]
         if reply_lost:
-            again = self.raw.turn(request)[1]
-            assert again == grants
+            # One that did nothing is not kept: it is done when it comes again.
+            self.unheard[worker] = self.last_request, grants if grants or settled else None
+        else:
+            self.hands[worker] += grants
+
+    def ask(self, worker: str, room: int, ends: tuple[End, ...]) -> tuple[Grant, ...]:
+        self.requests += 1
+        self.last_request = Request(f"r{self.requests}", worker, room, ends)
+        _, grants = self.raw.turn(self.last_request)
+        self.model.turn(ends, room, grants)
         return grants
+
+    @rule(worker=st.sampled_from(WORKERS))
+    def hear(self, worker: str) -> None:
+        """Ask again what was not answered."""
+        if worker not in self.unheard:
+            return
+        request, expected = self.unheard.pop(worker)
+        _, grants = self.raw.turn(request)
+        if expected is None:
+            self.model.turn(request.ends, request.room, grants)
+        else:
+            assert grants == expected
+        self.hands[worker] += grants
+
+    @rule(job=st.sampled_from(JOBS), delay=DELAYS, between=st.sampled_from(WORKERS))
+    def submit_whose_reply_is_lost(self, job: str, delay: int, between: str) -> None:
+        """It is sent again after a worker took its turn: joined, whatever became of the job."""
+        given = (job, *home[job], "bulk", delay)
+        self.submit([(job, "bulk", delay)], False)
+        self.work_for_a_while(between, 1, 1)
+        assert self.raw.submit(given, again=False) == [self.model.submit(*given, again=False)]
+
+    @rule(job=st.sampled_from(JOBS), between=st.sampled_from(WORKERS))
+    def cancel_whose_reply_is_lost(self, job: str, between: str) -> None:
+        self.cancel(job)
+        self.heartbeat(between)
+        self.cancel(job)
 
     @rule(worker=st.sampled_from(WORKERS))
     def heartbeat(self, worker: str) -> None:
@@ -134,7 +171,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS))
     def worker_dies_and_its_leases_run_out(self, worker: str) -> None:
-        for grant in self.hands[worker]:
+        _, unheard = self.unheard.pop(worker, (None, None))
+        for grant in [*self.hands[worker], *(unheard or ())]:
             job = self.model.jobs.get(grant.job)
             if job is not None and job.place == "running" and job.token == grant.token:
                 job.expired = True
@@ -167,18 +205,36 @@ class Machine(RuleBasedStateMachine):
     def in_the_past(self, name: str, member: str) -> None:
         self.raw.client.zadd(self.raw.key(name), {member: 1})
 
-    @rule()
-    def data_is_lost(self) -> None:
+    @rule(silent=st.sets(st.sampled_from(WORKERS), max_size=2))
+    def data_is_lost(self, silent: set[str]) -> None:
         """FLUSHALL: grants wait, workers that live register again, limits and jobs come from the store."""
         self.raw.client.flushall()
         self.model.forget()
+        self.unheard = {worker: (request, None) for worker, (request, _) in self.unheard.items()}
         self.raw.call("epoch")
         for worker in WORKERS:
-            self.heartbeat(worker)
+            if worker in silent:  # it cannot reach the server: by its own clock its leases are over before the wait is
+                self.stale += [(worker, grant) for grant in self.hands[worker]]
+                self.hands[worker] = []
+                self.unheard.pop(worker, None)
+            else:
+                self.heartbeat(worker)
         for tenant in TENANTS:
             self.set_tenant(tenant, 2, 1.0, False)
         for pool in POOLS:
             self.set_pool(pool, 3, False)
+
+    @precondition(lambda self: self.may_restart)
+    @rule(lot=st.integers(0, 9))
+    def server_is_killed_and_comes_back(self, lot: int) -> None:
+        """It has all its data; that it has is not known, so grants wait. Seldom: it costs a fifth of a second."""
+        if lot:
+            return
+        self.may_restart = False
+        self.server.kill()
+        self.server.start()
+        self.raw.call("epoch")
+        self.model.mourning = True
 
     @rule()
     def open(self) -> None:
@@ -261,11 +317,13 @@ def raw(valkey: str) -> Iterator[Raw]:
 
 @pytest.mark.rule("I1", "I4", "I5", "I6", "S1", "S3", "S6", "S7")
 @pytest.mark.timeout(1800)
-def test_whatever_happens_the_scheduler_does_what_the_model_allows(raw: Raw, is_long: bool) -> None:
+def test_whatever_happens_the_scheduler_does_what_the_model_allows(
+    raw: Raw, valkey_server: Embedded, is_long: bool
+) -> None:
     run_state_machine_as_test(
-        lambda: Machine(raw),
+        lambda: Machine(raw, valkey_server),
         settings=settings(
-            max_examples=1000 if is_long else 150,
+            max_examples=1000 if is_long else 100,
             stateful_step_count=60 if is_long else 40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
