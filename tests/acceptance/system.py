@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.ports import RecordingFilter
@@ -57,10 +57,13 @@ class Process:
 class System:
     """One data folder and what runs on it."""
 
-    def __init__(self, parts: Parts, simulator: Simulator, stack: AsyncExitStack, valkey: Embedded) -> None:
+    def __init__(
+        self, parts: Parts, simulator: Simulator, stack: AsyncExitStack, valkey: Embedded, errors: IO[bytes] | None
+    ) -> None:
         self.parts = parts
         self.simulator = simulator
         self.valkey = valkey
+        self._errors = errors
         self.url = ""
         self.key = ""
         self._stack = stack
@@ -70,6 +73,7 @@ class System:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "callspool.cli", *args),
             stdout=asyncio.subprocess.PIPE,
+            stderr=self._errors,
             env={**os.environ, **self.parts.settings.as_environment(), **settings},
         )
         running = Process(process)
@@ -126,8 +130,11 @@ class System:
 
 
 @asynccontextmanager
-async def system(folder: Path, **settings: object) -> AsyncIterator[System]:
-    """Start Valkey, provider and server; add the tenants acme and bravo with an account."""
+async def system(folder: Path, *, errors: IO[bytes] | None = None, **settings: object) -> AsyncIterator[System]:
+    """Start Valkey, provider and server; add the tenants acme and bravo with an account.
+
+    Give *errors* to keep what all processes write to their standard error.
+    """
     async with AsyncExitStack() as stack:
         given = Settings.read(
             None, **{"data": folder / "data", "lease": LEASE_S, "retry_scale": 0.05, "log_level": "error", **settings}
@@ -144,7 +151,7 @@ async def system(folder: Path, **settings: object) -> AsyncIterator[System]:
             await parts.store.add_tenant(Tenant(TenantId(name), name))
         account = Account(AccountId("main"), "twilio", TenantId("acme"), SID, TOKEN)
         await parts.store.add_account(replace(account, base_url=simulator.url))
-        one = System(parts, simulator, stack, valkey)
+        one = System(parts, simulator, stack, valkey, errors)
         one.key = (await add_key(parts, None, "test"))[1]
         _, line = await one.run("serve", "--port", "0")
         one.url = line.split()[-1]

@@ -124,6 +124,44 @@ async def test_each_route_for_each_principal(api: Api, acme_s: Recording, case: 
 
 
 @pytest.mark.rule("I9")
+async def test_who_signed_in_for_another_tenant_gets_what_its_key_gets(api: Api, acme_s: Recording) -> None:
+    signed_in = await api.client.post("/api/session", json={"key": api.keys["bravo"]})
+    session = {"cookie": signed_in.headers["set-cookie"].split(";")[0], "x-csrf-token": signed_in.json()["csrf"]}
+    api.client.cookies.clear()
+    by_key = api.as_("bravo")
+
+    for case in CASES:
+        path = case.path.replace("{id}", acme_s.id)
+        one, other = [
+            await api.client.request(case.method, path, headers=headers, json=case.json)
+            for headers in (session, by_key)
+        ]
+        assert one.status_code == other.status_code, f"{case.method} {path}"
+        for secret in (acme_s.id, acme_s.provider_recording_id, acme_s.kept.sha256, CANARY, "acme"):
+            assert secret not in one.text.replace(path, "")
+            assert secret not in str(one.headers)
+
+
+@pytest.mark.rule("I9")
+async def test_a_link_opens_its_recording_s_sound_and_nothing_else(api: Api, acme_s: Recording) -> None:
+    link = (await api.post(f"/api/recordings/{acme_s.id}/playback")).json()["url"]
+    token, others = link.partition("?token=")[2], await api.ready("bravo")
+    allowed = {("GET", "audio"), ("HEAD", "audio"), ("GET", "waveform")}
+
+    for case in CASES:
+        for recording in (acme_s, others):
+            path = case.path.replace("{id}", recording.id)
+            asked = f"{path}{'&' if '?' in path else '?'}token={token}"
+            answer = await api.client.request(case.method, asked, json=case.json)
+            if (case.method, case.path.rpartition("/")[2]) not in allowed:
+                assert answer.status_code == 401, f"{case.method} {path}"
+            elif recording is others:
+                assert answer.status_code == 403, f"{case.method} {path}"
+            else:
+                assert answer.status_code == case.own, f"{case.method} {path}"
+
+
+@pytest.mark.rule("I9")
 async def test_foreign_and_unknown_look_the_same(api: Api, acme_s: Recording) -> None:
     unknown = "rec_" + "0" * 32
     for case in CASES:
