@@ -9,8 +9,9 @@ from benchmarks.data.click import CLICK
 from benchmarks.data.download import LARGE, MANY
 from benchmarks.data.proof import PROOF
 from benchmarks.data.ranges import RANGES
+from benchmarks.data.ranges_s3 import RANGES_S3
 from benchmarks.experiment import Experiment
 
-EXPERIMENTS: Final[tuple[Experiment, ...]] = (CLICK, RANGES, LARGE, MANY, PROOF)
+EXPERIMENTS: Final[tuple[Experiment, ...]] = (CLICK, RANGES, LARGE, MANY, PROOF, RANGES_S3)
 """What matters most first: a quick run may end before the last."""
-SUBJECTS: Final = ("callspool", "provider", "old way", "nginx", "local file", "curl", "httpx2", "decoding")
+SUBJECTS: Final = ("callspool", "provider", "old way", "nginx", "storage", "local file", "curl", "httpx2", "decoding")

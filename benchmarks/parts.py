@@ -15,6 +15,8 @@ class Part:
     words: str
     figures: tuple[str, ...]
     drawn: Mapping[str, tuple[float, str] | None]
+    bound: str = ""
+    """What bounds it, by a profile: said below the table, where a bar does not hold or the bound is near."""
 
 
 SLOTS: Final = (
@@ -99,6 +101,21 @@ DATAPATH: Final = (
         "each connection was compared with the file. First bytes are those of a single player.",
         ("ranges.rate", "ranges.of_nginx", "ranges.first_byte", "ranges.first_byte_p99"),
         {"ranges.rate": None, "ranges.first_byte_p99": (5.0, "5 ms")},
+    ),
+    Part(
+        "The whole of a recording",
+        "The same recording from its first byte to its last, as a player asks for it at the beginning (`bytes=0-`), "
+        "one after the other over one kept connection.",
+        ("ranges.whole", "ranges.whole_of_nginx"),
+        {"ranges.whole": None},
+    ),
+    Part(
+        "Ranges from object storage",
+        "The same 64 KB ranges with the vault in a bucket, on SeaweedFS on this machine; each is one request to it. "
+        "Beside it the storage itself, asked for the same by an address that was signed beforehand: nothing that reads "
+        "from it can be faster. And the whole of the recording, as one request.",
+        ("ranges-s3.rate", "ranges-s3.of_storage", "ranges-s3.whole"),
+        {"ranges-s3.rate": None, "ranges-s3.whole": None},
     ),
     Part(
         "One download of 100 MB",

@@ -66,6 +66,8 @@ def _sections(
     for part, its in found:
         if its:
             yield from (f"### {part.title}", _fill(part.words), _table(its, part.figures, titles))
+            if part.bound:
+                yield _fill(f"**What bounds it.** {part.bound}")
             yield from _charts(charts, its, part, titles)
 
 

@@ -32,7 +32,8 @@ _DURATION_S: Final = 30
 """Two channels: 960 kB, a quarter of a second at that rate."""
 _POLL_S: Final = (2.0, 5.0)
 _SEED: Final = 17
-_PATIENCE_S: Final = 30
+_PATIENCE_S: Final = 60
+_AGAIN_S: Final = 0.5
 
 
 class _Clicks:
@@ -47,9 +48,18 @@ class _Clicks:
         self._direct: list[float] = []
 
     def warm(self) -> None:
-        """Click twice, so that every process has been at work before it counts."""
+        """Click twice, so that every process has been at work before it counts; a worker may still be starting."""
+        until = time.monotonic() + _PATIENCE_S
         for _, path in self._announced(2):
-            _first_sound(self._system.port, path, whole=True)
+            while True:
+                try:
+                    _first_sound(self._system.port, path, whole=True)
+                except DidNotRun:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(_AGAIN_S)
+                else:
+                    break
 
     def ours(self) -> Mapping[str, float]:
         """Click, and ask the provider itself before each click."""

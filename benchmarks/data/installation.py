@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -44,6 +44,17 @@ class Installation:
         data = file.read_bytes()
         return asyncio.run(self._keep(file, len(data), hashlib.sha256(data).hexdigest()))
 
+    def presigned(self) -> str:
+        """Return the address under which the vault itself gives the one file that it has."""
+        return asyncio.run(self._presigned())
+
+    async def _presigned(self) -> str:
+        async with open_parts(self.settings) as parts:
+            (key,) = [key async for key in parts.vault.keys(made.TENANT)]
+            address = await parts.vault.presign(key, _LINK)
+            assert address
+            return address
+
     async def _announce(self, sids: Sequence[str], duration_s: float) -> list[str]:
         async with open_parts(self.settings) as parts:
             found = [await parts.store.record(notice(sid, duration_s), actor="benchmark") for sid in sids]
@@ -63,11 +74,15 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, provider: str = "http://127.0.0.1:1", *, worker: bool = False) -> Iterator[Installation]:
-    """Run one whose provider is at that address, until the block ends."""
+def installation(
+    folder: Path, provider: str = "http://127.0.0.1:1", *, worker: bool = False, more: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """Run one whose provider is at that address, until the block ends; *more* are other settings."""
     with ExitStack() as stack:
         server = stack.enter_context(valkey())
-        settings = Settings.read({}, data=folder / "data", valkey_url=server.url, log_level="error", port=0)
+        settings = Settings.read(
+            {}, data=folder / "data", valkey_url=server.url, log_level="error", port=0, **(more or {})
+        )
         configure_logging(level=settings.log_level, form="json")  # what is printed here are figures
         asyncio.run(_prepare(settings, provider))
         command, environment = [sys.executable, "-m", "callspool.cli"], settings.as_environment()

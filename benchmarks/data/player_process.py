@@ -16,7 +16,6 @@ from typing import Final
 
 RANGE: Final = 64 * 1024
 _HEAD: Final = 2048
-_LENGTH: Final = f"\r\ncontent-length: {RANGE}".encode()
 _SEED: Final = 5
 
 
@@ -27,7 +26,7 @@ class Player:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(30)
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes="
+        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nRange: bytes="
         self._thrown = bytearray(RANGE)
         self._compare(file)
 
@@ -35,20 +34,26 @@ class Player:
         """Send a request."""
         self._socket.sendall(f"{self._request}{offset}-{offset + RANGE - 1}\r\n\r\n".encode())
 
-    def begin(self) -> bytes:
+    def begin(self, size: int = RANGE) -> bytes:
         """Wait for the answer's head; return what came of the body with it."""
         answer = b""
         while (end := answer.find(b"\r\n\r\n")) < 0:
             answer += self._part(_HEAD)
-        if not answer.startswith(b"HTTP/1.1 206 ") or _LENGTH not in answer[:end].lower():
+        length = b"\r\ncontent-length: %d\r\n" % size
+        if not answer.startswith(b"HTTP/1.1 206 ") or length not in answer[: end + 2].lower():
             raise RuntimeError(f"not what was asked for: {answer[:end]!r}")
         return answer[end + 4 :]
 
-    def end(self, body: bytes) -> None:
+    def take_whole(self, size: int) -> None:
+        """Ask for all of a file of *size* bytes, and take it."""
+        self._socket.sendall(f"{self._request}0-\r\n\r\n".encode())
+        self.end(self.begin(size), size)
+
+    def end(self, body: bytes, size: int = RANGE) -> None:
         """Take the rest."""
-        left = RANGE - len(body)
+        left = size - len(body)
         while left:
-            count = self._socket.recv_into(self._thrown, left, socket.MSG_TRUNC)
+            count = self._socket.recv_into(self._thrown, min(left, RANGE), socket.MSG_TRUNC)
             if not count:
                 raise RuntimeError("the server closed the connection")
             left -= count
@@ -97,10 +102,18 @@ def first_bytes(player: Player, offsets: Iterator[int], count: int) -> list[floa
     return times
 
 
+def whole(player: Player, size: int, count: int) -> float:
+    """Return MB a second: the file from its first byte to its last, one after the other."""
+    begun = time.perf_counter()
+    for _ in range(count):
+        player.take_whole(size)
+    return size * count / (time.perf_counter() - begun) / 1e6
+
+
 def main() -> None:
-    """Print the rate, or the sorted times."""
+    """Print the rate, or the sorted times, or how fast whole files come."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["rate", "first-byte"])
+    parser.add_argument("what", choices=["rate", "first-byte", "whole"])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", required=True)
     parser.add_argument("--file", type=Path, required=True)
@@ -112,6 +125,8 @@ def main() -> None:
     if given.what == "rate":
         players = [Player(given.port, given.path, given.file) for _ in range(given.players)]
         told: object = rate(players, offsets, given.count)
+    elif given.what == "whole":
+        told = whole(Player(given.port, given.path, given.file), given.file.stat().st_size, given.count)
     else:
         told = sorted(first_bytes(Player(given.port, given.path, given.file), offsets, given.count))
     sys.stdout.write(json.dumps(told) + "\n")

@@ -18,7 +18,7 @@ from benchmarks.experiment import Bar, Context, Experiment
 from benchmarks.result import OURS, Figure
 from benchmarks.servers import Unavailable
 
-_SECONDS: Final = 300
+SECONDS: Final = 300
 """Of the recording: 9.6 MB."""
 _NGINX: Final = "nginx"
 _AT_ONCE: Final = 16
@@ -27,13 +27,13 @@ _AT_ONCE: Final = 16
 def _measure(context: Context) -> list[Figure]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callspool-bench-")))
-        file = files.wav_file(folder / "call.wav", _SECONDS)
+        file = files.wav_file(folder / "call.wav", SECONDS)
         one = stack.enter_context(installation(folder))
         path, pids = one.keep(file), list(one.pids)
         count = 4_000 if context.options.quick else 20_000
 
         def ours() -> Mapping[str, float]:
-            return _played(one.port, path, file, count)
+            return played(one.port, path, file, count)
 
         contenders = [Contender(OURS, OURS, ours)]
         try:
@@ -42,7 +42,7 @@ def _measure(context: Context) -> list[Figure]:
             contenders.append(Contender(_NGINX, _NGINX, dict, str(missing)))
         else:
             pids.append(pid)
-            contenders.append(Contender(_NGINX, nginx.title(), lambda: _played(port, f"/{file.name}", file, count)))
+            contenders.append(Contender(_NGINX, nginx.title(), lambda: played(port, f"/{file.name}", file, count)))
         runs = context.options.runs or (2 if context.options.quick else 9)
         turns = in_turns(context, "ranges", contenders, runs=runs, needs_s=6, servers=pids)
     return [
@@ -50,16 +50,19 @@ def _measure(context: Context) -> list[Figure]:
         *ratio("ranges.of_nginx", "rate", turns, _NGINX, Bar("at least 0.5 x nginx", 0.5, upper=False)),
         *shown("ranges.first_byte", "p50", "ms", turns),
         *shown("ranges.first_byte_p99", "p99", "ms", turns, Bar("at most 5 ms", 5.0)),
+        *shown("ranges.whole", "whole", "MB/s", turns),
+        *ratio("ranges.whole_of_nginx", "whole", turns, _NGINX, None),
     ]
 
 
-def _played(port: int, path: str, file: Path, count: int) -> Mapping[str, float]:
-    """Ask for ranges from several players at once, then from a single one."""
+def played(port: int, path: str, file: Path, count: int) -> Mapping[str, float]:
+    """Ask for ranges from several players at once, then from a single one; then for the whole, again and again."""
     given: list[str | Path | int] = ["--port", port, "--path", path, "--file", file]
     player = "benchmarks.data.player_process"
     rate = asked(player, "rate", *given, "--count", count, "--players", _AT_ONCE)
     times = asked(player, "first-byte", *given, "--count", count // 5)
-    return {"rate": rate, "p50": times[len(times) // 2], "p99": times[int(len(times) * 0.99)]}
+    whole = asked(player, "whole", *given, "--count", max(10, count // 200))
+    return {"rate": rate, "p50": times[len(times) // 2], "p99": times[int(len(times) * 0.99)], "whole": whole}
 
 
 RANGES: Final = Experiment(
@@ -69,6 +72,8 @@ RANGES: Final = Experiment(
         "ranges.of_nginx": "64 KB ranges, 16 players: rate / nginx's",
         "ranges.first_byte": "64 KB ranges, one player: first byte, median",
         "ranges.first_byte_p99": "64 KB ranges, one player: first byte, 99 %",
+        "ranges.whole": "the whole of a recording, one player: rate",
+        "ranges.whole_of_nginx": "the whole of a recording, one player: rate / nginx's",
     },
     _measure,
 )

@@ -82,12 +82,12 @@ def shown(name: str, quantity: str, unit: str, turns: Mapping[str, Turns], bar: 
     return found
 
 
-def ratio(name: str, quantity: str, turns: Mapping[str, Turns], peer: str, bar: Bar) -> list[Figure]:
-    """Return callspool's quantity as a multiple of the peer's in the same turn, and whether that is enough."""
+def ratio(name: str, quantity: str, turns: Mapping[str, Turns], peer: str, bar: Bar | None) -> list[Figure]:
+    """Return callspool's quantity as a multiple of the peer's in the same turn; with a *bar*, whether it is enough."""
     ours, theirs = turns.get(OURS), turns.get(peer)
     if ours is None or theirs is None:
         return []
     pairs = [mine / its for mine, its in zip(ours.of(quantity), theirs.of(quantity), strict=False)]
     note = "" if pairs else theirs.note or ours.note
     one = replace(figure(name, OURS, pairs, "x", note), noise=str(ours.noise))
-    return [bar.judge(one, ours.noise)]
+    return [bar.judge(one, ours.noise) if bar else one]

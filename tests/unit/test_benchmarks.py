@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,19 @@ def test_page_is_written_from_the_results_alone(tmp_path: Path) -> None:
     assert "5.250" in page
     assert "did not run: no such package" in page
     assert "rq 3.0.0" in (tmp_path / "benchmarks" / "w1-makespan.svg").read_text()
+
+
+def test_what_bounds_a_workload_stands_below_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiled = [
+        replace(part, bound="Nine tenths are the hash.") for part in report.SLOTS if part.title == "W3: kill -9"
+    ]
+    monkeypatch.setattr(report, "SLOTS", profiled)
+    results = tmp_path / "results.jsonl"
+    results.write_text(figure("w3.recovery", OURS, [5.1], "s").line() + "\n")
+
+    page = report.write([results], tmp_path).read_text()
+
+    assert page.index("5.100") < page.index("**What bounds it.** Nine tenths are the hash.")
 
 
 def test_ratio_is_that_of_runs_side_by_side() -> None:
