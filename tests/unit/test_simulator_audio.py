@@ -156,3 +156,28 @@ async def test_clients_at_once_get_the_same_whole_file(simulator: Simulator) -> 
         got = await asyncio.gather(*(client.get(media_path(recording, "mp3")) for _ in range(5)))
     assert len({answer.content for answer in got}) == 1
     assert all(answer.status_code == 200 for answer in got)
+
+
+async def test_some_calls_have_key_presses_and_they_are_the_keypads_tones(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    pressed = 0
+    for seed in range(20):
+        recording = simulator.add_recording(account_sid=account.sid, duration_s=20, channels=2, seed=seed)
+        samples, _ = soundfile.read(io.BytesIO(await simulator.audio(recording, channels=2)), always_2d=True)
+        pressed += has_key_press(samples[:, 0])
+        assert not has_key_press(samples[:, 1])  # the first channel's side presses
+    assert 3 <= pressed <= 19
+
+
+def has_key_press(samples: np.ndarray) -> bool:
+    """Look as an exchange does: for 75 ms or longer nothing but one row's and one column's tone of the keypad."""
+    starts = range(0, len(samples) - 400, 200)
+    frames = np.stack([samples[start : start + 400] for start in starts]) * np.hanning(400)  # 50 ms each
+    power = np.abs(np.fft.rfft(frames, 4000)) ** 2  # 2 Hz a bin
+    total = power.sum(axis=1)
+    tones = [
+        np.max([power[:, hz // 2 - 25 : hz // 2 + 25].sum(axis=1) for hz in hertz], axis=0)
+        for hertz in ((697, 770, 852, 941), (1209, 1336, 1477, 1633))
+    ]
+    is_pair = (total > 0.02 * total.max()) & (tones[0] + tones[1] > 0.95 * total) & (np.minimum(*tones) > 0.25 * total)
+    return bool((is_pair[1:] & is_pair[:-1]).any())

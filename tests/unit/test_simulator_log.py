@@ -32,6 +32,13 @@ def test_download_that_follows_at_the_same_moment_does_not_overlap() -> None:
     assert highest_concurrency([entry(1, 0, 5), entry(2, 5, 6), entry(3, 6, None)], "tag") == {"acme": 1}
 
 
+def test_download_that_was_broken_off_can_count_a_little_less() -> None:
+    entries = [entry(1, 0, 5), entry(2, 4.9, 6)]
+    assert highest_concurrency(entries, "tag", broken_s=0.2) == {"acme": 1}
+    entries[0].whole = True
+    assert highest_concurrency(entries, "tag", broken_s=0.2) == {"acme": 2}
+
+
 def test_frozen_client_can_be_left_out() -> None:
     entries = [entry(1, 0, None, last_sent=1.0), entry(2, 4, 5), entry(3, 1.5, 2)]
     assert highest_concurrency(entries, "tag") == {"acme": 2}

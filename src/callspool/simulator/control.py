@@ -1,11 +1,12 @@
 """The simulator's own API under ``/_simulator/``, for those who run it as a process of its own.
 
-    POST accounts                   make or change an account
+    POST accounts                   make or change an account; "faults": {"list": ["429:1:2"], "delete": ["503"]}
+                                    are what its next requests for those meet ("metadata" and "calls", too)
     POST recordings                 make a recording, and announce it if a callback_url is given
     GET  recordings.json            all of them; ?sha256=1 adds the hash of the WAV in its own channels
     GET  recordings/RE….json        one of them, with that hash
     GET  log.json                   every request; ?since=N from that number on
-    GET  summary.json               what follows from the log
+    GET  summary.json               what follows from the log; ?broken_s=0.1: broken downloads ended so much sooner
     GET  callbacks.json             every delivery of a callback
 
 It knows no credentials: the simulator listens on the loopback only.
@@ -20,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from callspool.simulator.callbacks import Delivery
 from callspool.simulator.problems import problem
-from callspool.simulator.requestlog import Log, bytes_sent, downloads, highest_concurrency, whole_downloads
+from callspool.simulator.requestlog import Group, Log, bytes_sent, downloads, highest_concurrency, whole_downloads
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import Account, Recording
 
@@ -47,7 +48,10 @@ _READ: Final[Mapping[str, Callable[[Any], object]]] = {
     "pause_behavior": str,
 }
 _ACCOUNT_FIELDS: Final = frozenset(
-    ("account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key", "parent", "region", "bucket")
+    {
+        *("account_sid", "auth_token", "limit", "api_keys", "provider", "signing_key", "parent", "region", "bucket"),
+        "faults",
+    }
 )
 _CALLBACK_FIELDS: Final = frozenset({"callback_url", "public_url_to_sign", "events"})
 
@@ -104,7 +108,7 @@ async def handle(simulator: Controlled, exchange: Exchange) -> None:
             case "GET", "log.json":
                 await exchange.json(200, simulator.log.as_json(int(request.query.get("since", "0"))))
             case "GET", "summary.json":
-                await exchange.json(200, summarize(simulator.log))
+                await exchange.json(200, summarize(simulator.log, float(request.query.get("broken_s", "0"))))
             case "GET", "callbacks.json":
                 await exchange.json(200, [asdict(delivery) for delivery in simulator.deliveries])
             case "GET", "recordings.json":
@@ -117,7 +121,7 @@ async def handle(simulator: Controlled, exchange: Exchange) -> None:
                 await exchange.json(200, await _show(simulator, recording, True))
             case "POST", "accounts":
                 account = _add_account(simulator, _body(request.body))
-                await exchange.json(201, asdict(account))
+                await exchange.json(201, _show_account(account))
             case "POST", "recordings":
                 recording = _add_recording(simulator, _body(request.body))
                 await exchange.json(201, await _show(simulator, recording, False))
@@ -127,13 +131,17 @@ async def handle(simulator: Controlled, exchange: Exchange) -> None:
         await problem(exchange, 400, 20001, str(error))
 
 
-def summarize(log: Log) -> dict[str, Any]:
-    """Return what the invariants are checked by."""
+def summarize(log: Log, broken_s: float = 0.0) -> dict[str, Any]:
+    """Return what the invariants are checked by; `highest_concurrency` says what *broken_s* is."""
+
+    def highest(by: Group) -> dict[str, int]:
+        return highest_concurrency(log.entries, by, broken_s=broken_s)
+
     return {
         "requests": len(log.entries),
-        "highest_by_tag": highest_concurrency(log.entries, "tag"),
-        "highest_by_account": highest_concurrency(log.entries, "account_sid"),
-        "highest_by_recording": highest_concurrency(log.entries, "recording_sid"),
+        "highest_by_tag": highest("tag"),
+        "highest_by_account": highest("account_sid"),
+        "highest_by_recording": highest("recording_sid"),
         "downloads": downloads(log.entries),
         "whole_downloads": whole_downloads(log.entries),
         "bytes_by_tag": bytes_sent(log.entries, "tag"),
@@ -150,7 +158,10 @@ def _body(body: bytes) -> dict[str, Any]:
 def _add_account(simulator: Controlled, values: dict[str, Any]) -> Account:
     if unknown := values.keys() - _ACCOUNT_FIELDS:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    return simulator.add_account(
+    trial = Account("", "")  # what is refused changes nothing
+    for asked, faults in values.get("faults", {}).items():
+        trial.fail(asked, *faults)
+    account = simulator.add_account(
         values.get("account_sid"),
         values.get("auth_token"),
         limit=values.get("limit"),
@@ -161,6 +172,13 @@ def _add_account(simulator: Controlled, values: dict[str, Any]) -> Account:
         region=values.get("region", ""),
         bucket=bool(values.get("bucket", False)),
     )
+    account.api_faults = trial.api_faults
+    return account
+
+
+def _show_account(account: Account) -> dict[str, Any]:
+    faults = {asked: [str(fault) for fault in faults] for asked, faults in account.api_faults.items()}
+    return {**asdict(account), "api_faults": faults}
 
 
 def _add_recording(simulator: Controlled, values: dict[str, Any]) -> Recording:

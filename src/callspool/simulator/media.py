@@ -9,7 +9,6 @@ import email.utils
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from random import Random
 from typing import Final
 from urllib.parse import urlencode
@@ -18,7 +17,7 @@ from callspool.simulator.clock import Clock
 from callspool.simulator.encryption import encrypt
 from callspool.simulator.faults import Fault, FaultKind
 from callspool.simulator.library import BLOCK, Audio, Library
-from callspool.simulator.problems import problem
+from callspool.simulator.problems import problem, retry_after
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import DELETED, Recording
 
@@ -112,12 +111,6 @@ class MediaServer:
 
     async def _refuse(self, exchange: Exchange, fault: Fault) -> None:
         status = fault.status or 404
-        headers = {}
-        if fault.retry_after.startswith("date"):
-            until = self._clock.now() + timedelta(seconds=int(fault.retry_after.removeprefix("date") or "0"))
-            headers["Retry-After"] = email.utils.format_datetime(until, usegmt=True)
-        elif fault.retry_after != "-":
-            headers["Retry-After"] = fault.retry_after
         code, message = {
             401: (20003, "Authenticate"),
             403: (20403, "Forbidden"),
@@ -125,7 +118,7 @@ class MediaServer:
             410: (20410, "The recording is gone"),
             429: (20429, "Too Many Requests"),
         }.get(status, (20500, "Internal Server Error"))
-        await problem(exchange, status, code, message, headers)
+        await problem(exchange, status, code, message, retry_after(fault, self._clock.now()))
 
     def _location(self, exchange: Exchange, recording: Recording, file_format: str, to: str) -> str:
         if to == "loop":

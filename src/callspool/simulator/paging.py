@@ -38,21 +38,29 @@ def in_time(query: Mapping[str, str], name: str, at: datetime) -> bool:
 
 
 def page_of(
-    path: str, query: Mapping[str, str], key: str, found: Sequence[T], represent: Callable[[T], dict[str, Any]]
+    path: str,
+    query: Mapping[str, str],
+    key: str,
+    everything: Sequence[T],
+    wanted: Callable[[T], bool],
+    represent: Callable[[T], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return one page of *found*. Raises `ValueError` where the query is no page.
+    """Return one page of what is *wanted* of *everything*. Raises `ValueError` where the query is no page.
 
-    A page begins behind the item that its token names: what is added meanwhile shifts nothing.
+    A page begins behind the item that its token names: what is added or deleted meanwhile shifts nothing, and the
+    item itself need not be wanted any more.
     """
+    found = [item for item in everything if wanted(item)]
     size = min(int(query.get("PageSize") or _PAGE_SIZE), _LARGEST_PAGE)
     number = int(query.get("Page") or 0)
     if size < 1 or number < 0:
         raise ValueError("PageSize is 1 to 1000, Page 0 or more")
     start = number * size
     if token := query.get("PageToken", ""):
-        start = next((place + 1 for place, item in enumerate(found) if f"PA{item.sid}" == token), -1)
-        if start < 0:
+        last = next((place for place, item in enumerate(everything) if f"PA{item.sid}" == token), None)
+        if last is None:
             raise ValueError("PageToken is not one that was given out")
+        start = sum(map(wanted, everything[: last + 1]))
     items = found[start : start + size]
     filters = {name: value for name, value in query.items() if name not in ("PageSize", "Page", "PageToken")}
 

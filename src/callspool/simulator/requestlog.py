@@ -91,17 +91,22 @@ class Log:
         return [asdict(entry) for entry in self.entries[since:]]
 
 
-def highest_concurrency(entries: Iterable[Entry], by: Group, *, idle_after_s: float = FOREVER) -> dict[str, int]:
+def highest_concurrency(
+    entries: Iterable[Entry], by: Group, *, idle_after_s: float = FOREVER, broken_s: float = 0.0
+) -> dict[str, int]:
     """Return the most downloads that ran at once, by tag, account or recording.
 
     A download that has sent nothing for *idle_after_s* when it ends is counted only up to there: the connection
-    of a frozen process stays open for as long as it is frozen, and nobody can close it.
+    of a frozen process stays open for as long as it is frozen, and nobody can close it. One that was broken off
+    counts *broken_s* less: so much later, at most, the provider may learn that nobody reads any more.
     """
     moments: list[tuple[float, int, str]] = []
     for entry in entries:
         if not entry.is_download:
             continue
         end = FOREVER if entry.end is None else entry.end
+        if not entry.whole:
+            end = max(entry.start, end - broken_s)
         end = min(end, (entry.start if entry.last_sent is None else entry.last_sent) + idle_after_s)
         moments += [(entry.start, 1, getattr(entry, by)), (end, -1, getattr(entry, by))]
     running: Counter[str] = Counter()

@@ -208,7 +208,7 @@ class Simulator:
 
     def fail_lists(self, account: Account, *faults: str) -> None:
         """Answer the next questions for a list of recordings with these statuses, such as ``429:2`` or ``503``."""
-        account.list_faults.extend(Fault.parse(fault) for fault in faults)
+        account.fail("list", *faults)
 
     async def announce(
         self,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from callspool.simulator.clock import Clock
+from callspool.simulator.problems import retry_after
 from callspool.simulator.requestlog import Log
 from callspool.simulator.wire import Exchange
 from callspool.simulator.world import DELETED, Account, Recording, World
@@ -40,6 +41,10 @@ class TelnyxApi:
             return
         exchange.entry.account_sid = account.sid
         one = _ONE.fullmatch(exchange.request.path)
+        asked = _asked(exchange.request.method, exchange.request.path)
+        if asked and (fault := account.next_refusal(asked)):
+            await _problem(exchange, fault.status, "10011", "Not now", retry_after(fault, self._clock.now()))
+            return
         try:
             match exchange.request.method, exchange.request.path:
                 case "GET", "/v2/recordings":
@@ -65,10 +70,6 @@ class TelnyxApi:
             await _problem(exchange, 405, "10007", "Method not allowed")
 
     async def _list(self, exchange: Exchange, account: Account) -> None:
-        if refusal := account.next_list_refusal():
-            status, headers = refusal
-            await _problem(exchange, status, "10011", "Not now", headers)
-            return
         query = exchange.request.query
         number, size = int(query.get("page[number]", "1")), int(query.get("page[size]", "20"))
         if number < 1 or size not in _SIZES:
@@ -138,6 +139,18 @@ class TelnyxApi:
     def _recording(self, account: Account, name: str) -> Recording | None:
         found = self._world.recordings.get(name)
         return found if found and found.account_sid == account.sid and found.status == "completed" else None
+
+
+def _asked(method: str, path: str) -> str | None:
+    """Return what of ``world.ASKED`` a request is for."""
+    match method, path:
+        case "GET", "/v2/recordings":
+            return "list"
+        case ("POST", "/v2/recordings/actions/delete") | ("DELETE", _):
+            return "delete"
+        case "GET", _:
+            return "metadata"
+    return None
 
 
 def sign_address(recording: Recording, expires: str) -> str:

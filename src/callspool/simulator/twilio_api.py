@@ -8,7 +8,7 @@ from typing import Any, Final
 from callspool.simulator.clock import Clock
 from callspool.simulator.media import FORMATS, MediaServer
 from callspool.simulator.paging import in_time, page_of
-from callspool.simulator.problems import problem
+from callspool.simulator.problems import problem, retry_after
 from callspool.simulator.requestlog import Log
 from callspool.simulator.resources import (
     account_json,
@@ -125,9 +125,13 @@ class TwilioApi:
         if account is None:
             await problem(exchange, 401, 20003, "Authenticate", {"WWW-Authenticate": 'Basic realm="Twilio API"'})
             return
-        found = [one for one in known if account.sid in (one.sid, one.parent)]
         page = page_of(
-            _ACCOUNTS, exchange.request.query, "accounts", found, lambda one: account_json(one, self._begun_at)
+            _ACCOUNTS,
+            exchange.request.query,
+            "accounts",
+            list(known),
+            lambda one: account.sid in (one.sid, one.parent),
+            lambda one: account_json(one, self._begun_at),
         )
         await exchange.json(200, page)
 
@@ -136,6 +140,11 @@ class TwilioApi:
     ) -> None:
         if recording is not None and recording.account_sid != account.sid:
             recording = None
+        asked = _asked(exchange.request.method, place)
+        if asked and (fault := account.next_refusal(asked)):
+            headers = retry_after(fault, self._clock.now())
+            await problem(exchange, fault.status, 20000 + fault.status, "Not now", headers)
+            return
         match exchange.request.method, place["kind"], place["sid"], place["extension"]:
             case "GET", None, None, "json":
                 await exchange.json(200, account_json(account, self._begun_at))
@@ -188,10 +197,6 @@ class TwilioApi:
             await problem(exchange, 405, 20004, "Method not allowed")
 
     async def _list_recordings(self, exchange: Exchange, account: Account, place: Mapping[str, str | None]) -> None:
-        if refusal := account.next_list_refusal():
-            status, headers = refusal
-            await problem(exchange, status, 20000 + status, "Not now", headers)
-            return
         query = exchange.request.query
         call_sid = place["call"] or query.get("CallSid")
         conference_sid = place["conference"] or query.get("ConferenceSid")
@@ -205,8 +210,8 @@ class TwilioApi:
                 and in_time(query, "DateCreated", recording.created_at)
             )
 
-        found = [recording for recording in reversed(self._world.recordings.values()) if wanted(recording)]
-        found.sort(key=lambda recording: recording.created_at, reverse=True)
+        newest_first = list(reversed(self._world.recordings.values()))
+        newest_first.sort(key=lambda recording: recording.created_at, reverse=True)
         represent = _represent(place)
         await exchange.json(
             200,
@@ -214,7 +219,8 @@ class TwilioApi:
                 exchange.request.path,
                 query,
                 "recordings",
-                found,
+                newest_first,
+                wanted,
                 lambda recording: self._shown(recording, represent),
             ),
         )
@@ -238,9 +244,9 @@ class TwilioApi:
                 and in_time(query, "StartTime", call.started_at)
             )
 
-        found = [call for call in reversed(self._world.calls.values()) if wanted(call)]
-        found.sort(key=lambda call: call.started_at, reverse=True)
-        await exchange.json(200, page_of(exchange.request.path, query, "calls", found, call_json))
+        newest_first = list(reversed(self._world.calls.values()))
+        newest_first.sort(key=lambda call: call.started_at, reverse=True)
+        await exchange.json(200, page_of(exchange.request.path, query, "calls", newest_first, wanted, call_json))
 
     async def _not_found(self, exchange: Exchange) -> None:
         await problem(exchange, 404, 20404, f"The requested resource {exchange.request.path} was not found")
@@ -260,6 +266,20 @@ def _credentials(headers: Mapping[str, str]) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return (user, password) if scheme.lower() == "basic" else ("", "")
+
+
+def _asked(method: str, place: Mapping[str, str | None]) -> str | None:
+    """Return what of ``world.ASKED`` a request is for; None for media and the account itself."""
+    match method, place["kind"], place["sid"], place["extension"]:
+        case "GET", "Recordings", None, "json":
+            return "list"
+        case "GET", "Calls", _, "json":
+            return "calls"
+        case "GET" | "HEAD", "Recordings", str(), "json":
+            return "metadata"
+        case "DELETE", "Recordings", str(), _:
+            return "delete"
+    return None
 
 
 def _wants_deleted(query: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """What the simulated provider knows: accounts, calls, recordings. No network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -14,6 +14,8 @@ from callspool.simulator.signing import KeyPair
 STATUSES: Final = frozenset({"in-progress", "paused", "stopped", "processing", "completed", "absent"})
 DELETED: Final = "deleted"
 PAUSES: Final = ("silence", "skip")
+ASKED: Final = ("list", "metadata", "calls", "delete")
+"""What can be asked of the API beside media."""
 PROVIDERS: Final = ("twilio", "signalwire", "telnyx")
 
 
@@ -27,8 +29,8 @@ class Account:
     """Most media downloads at once; one more is answered with 429. None: any number."""
     api_keys: dict[str, str] = field(default_factory=dict)
     """API key to secret: the other way to sign in."""
-    list_faults: list[Fault] = field(default_factory=list)
-    """What the next questions for a list of recordings are answered with, one each; after them all is well."""
+    api_faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """By one of ``ASKED``: what the next such requests are answered with, one after the other, then all is well."""
     provider: str = "twilio"
     """Whose protocol it speaks: ``twilio``, ``signalwire`` or ``telnyx``."""
     signing_key: str = ""
@@ -45,12 +47,24 @@ class Account:
     bucket: bool = False
     """Twilio: its media lie in the customer's own bucket, the second origin; the API has their address only."""
 
-    def next_list_refusal(self) -> tuple[int, dict[str, str]] | None:
-        """Return the status and headers with which the question for a list is answered that comes now; None: well."""
-        if not self.list_faults:
+    def fail(self, asked: str, *faults: str) -> None:
+        """Answer the next requests for *asked* with these statuses. Raises `ValueError` where one cannot be."""
+        if asked not in ASKED:
+            raise ValueError(f"{asked!r}: there are {', '.join(ASKED)}")
+        parsed = [Fault.parse(fault) for fault in faults]
+        if wrong := [fault for fault in parsed if fault.kind is not FaultKind.STATUS]:
+            raise ValueError(f"fault {str(wrong[0])!r}: only media has it; {asked} can meet 401, 403, 410, 429 and 5xx")
+        self.api_faults.setdefault(asked, []).extend(parsed)
+
+    def next_refusal(self, asked: str) -> Fault | None:
+        """Return the fault that a request for *asked* meets now, and count it; None: all is well."""
+        waiting = self.api_faults.get(asked)
+        if not waiting:
             return None
-        fault = self.list_faults.pop(0)
-        return fault.status, {} if fault.retry_after == "-" else {"Retry-After": fault.retry_after}
+        fault = waiting[0]
+        if fault.times is not None:
+            waiting[:1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+        return fault
 
     def accepts(self, user: str, password: str) -> bool:
         """Say whether these are its credentials."""
