@@ -15,7 +15,7 @@ NO_PAGE = "default-src 'none'"
 PLAIN = [
     *(path.replace("{id}", "rec_1") for path in PAGES),
     *("/player.js", "/assets/app.js", "/assets/../secret", "/nothing", "/api/nothing", "/healthz", "/readyz"),
-    *("/metrics", "/api/openapi.json", "/webhooks/twilio/main", "/api/session"),
+    *("/metrics", "/problems/not-found", "/api/openapi.json", "/webhooks/twilio/main", "/api/session"),
 ]
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from callspool.api.problems import KINDS
+from callspool.api.problems import KINDS, problem
 from callspool.domain import errors
 from callspool.domain.ports import Store
 from callspool.domain.reasons import Reason
@@ -20,7 +21,8 @@ from tests.fixtures.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 async def test_alive_and_ready(api: Api) -> None:
     assert (await api.get("/healthz", None)).status_code == 204
     ready = await api.get("/readyz", None)
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "parts": {"store": "ok", "scheduler": "ok"}})
+    parts = {"store": "ok", "scheduler": "ok", "vault": "ok"}
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "parts": parts})
 
 
 async def test_not_ready_says_which_part(api: Api) -> None:
@@ -29,6 +31,24 @@ async def test_not_ready_says_which_part(api: Api) -> None:
     answer = await api.get("/readyz", None)
 
     assert (answer.status_code, answer.json()["parts"]["store"]) == (503, "unavailable")
+
+
+async def test_not_ready_without_the_vault(api: Api) -> None:
+    shutil.rmtree(api.services.vault._folder)
+
+    answer = await api.get("/readyz", None)
+
+    assert (answer.status_code, answer.json()["parts"]["vault"]) == (503, "unavailable")
+
+
+async def test_every_problem_s_type_leads_to_a_page_that_explains_it(api: Api) -> None:
+    for code, kind in KINDS.items():
+        page = await api.get(json.loads(problem(code).body)["type"], None)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert f"<h1>{kind.title}</h1>" in page.text
+        assert code in page.text
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert (await api.get("/problems/there-is-none", None)).status_code == 404
 
 
 async def test_metrics_tell_slots_backlog_and_outcomes(api: Api) -> None:

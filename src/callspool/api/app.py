@@ -37,6 +37,7 @@ from callspool.api.routes import (
     keys,
     operations,
     overview,
+    problem_pages,
     purge,
     recordings,
     session,
@@ -79,6 +80,7 @@ _ROUTERS = (
     session,
     webhook_endpoints,
     operations,
+    problem_pages,
     web,
 )
 

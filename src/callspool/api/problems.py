@@ -107,6 +107,11 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
+def path_of(code: str) -> str:
+    """Return the stable path that names an error, and at which its page is."""
+    return f"/problems/{code.replace('_', '-')}"
+
+
 def problem(
     code: str,
     detail: str | None = None,
@@ -118,7 +123,7 @@ def problem(
     """Return the response for *code*."""
     kind = KINDS[code]
     body = Problem(
-        type=f"/problems/{code.replace('_', '-')}",
+        type=path_of(code),
         title=kind.title,
         status=kind.status,
         detail=detail or kind.detail,

@@ -29,11 +29,11 @@ async def is_alive() -> Response:
 @router.get("/readyz", operation_id="isReady", responses={503: {"model": Readiness, "description": "A part is away"}})
 async def is_ready(response: Response, services: ServicesOf) -> Readiness:
     """Say which parts answer. 503: not all do, so work must go elsewhere."""
-    store, scheduler = await asyncio.gather(_answers(services.store.ping()), _answers(services.producer.ping()))
-    ready = store and scheduler
+    pings = {"store": services.store.ping(), "scheduler": services.producer.ping(), "vault": services.vault.ping()}
+    answers = dict(zip(pings, await asyncio.gather(*map(_answers, pings.values())), strict=True))
+    ready = all(answers.values())
     response.status_code = 200 if ready else 503
-    names = {"store": store, "scheduler": scheduler}
-    return Readiness(ready=ready, parts={name: "ok" if ok else "unavailable" for name, ok in names.items()})
+    return Readiness(ready=ready, parts={name: "ok" if ok else "unavailable" for name, ok in answers.items()})
 
 
 async def _answers(ping: Awaitable[object]) -> bool:
