@@ -66,6 +66,7 @@ class System:
         self._errors = errors
         self.url = ""
         self.key = ""
+        self.servers: list[Process] = []
         self._stack = stack
 
     async def run(self, *args: str, **settings: str) -> tuple[Process, str]:
@@ -83,6 +84,13 @@ class System:
             assert process.stdout is not None
             line = await asyncio.wait_for(process.stdout.readline(), 120)
         return running, line.decode()
+
+    async def serve(self, **settings: str) -> Process:
+        """Start a server; from now on it is the one that is asked."""
+        server, line = await self.run("serve", "--port", "0", **settings)
+        self.url = line.split()[-1]
+        self.servers.append(server)
+        return server
 
     async def worker(self, **settings: str) -> Process:
         """Start a worker."""
@@ -153,8 +161,7 @@ async def system(folder: Path, *, errors: IO[bytes] | None = None, **settings: o
         await parts.store.add_account(replace(account, base_url=simulator.url))
         one = System(parts, simulator, stack, valkey, errors)
         one.key = (await add_key(parts, None, "test"))[1]
-        _, line = await one.run("serve", "--port", "0")
-        one.url = line.split()[-1]
+        await one.serve()
         yield one
 
 

@@ -1,6 +1,5 @@
 """The main job on real parts, and what must hold when a part of it dies."""
 
-import asyncio
 import hashlib
 import signal
 from collections.abc import AsyncIterator
@@ -12,10 +11,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from callspool.domain.job import Place
+from callspool.domain.backoff import RETRY_DELAYS
+from callspool.domain.job import Circuit, Place
 from callspool.domain.ports import Notice, ProviderStatus
 from callspool.domain.recording import State
-from callspool.simulator import PublicKey
+from callspool.simulator import PublicKey, highest_concurrency
 from callspool.wiring import make_reconciler
 from tests.acceptance.system import LEASE_S, System, system, until
 
@@ -65,15 +65,17 @@ async def test_recording_of_a_killed_worker_is_fetched_by_another_once_and_whole
     await running.is_downloading(queued)
     second = await running.worker()
     await first.end(signal.SIGKILL)
-    died = asyncio.get_running_loop().time()
+    functions = running.parts.functions
+    died = await functions.time()
+    ends_ms = await functions.client.zscore(f"{functions.keys.prefix}leases", queued.id)
 
     async def claimed_again() -> bool:
         return len(await running.workers_of(queued.id)) == 2
 
-    await until(claimed_again)
-    # One lease time, and what a busy machine adds; the benchmark measures it closer.
-    assert asyncio.get_running_loop().time() - died <= LEASE_S + 3
-    ready = await running.reaches(queued, State.READY)
+    # By the server's clock, which does not depend on how busy this machine is: one lease time at most.
+    assert await claimed_again() or ends_ms / 1000 <= died.timestamp() + LEASE_S
+    await until(claimed_again, seconds=60)  # nobody asks for it: it is handed on by itself
+    ready = await running.reaches(queued, State.READY, seconds=60)
     claims = await running.workers_of(queued.id)
     assert f"-{first.pid}-" in claims[0]
     assert f"-{second.pid}-" in claims[1]
@@ -140,7 +142,55 @@ async def test_recording_whose_job_was_never_submitted_is_found_by_the_reconcile
     assert await make_reconciler(running.parts).resubmit() == 0
 
 
-@pytest.mark.rule("I8", "F17")
+@pytest.mark.rule("F17")
+@pytest.mark.timeout(400)
+async def test_a_deploy_forgets_neither_failures_nor_an_open_circuit(tmp_path: Path) -> None:
+    async with system(tmp_path, retry_scale=0.2) as running:
+        worker = await running.worker()
+        failing = await running.call(duration_s=1.0, faults=["503:always"])
+
+        async def has_failed_twice() -> bool:
+            return (await running.parts.store.get(None, failing.id)).tries >= 2
+
+        async def circuit() -> Circuit:
+            return (await running.parts.producer.pool_loads(["main"], ["acme"]))[0].circuit
+
+        async def is_open() -> bool:
+            return await circuit() is Circuit.OPEN
+
+        await until(has_failed_twice, 90)
+        await running.call(duration_s=1.0, faults=["401:1"])
+        await until(is_open, 90)
+        for process in (worker, *running.servers):
+            assert await process.end() == 0
+        before = await running.parts.store.get(None, failing.id)
+
+        await running.serve()
+        await running.worker()
+        assert await circuit() is not Circuit.CLOSED
+        assert before.tries >= 2
+        failed = await running.reaches(failing, State.FAILED, seconds=120)
+        assert failed.tries == len(RETRY_DELAYS) + 1
+        answers = [one.status for one in running.log() if one.recording_sid == failing.provider_recording_id]
+        # One more where the first worker was told to stop in the midst of one; from zero it would be two more.
+        assert answers.count(503) - failed.tries in (0, 1)
+
+
+@pytest.mark.rule("F12")
+async def test_a_worker_with_another_vault_is_told_of_and_not_taken_for_a_lost_recording(
+    running: System, tmp_path: Path
+) -> None:
+    await running.worker(CALLSPOOL_VAULT_URL=f"file://{tmp_path}/elsewhere")
+    ready = await running.reaches(await running.call(duration_s=1.0), State.READY)
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
+        answer = await client.get(
+            f"/api/recordings/{ready.id}/audio", headers={"authorization": f"Bearer {running.key}"}
+        )
+    assert (answer.status_code, answer.json()["code"]) == (503, "vault_unavailable")
+    assert "The vault lacks this recording's file" in answer.json()["detail"]
+
+
+@pytest.mark.rule("S2", "I8")
 async def test_flushed_valkey_loses_time_and_no_recording(running: System) -> None:
     await running.worker()
     calls = [await running.call(duration_s=4.0, channels=2, rate=RATE) for _ in range(5)]
@@ -156,10 +206,15 @@ async def test_flushed_valkey_loses_time_and_no_recording(running: System) -> No
 async def test_failing_recordings_do_not_hold_up_the_others(running: System) -> None:
     await running.worker()
     await running.reaches(await running.call(duration_s=1.0), State.READY)  # the worker is there
-    faulty = [await running.call(duration_s=1.0, faults=["404:6"]) for _ in range(6)]
+    faulty = [await running.call(duration_s=1.0, faults=["404:600"]) for _ in range(6)]
     good = [await running.call(duration_s=1.0) for _ in range(6)]
-    for call in [*faulty, *good]:
-        await running.reaches(call, State.READY)
+    last = max([(await running.reaches(call, State.READY)).ready_at for call in good])
+    for call in faulty:  # twice as many as there are slots, and none of them keeps one
+        assert (await running.parts.store.get(None, call.id)).state in {State.QUEUED, State.FETCHING}
+    running.simulator.clock.ahead_s = 600
+    for call in faulty:
+        assert (await running.reaches(call, State.READY)).ready_at > last
+    assert 1 <= highest_concurrency(running.log(), "tag")["acme"] <= 3
     for call in good:
         assert (await running.parts.store.get(None, call.id)).not_ready == 0
     for call in faulty:
