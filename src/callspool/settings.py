@@ -5,10 +5,19 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from callspool.domain.errors import Misconfigured
 
@@ -24,6 +33,32 @@ def _from_seconds(value: object) -> object:
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_VALKEY: Final = frozenset({"valkey", "valkeys", "redis", "rediss", "valkey+cluster"})
+
+
+def _valkey_url(text: str) -> str:
+    url = urlsplit(text)
+    is_right = (url.scheme == "unix" and url.path) or (url.scheme in _VALKEY and url.hostname and _has_port(text))
+    if text and not is_right:
+        raise ValueError("it must be valkey://host:port/0, valkeys://… (TLS), valkey+cluster://… or unix:///path")
+    return text
+
+
+def _public_url(text: str) -> str:
+    url = urlsplit(text)
+    is_right = url.scheme in {"http", "https"} and url.hostname and _has_port(text) and not url.username
+    if not is_right or url.query or url.fragment:
+        raise ValueError("it must be https://your.host, perhaps with a port or a path, and nothing behind that")
+    return text
+
+
+def _has_port(text: str) -> bool:
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_from_seconds)]
 
 
@@ -40,10 +75,10 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Read from ``CALLSPOOL_*``. Unknown names are refused, so that a typing error is not a silent default."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
         default=Path("callspool-data"),
@@ -53,11 +88,11 @@ class Settings(BaseSettings):
         default="",
         description="`sqlite:///…` or `postgresql://…`. Empty: SQLite in the data folder.",
     )
-    valkey_url: str = Field(
+    valkey_url: Annotated[str, AfterValidator(_valkey_url)] = Field(
         default="",
         description="`valkey://host:port/0` or `unix:///path`. Empty: embedded, in the data folder.",
     )
-    public_url: str = Field(
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="http://127.0.0.1:8400",
         description="The address that providers and browsers use. Webhook signatures are checked against it.",
     )
@@ -248,18 +283,22 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: object) -> Self:
-        """Read the environment; *given* values win. Raises `Misconfigured`, naming what is wrong."""
+        """Read *environ*, or this process's own environment; *given* values win.
+
+        Raises `Misconfigured`, naming what is wrong.
+        """
         environ = os.environ if environ is None else environ
-        names = {PREFIX + name.upper() for name in cls.model_fields}
-        unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in names)
-        if unknown:
+        names = {PREFIX + name.upper(): name for name in cls.model_fields}
+        ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+        if unknown := sorted(ours.keys() - names.keys()):
             raise Misconfigured(f"Unknown setting {unknown[0]}. Known: {', '.join(sorted(names))}.")
         try:
-            return cls(**given)  # type: ignore[arg-type]
+            return cls.model_validate({names[name]: value for name, value in ours.items()} | given)
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-            raise Misconfigured(f"{name}: {first['msg']} (it is {first['input']!r}).") from None
+            message = first["msg"].removeprefix("Value error, ")
+            raise Misconfigured(f"{name}: {message} (it is {first['input']!r}).") from None
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that give another process these very settings."""
@@ -267,6 +306,10 @@ class Settings(BaseSettings):
         return {PREFIX + name.upper(): _as_text(value) for name, value in values.items()} | {
             PREFIX + "DATA": str(self.data.absolute())
         }
+
+    def for_child(self) -> dict[str, str]:
+        """Return the environment of a process that we start: ours, with these very settings and no others."""
+        return environment_without_settings() | self.as_environment()
 
     @property
     def proxies(self) -> tuple[Network, ...]:
@@ -282,3 +325,8 @@ class Settings(BaseSettings):
     def vault(self) -> Path:
         """The folder of finished recordings."""
         return self.data / "vault"
+
+
+def environment_without_settings() -> dict[str, str]:
+    """Return this process's environment without any setting: for what must not follow a shell's ``CALLSPOOL_*``."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

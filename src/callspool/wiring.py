@@ -3,6 +3,7 @@
 What only one kind of process needs is imported by the function that makes it: a command starts in half the time.
 """
 
+import errno
 import os
 import secrets
 import socket
@@ -94,11 +95,30 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.data.absolute()}/callspool.db"
 
 
+def make_folder(settings: Settings) -> None:
+    """Make the data folder where there is none. Raises `Misconfigured` where there cannot be one."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.data, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "nothing can be written there")
+    except OSError as error:
+        why = "it is a file" if settings.data.is_file() else error.strerror
+        raise Misconfigured(
+            f"{settings.data.absolute()} cannot be the data folder: {why}. Choose another (--data, CALLSPOOL_DATA)."
+        ) from None
+
+
 def key_file(settings: Settings) -> KeyFile:
     """Return the file of the secret key; in a new data folder, make it. Raises `Misconfigured` where it is none."""
     file = KeyFile(settings.secret_key_file or settings.data / "secret.key")
     if not file.path.exists() and settings.secret_key_file is None:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        make_folder(settings)
+        # The key is always made first, so a database without one has lost it; another key would be of no use to it.
+        if not settings.database_url and (settings.data / "callspool.db").exists():
+            raise Misconfigured(
+                f"The secret key {file.path.absolute()} is gone, but its database is there. Restore it from your "
+                "backup: without it the accounts' credentials cannot be read."
+            )
         file.make()
     file()
     return file
@@ -131,7 +151,7 @@ def open_vault(settings: Settings, clock: Clock | None = None) -> Vault:
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Open store and vault and prepare the connections to Valkey, which need not answer yet."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_folder(settings)
     clock, keys = SystemClock(), key_file(settings)
     async with AsyncExitStack() as stack:
         store = await connect(database_url(settings), clock=clock, secret_key=keys)

@@ -4,18 +4,44 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callspool.settings import Settings
+from callspool.wiring import open_parts
 from tests.acceptance.system import until
 from tests.acceptance.test_demo import run
 
 SID = "AC" + "c" * 32
+
+
+BROKEN = """
+import callspool.cli.status, callspool.cli
+def status(): 1 / 0
+callspool.cli.status.status = status
+callspool.cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which there is a callspool, with nothing in it."""
+    folder = tmp_path_factory.mktemp("made")
+
+    async def make() -> None:
+        async with open_parts(Settings.read({}, data=folder)):
+            pass
+
+    asyncio.run(make())
+    return folder
 
 
 @asynccontextmanager
@@ -28,7 +54,7 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
     )
     assert process.stdout is not None
     try:
-        yield process, json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        yield process, json.loads(await asyncio.wait_for(process.stdout.readline(), 120))
     finally:
         if process.returncode is None:
             process.kill()
@@ -69,13 +95,116 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
     ],
 )
 async def test_mistake_gets_one_clear_line_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], code: int, says: str
+    made: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], code: int, says: str
 ) -> None:
-    monkeypatch.setenv("CALLSPOOL_DATA", str(tmp_path))
+    monkeypatch.setenv("CALLSPOOL_DATA", str(made))
     got, out, err = await run(*args)
     assert got == code, err
     assert says in err
     assert "Traceback" not in err + out
+
+
+@pytest.mark.parametrize(
+    ("args", "name", "value", "says"),
+    [
+        (["up"], "DATA", __file__, "it is a file"),
+        (["up"], "DATA", f"{__file__}/below", "Not a directory"),
+        (["tenants", "add", "acme"], "DATA", "/proc/callspool", "cannot be the data folder"),
+        (["status"], "VALKEY_URL", "nonsense", "it must be valkey://host:port/0"),
+        (["status"], "VALKEY_URL", "http://127.0.0.1:6379", "it must be valkey://host:port/0"),
+        (["status"], "VALKEY_URL", "valkey://127.0.0.1:port", "it must be valkey://host:port/0"),
+        (["status"], "PUBLIC_URL", "nonsense", "it must be https://your.host"),
+        (["status"], "PUBLIC_URL", "https://calls.example/?a=b", "it must be https://your.host"),
+        (["status"], "DATABASE_URL", "mysql://nowhere/x", "CALLSPOOL_DATABASE_URL must be"),
+        (["worker", "--metrics-port", "99999"], "LEASE", "30", "99999"),
+    ],
+)
+async def test_setting_that_cannot_work_is_named_and_what_to_do(
+    made: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv("CALLSPOOL_DATA", str(made))
+    monkeypatch.setenv(f"CALLSPOOL_{name}", value)
+    code, out, err = await run(*args)
+    assert code in (1, 2), out
+    assert says in err
+    assert "Traceback" not in err + out
+
+
+async def test_port_for_metrics_that_is_in_use_is_told(made: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = await run("worker", "--metrics-port", port, "--data", str(made))
+    assert (code, err.count("\n")) == (1, 1), err
+    assert f"127.0.0.1:{port}: Address already in use" in err
+
+
+async def test_what_nobody_thought_of_gets_one_line_and_its_details_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    broken = (sys.executable, "-c", BROKEN)
+    process = await asyncio.create_subprocess_exec(*broken, "status", stderr=asyncio.subprocess.PIPE)
+    said = (await process.communicate())[1].decode()
+    (details,) = tmp_path.glob("callspool-error-*.txt")
+    assert (process.returncode, said.count("\n")) == (1, 1), said
+    assert "ZeroDivisionError: division by zero" in said
+    assert str(details) in said
+    assert "Traceback" in details.read_text()
+    process = await asyncio.create_subprocess_exec(*broken, "--debug", "status", stderr=asyncio.subprocess.PIPE)
+    said = (await process.communicate())[1].decode()
+    assert process.returncode == 1
+    assert said.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["doctor"], ["keys", "list"], ["tenants", "set", "acme", "--slots", "1"]]
+)
+async def test_mistyped_folder_does_not_become_a_new_callspool(tmp_path: Path, command: list[str]) -> None:
+    code, out, err = await run(*command, "--data", str(tmp_path / "typo"))
+    assert code == 1
+    assert "There is no callspool in" in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_lost_secret_key_is_told_and_not_replaced(tmp_path: Path) -> None:
+    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
+    (tmp_path / "secret.key").unlink()
+    for command in (["status"], ["tenants", "add", "bravo"], ["up", "--port", "0"]):
+        code, _, err = await run(*command, "--data", str(tmp_path))
+        assert code == 1
+        assert "secret.key is gone" in err
+    assert not (tmp_path / "secret.key").exists()
+
+
+async def test_database_that_is_none_is_a_finding_of_doctor(tmp_path: Path) -> None:
+    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
+    for path in tmp_path.glob("callspool.db*"):
+        path.write_bytes(b"this is no database" * 100)
+    code, out, err = await run("doctor", "--json", "--data", str(tmp_path))
+    assert code == 1, err
+    (found,) = json.loads(out)
+    assert (found["check"], found["level"]) == ("store", "error")
+    assert "backup" in found["do"]
+
+
+async def test_empty_lists_say_so(made: Path) -> None:
+    for command in (["keys", "list"], ["webhooks", "list"], ["users", "list"], ["accounts", "list"], ["status"]):
+        code, out, err = await run(*command, "--data", str(made))
+        assert code == 0, err
+        assert "yet: callspool" in out
+
+
+async def test_version_is_told() -> None:
+    code, out, _ = await run("--version")
+    assert (code, out) == (0, f"callspool {version('callspool')}\n")
+
+
+async def test_times_in_json_are_iso_8601(tmp_path: Path) -> None:
+    code, out, err = await run("keys", "add", "ci", "--json", "--data", str(tmp_path))
+    assert code == 0, err
+    at = json.loads(out)["created_at"]
+    assert "T" in at
+    assert datetime.fromisoformat(at).tzinfo is not None
 
 
 async def test_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -106,6 +235,8 @@ async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: P
         assert (await run("drain", "--undo", *data))[0] == 0
         findings = json.loads((await run("doctor", *data))[1])
         assert [one["check"] for one in findings if one["level"] == "error"] == ["account main"]  # nobody is there
+        assert json.loads(out)["webhook_url"] == f"{said['url']}/webhooks/twilio/main"  # the port in use
+        assert any(one["seen"].startswith(said["url"]) for one in findings)  # and there doctor asks
         code, _, err = await run("up", "--port", "0", "--data", str(tmp_path))
         assert code == 1
         assert "Another 'callspool up' runs" in err
@@ -114,7 +245,7 @@ async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: P
         assert code == 1
         assert "--port" in err
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_nothing_outlives_a_killed_up(tmp_path: Path) -> None:

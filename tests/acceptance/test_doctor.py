@@ -174,6 +174,7 @@ async def test_doctor_says_what_is_wrong_with_valkey_and_disk(tmp_path: Path, mo
 async def test_part_that_cannot_be_opened_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, check: str
 ) -> None:
+    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
     monkeypatch.setenv(name, value)
     code, out, err = await run("doctor", "--json", "--data", str(tmp_path))
     (found,) = [one for one in json.loads(out) if one["level"] == "error" and one["check"] == check]

@@ -7,7 +7,9 @@ import pytest
 
 from callspool.cli.settings_page import page
 from callspool.domain.errors import Misconfigured
-from callspool.settings import Settings
+from callspool.domain.ids import TenantId
+from callspool.domain.tenant import Tenant
+from callspool.settings import Settings, environment_without_settings
 
 
 def test_unknown_setting_is_refused_and_named() -> None:
@@ -33,13 +35,31 @@ def test_what_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch
         Settings.read()
 
 
-@pytest.mark.rule("S1", "S3", "S4", "S5")
+@pytest.mark.rule("S1", "S4", "S5", "S6")
 def test_defaults_are_those_that_the_rules_ask_for() -> None:
     settings = Settings.read({})
     seconds = {
-        name: getattr(settings, name).total_seconds() for name in ("dedup_window", "fetch_deadline", "queued_ttl")
+        name: getattr(settings, name).total_seconds()
+        for name in ("dedup_window", "fetch_deadline", "queued_ttl", "lease")
     }
-    assert seconds == {"dedup_window": 120, "fetch_deadline": 900, "queued_ttl": 1200}
+    assert seconds == {"dedup_window": 120, "fetch_deadline": 900, "queued_ttl": 1200, "lease": 30}
+    assert settings.retry_scale == 1
+    assert Tenant(TenantId("acme"), "Acme").slots == 3
+
+
+def test_what_is_given_is_read_and_nothing_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSPOOL_LEASE", "5")
+    monkeypatch.setenv("CALLSPOOL_MISTYPED", "5")
+    assert Settings.read({"CALLSPOOL_PORT": "1"}) == Settings.read({}, port=1)
+    assert Settings.read({}).lease == timedelta(seconds=30)
+
+
+def test_a_child_gets_these_settings_and_nothing_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSPOOL_SECRET_KEY_FILE", "/of/the/shell")
+    monkeypatch.setenv("CALLSPOOL_MISTYPED", "5")
+    given = Settings.read({}, data=Path("/somewhere"), lease=5)
+    assert Settings.read(given.for_child()) == given
+    assert not [name for name in environment_without_settings() if name.startswith("CALLSPOOL_")]
 
 
 def test_another_process_gets_the_very_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from callspool.cli import private_keys
 from callspool.cli.account_views import shown, webhook_url
 from callspool.cli.console import err, out, print_json, print_table
-from callspool.cli.context import Data, Json, by_hand, read_settings, run
+from callspool.cli.context import Data, Json, by_hand, read_running, run
 from callspool.cli.credentials import (
     ApiKey,
     ApiSecret,
@@ -26,6 +26,7 @@ from callspool.cli.credentials import (
     with_api_key,
     with_signing_key,
 )
+from callspool.cli.folder import is_loopback
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
@@ -91,7 +92,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Add an account. What is piped in is read a line each: signing key ('-'), token, the API key's secret."""
-    settings = read_settings(data)
+    settings = read_running(data)
     checked_name("account", name)
     profile = profile_of(provider)
     address = address_of(profile, base_url, region, edge) or profile.base_url
@@ -112,17 +113,19 @@ def add(
         await parts.store.add_account(account, by=by_hand())
         await push(parts, account)
 
-    run(settings, work)
+    run(settings, work, may_create=True)
     if json:
         print_json(shown(account, settings))
         return
     out.print(f"Account {name} added. {profile.setup}\n  {webhook_url(settings, account)}")
+    if is_loopback(settings.public_url):
+        err.print("No provider can reach that address: set CALLSPOOL_PUBLIC_URL to one that leads here from outside.")
 
 
 @app.command("list")
 def list_(data: Data = None, json: Json = False) -> None:
     """List the accounts, without their secrets."""
-    settings = read_settings(data)
+    settings = read_running(data)
     accounts = run(settings, lambda parts: parts.store.accounts())
     if json:
         print_json([shown(one, settings) for one in accounts])
@@ -190,7 +193,7 @@ def set_(
         await push(parts, changed)
         return changed
 
-    settings = read_settings(data)
+    settings = read_running(data)
     account = run(settings, work)
     state = "paused" if account.paused else f"limit {account.limit}"
     print_json(shown(account, settings)) if json else out.print(f"Account {name}: {state}.")
@@ -207,7 +210,7 @@ def remove(
     async def work(parts: Parts) -> None:
         await parts.store.remove_account(AccountId(name), by=by_hand())
 
-    run(read_settings(data), work)
+    run(read_running(data), work)
     print_json({"removed": name}) if json else out.print(f"Account {name} is removed; its webhooks are refused.")
 
 
@@ -229,7 +232,7 @@ def discover(
         here = {one.account_sid: str(one.id) for one in await parts.store.accounts()}
         return account, await provider.subaccounts(account), here
 
-    account, found, here = run(read_settings(data), work)
+    account, found, here = run(read_running(data), work)
     if json:
         print_json([{**asdict(one), "account": here.get(one.sid)} for one in found])
         return

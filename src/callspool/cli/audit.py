@@ -25,7 +25,8 @@ def list_(
         print_json([asdict(entry) for entry in entries])
         return
     rows = [(entry.seq, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, entry.target) for entry in entries]
-    print_table("Audit log", ("number", "when (UTC)", "who", "what", "to what"), rows)
+    columns = ("number", "when (UTC)", "who", "what", "to what")
+    print_table("Audit log", columns, rows) if rows else out.print("Nothing has been written to it yet.")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from callspool.cli.folder import as_published, require
 from callspool.domain.audit import By
 from callspool.settings import Settings
 from callspool.telemetry import configure_logging
@@ -31,13 +32,23 @@ def read_settings(data: Path | None, **given: object) -> Settings:
     return settings
 
 
+def read_running(data: Path | None) -> Settings:
+    """Read the settings of what runs on the data folder: with the address that it really has."""
+    return as_published(read_settings(data))
+
+
 def by_hand() -> By:
     """Return what the audit log says of who uses this command line."""
     return By(f"cli:{getpass.getuser()}")
 
 
-def run(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:
-    """Open the parts, do the work, close them."""
+def run(settings: Settings, work: Callable[[Parts], Awaitable[T]], *, may_create: bool = False) -> T:
+    """Open the parts, do the work, close them.
+
+    Raises `Misconfigured` where there is no callspool in the data folder, unless the command *may_create* one.
+    """
+    if not may_create:
+        require(settings)
 
     async def opened() -> T:
         async with open_parts(settings) as parts:

@@ -47,7 +47,7 @@ def drain(
 async def _drain(parts: Parts, timeout_s: float) -> int:
     tenants = [tenant.id for tenant in await parts.store.tenants()]
     time = asyncio.get_running_loop().time
-    until = time() + timeout_s
+    until, told = time() + timeout_s, False
     with err.status("draining") as line:
         while True:
             try:
@@ -55,6 +55,9 @@ async def _drain(parts: Parts, timeout_s: float) -> int:
             except SchedulerUnavailable:
                 if time() >= until:
                     raise
+                if not told:
+                    told = True
+                    err.print("Valkey does not answer: waiting for it. Is 'callspool up' running on this data folder?")
                 line.update("waiting for Valkey")
             else:
                 if running == 0 or time() >= until:

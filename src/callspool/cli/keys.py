@@ -45,7 +45,7 @@ def add(
             by=by_hand(),
         )
 
-    key, text = run(read_settings(data), work)
+    key, text = run(read_settings(data), work, may_create=True)
     if json:
         print_json({**_shown(key), "key": text})
         return
@@ -66,7 +66,8 @@ def list_(data: Data = None, json: Json = False) -> None:
         )
         for one in keys
     ]
-    print_table("API keys", ("key", "name", "of", "may", "made", "ends", "revoked"), rows)
+    columns = ("key", "name", "of", "may", "made", "ends", "revoked")
+    print_table("API keys", columns, rows) if rows else out.print("No keys yet: callspool keys add NAME")
 
 
 @app.command()

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from callspool.cli.console import out
-from callspool.cli.context import Data, read_settings
-from callspool.cli.serving import Server, listen, run, stop_on_signals
+from callspool.cli.console import out, print_json
+from callspool.cli.context import Data, Json, read_settings
+from callspool.cli.ending import stop_on_signals
+from callspool.cli.folder import publish
+from callspool.cli.serving import Server, cancel, listen, run
 from callspool.telemetry import Metrics
 from callspool.wiring import (
     make_app,
@@ -25,6 +27,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on. 0: any.")] = None,
     data: Data = None,
+    json: Json = False,
 ) -> None:
     """Answer webhooks, the API and the page. Workers run beside it: callspool worker."""
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -34,6 +37,7 @@ def serve(
 
     async def work() -> None:
         async with open_parts(settings) as parts:
+            publish(settings)
             stop = asyncio.Event()
             stop_on_signals(stop)
             app = make_app(parts, Metrics())
@@ -46,14 +50,15 @@ def serve(
                 courier = group.create_task(make_courier(parts).run())
                 group.create_task(backfiller.run())
                 await server.ready.wait()
-                out.print(f"callspool answers on {settings.public_url}")
+                if json:
+                    print_json({"url": settings.public_url})
+                else:
+                    out.print(f"callspool answers on {settings.public_url}")
                 await stop.wait()
                 app.state.live.close()
                 reconciler.stop()
-                operations.cancel()
-                courier.cancel()
-                numbers.cancel()
                 backfiller.stop()
+                await cancel(operations, courier, numbers)
                 server.stop()
 
     run(work())

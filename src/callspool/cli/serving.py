@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
@@ -17,6 +16,7 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ports import LocalVault
 
 _GRACE_S = 3
+_AGAIN_S = 0.5
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -26,6 +26,18 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         from uvloop import new_event_loop as make_loop
     with asyncio.Runner(loop_factory=make_loop) as runner:
         runner.run(work)
+
+
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they are over, and wait for it.
+
+    Once is not enough: where an answer comes at the same moment, `asyncio.wait_for` of Python 3.11 forgets that it
+    was cancelled, and a loop that waits for ever goes on.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_AGAIN_S)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,10 +105,3 @@ def protocol(app: FastAPI) -> Any:
 def _is_no_cut(record: logging.LogRecord) -> bool:
     """Leave out what uvicorn says of a stream that is broken off on purpose: ``playback.cut`` says why."""
     return record.msg != "ASGI callable returned without completing response."
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Set *stop* on SIGTERM and Ctrl-C."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)

@@ -65,7 +65,7 @@ def add(
         await parts.store.add_tenant(tenant, by=by_hand())
         await push(parts, tenant)
 
-    run(read_settings(data), work)
+    run(read_settings(data), work, may_create=True)
     print_json(asdict(tenant)) if json else out.print(f"Tenant {name} added, with {tenant.slots} slots.")
 
 

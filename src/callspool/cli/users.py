@@ -36,7 +36,7 @@ def add(
         await parts.store.add_user(user, by=by_hand())
         return user
 
-    user = run(read_settings(data), work)
+    user = run(read_settings(data), work, may_create=True)
     print_json(_shown(user)) if json else out.print(f"User {name} may sign in, as {_role(user)}.")
 
 

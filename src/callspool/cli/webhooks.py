@@ -44,7 +44,7 @@ def add(
             return
         out.print(f"{endpoint.secret}\nThis is the only time that it is shown. The endpoint's id is {endpoint.id}.")
 
-    run(settings, work)
+    run(settings, work, may_create=True)
 
 
 @app.command("list")
@@ -58,7 +58,9 @@ def list_(data: Data = None, json: Json = False) -> None:
         (one.id, one.tenant_id or "all", one.url, " ".join(one.events), one.disabled_because or one.failing_since)
         for one in found
     ]
-    print_table("Webhook endpoints", ("endpoint", "tenant", "url", "events", "disabled, or failing since"), table)
+    columns = ("endpoint", "tenant", "url", "events", "disabled, or failing since")
+    hint = "No endpoints yet: callspool webhooks add URL"
+    print_table("Webhook endpoints", columns, table) if table else out.print(hint)
 
 
 @app.command()
@@ -104,7 +106,8 @@ def deliveries(
         (one.id, one.type, one.recording_id, one.state, one.attempts, one.error, one.not_before or one.ended_at)
         for one in found
     ]
-    print_table("Messages", ("message", "type", "recording", "state", "tries", "error", "next or ended"), table)
+    columns = ("message", "type", "recording", "state", "tries", "error", "next or ended")
+    print_table("Messages", columns, table) if table else out.print("It has been told nothing yet.")
 
 
 @app.command("test")

@@ -8,13 +8,15 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from prometheus_client import start_http_server
 
 from callspool.cli.context import Data, read_settings
-from callspool.cli.serving import run, stop_on_signals
+from callspool.cli.ending import stop_on_signals, stop_with_parent
+from callspool.cli.serving import run
+from callspool.domain.errors import Misconfigured
 from callspool.fetch.outcome import Outcome
 from callspool.telemetry import Metrics
 from callspool.wiring import open_parts, open_worker
@@ -22,7 +24,9 @@ from callspool.wiring import open_parts, open_worker
 
 def worker(
     concurrency: Annotated[int | None, typer.Option(min=1, max=1024, help="Most downloads at once.")] = None,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve Prometheus metrics there, on loopback.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve Prometheus metrics there, on loopback.")
+    ] = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
     data: Data = None,
 ) -> None:
@@ -32,16 +36,23 @@ def worker(
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     metrics = Metrics()
     if metrics_port is not None:
-        start_http_server(metrics_port, "127.0.0.1", metrics.registry)
+        try:
+            start_http_server(metrics_port, "127.0.0.1", metrics.registry)
+        except OSError as error:
+            raise Misconfigured(
+                f"Metrics cannot be served on 127.0.0.1:{metrics_port}: {error.strerror}. Choose another port."
+            ) from None
 
     async def work() -> None:
         async with open_parts(settings) as parts:
             stop = asyncio.Event()
             stop_on_signals(stop)
             if child:
-                await _stop_with_parent(stop)
+                await stop_with_parent(stop)
             async with open_worker(parts, worker_id, _report if child else _observe(metrics)) as one:
                 running = asyncio.create_task(one.run())
+                if child:
+                    _tell({"waits": True})
                 stopping = asyncio.create_task(stop.wait())
                 await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
@@ -69,15 +80,9 @@ def _observe(metrics: Metrics) -> Callable[[Outcome], None]:
 
 def _report(outcome: Outcome) -> None:
     """Tell the parent, which serves the metrics."""
-    sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    _tell(asdict(outcome))
+
+
+def _tell(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
-
-
-async def _stop_with_parent(stop: asyncio.Event) -> None:
-    """The parent holds the other end of our standard input: it closes when the parent dies, however it dies."""
-
-    class Watch(asyncio.Protocol):
-        def connection_lost(self, exc: Exception | None) -> None:
-            stop.set()
-
-    await asyncio.get_running_loop().connect_read_pipe(Watch, sys.stdin)

@@ -1,6 +1,7 @@
 """A small JSON client for the demo's two servers, both on this machine."""
 
 import asyncio
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -42,4 +43,7 @@ class Http:
             raise CallspoolError(
                 f"{request.get_method()} {self.url + path} was answered {error.code}: {said}"
             ) from None
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "reason", None) or error
+            raise CallspoolError(f"{self.url + path} gave no answer: {why}") from None
         return answer

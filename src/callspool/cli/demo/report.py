@@ -1,9 +1,12 @@
 """Prints a verdict for a person."""
 
+from typing import Final
+
 from callspool.cli.console import out, print_table
 from callspool.cli.demo.judgement import Verdict
 
-_SAYS = {
+_LINES: Final = 20
+_SAYS: Final = {
     "I1": "never more downloads at once than slots",
     "I2": "nothing that was acknowledged is lost",
     "I3": "stored and served bytes are the provider's",
@@ -27,5 +30,7 @@ def show(verdict: Verdict) -> None:
     for name, found in verdict.broken.items():
         mark = "[red]broken[/]" if found else "[green]holds[/] "
         out.print(f"{name} {mark} {_SAYS[name]}")
-        for line in found:
-            out.print(f"   {line}")
+        for line in found[:_LINES]:
+            out.print(f"   {line}", markup=False)
+        if len(found) > _LINES:
+            out.print(f"   and {len(found) - _LINES} more")

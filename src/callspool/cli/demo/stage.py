@@ -2,23 +2,23 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from callspool.cli.demo.http import Http
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.tenant import Account, Tenant
-from callspool.settings import Settings
+from callspool.settings import Settings, environment_without_settings
 from callspool.wiring import Parts, open_parts
 
 ACCOUNT_SID = "AC" + "d" * 32
 _TOKEN = "demo"  # noqa: S105 -- known to the simulator only
-_START_S = 60
+_START_S = 120
 _STOP_S = 40
 
 TENANTS = (
@@ -48,25 +48,31 @@ class SetUp:
 
 
 class Stage:
-    """Simulator and callspool, in one temporary folder."""
+    """Simulator and callspool, in a temporary folder. Both end with us, also where we are killed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, rate: int | None) -> None:
+        """Have each download come at *rate* bytes a second; None: as fast as it goes."""
         self._settings = settings
+        self._rate = [] if rate is None else ["--rate", str(rate)]
 
     @asynccontextmanager
     async def set_up(self) -> AsyncIterator[SetUp]:
         """Start everything and add six tenants; end everything afterwards."""
         async with AsyncExitStack() as stack:
             simulator = await stack.enter_async_context(
-                _process("callspool.simulator", "--json", "--end-with-stdin", environment=dict(os.environ))
+                _process(
+                    *("callspool.simulator", "--json", "--end-with-stdin", *self._rate),
+                    environment=environment_without_settings(),
+                )
             )
             up = await stack.enter_async_context(
                 _process(
-                    *("callspool.cli", "up", "--json", "--port", str(self._settings.port)),
-                    environment={**os.environ, **self._settings.as_environment()},
+                    *("callspool.cli", "up", "--json", "--child", "--port", str(self._settings.port)),
+                    environment=self._settings.for_child(),
                 )
             )
-            parts = await stack.enter_async_context(open_parts(self._settings))
+            settings = self._settings.model_copy(update={"data": Path(up["data"])})
+            parts = await stack.enter_async_context(open_parts(settings))
             api = Http(up["url"], up["key"])
             provider = Http(simulator["url"])
             await provider.post("/_simulator/accounts", {"account_sid": ACCOUNT_SID, "auth_token": _TOKEN})
@@ -95,9 +101,11 @@ async def _process(module: str, *args: str, environment: dict[str, str]) -> Asyn
     )
     try:
         assert process.stdout is not None  # noqa: S101 -- PIPE was asked for
-        line = await asyncio.wait_for(process.stdout.readline(), _START_S)
+        line = b""
+        with suppress(TimeoutError):
+            line = await asyncio.wait_for(process.stdout.readline(), _START_S)
         if not line:
-            raise Misconfigured(f"{module} did not start; what it said stands above.")
+            raise Misconfigured(f"{module} did not start in {_START_S} s, or ended; what it said stands above.")
         yield json.loads(line)
     finally:
         if process.returncode is None:

@@ -7,10 +7,10 @@ from typing import Final
 import typer
 
 from callspool.cli.console import out, print_json
-from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.context import Data, Json, read_running, run
 from callspool.cli.doctor import arrival, outside, parts
 from callspool.cli.doctor.finding import Finding
-from callspool.domain.errors import CallspoolError, StoreUnavailable, VaultUnavailable
+from callspool.domain.errors import CallspoolError, Misconfigured, StoreUnavailable, VaultUnavailable
 from callspool.wiring import Parts
 
 _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...] = (
@@ -27,18 +27,19 @@ _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...]
 _WHAT_TO_DO: Final = {
     "valkey": "Start it with 'callspool up', or set CALLSPOOL_VALKEY_URL.",
     "vault": "Check CALLSPOOL_VAULT_URL, its keys and rights, and the space behind it.",
-    "store": "Check that the database runs, is not full, and may be written to.",
+    "store": "Check that the database runs, is not full, may be written to, and is whole; else restore a backup.",
 }
 
 
 def doctor(data: Data = None, json: Json = False) -> None:
     """Check store, Valkey, vault, disk, public address, accounts, clock and spool; say what to do."""
-    settings = read_settings(data)
+    settings = read_running(data)
     try:
         findings = run(settings, _examine)
-    except (StoreUnavailable, VaultUnavailable) as error:  # without them nothing can be opened
-        name = "store" if isinstance(error, StoreUnavailable) else "vault"
-        findings = [Finding(name, "error", str(error), _WHAT_TO_DO[name])]
+    except (StoreUnavailable, VaultUnavailable, Misconfigured) as error:  # without them nothing can be opened
+        name = "vault" if isinstance(error, VaultUnavailable) else "store"
+        todo = "Mend what is named there." if isinstance(error, Misconfigured) else _WHAT_TO_DO[name]
+        findings = [Finding(name, "error", str(error), todo)]
     if json:
         print_json([asdict(finding) for finding in findings])
     else:
