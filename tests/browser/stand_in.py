@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
 
 from callspool.api import problems
 from callspool.api.app import SafeHeaders
@@ -24,7 +24,8 @@ from tests.browser import dashboard
 
 KEY = "cs_the-key-of-this-test"
 EMBEDDER_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; script-src 'self'; connect-src 'self'; media-src 'self' http://localhost:*; "
+    "base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types lit-html"
 )
 """What a careful page allows: nothing inline, nothing from elsewhere, no text that becomes code."""
@@ -63,6 +64,10 @@ class StandIn:
     """How many bytes of what is being fetched are here."""
     pages: dict[str, str] = field(default_factory=dict)
     """Pages of somebody who embeds the player, by name."""
+    files: dict[str, Path] = field(default_factory=dict)
+    """Folders of what somebody built who embeds the player, by name."""
+    storage: str | None = None
+    """Another origin, to which players are sent for the sound of what is ready."""
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     """Until then the second half of what is being fetched has not come."""
     breaks_off: bool = False
@@ -247,7 +252,14 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
             return StreamingResponse(there.coming(), media_type="audio/wav", headers={"accept-ranges": "none"})
         if there.recordings[id].state is not State.READY:
             return JSONResponse({"state": there.recordings[id].state}, status_code=202, headers={"retry-after": "2"})
+        if there.storage is not None:
+            return RedirectResponse(f"{there.storage}/storage", 307, {"access-control-allow-origin": "*"})
         return FileResponse(there.sound, media_type="audio/wav")
+
+    @app.get("/storage")
+    async def storage() -> FileResponse:
+        headers = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+        return FileResponse(there.sound, media_type="audio/wav", headers=headers)
 
     @app.get("/api/recordings/{id}/waveform")
     async def waveform(id: str, token: int | None = None) -> Response:  # noqa: A002
@@ -262,6 +274,11 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
     @app.get("/embed/{name}")
     async def embed(name: str) -> HTMLResponse:
         return HTMLResponse(there.pages[name], headers={"content-security-policy": EMBEDDER_POLICY})
+
+    @app.get("/files/{name}/{path:path}")
+    async def built(name: str, path: str) -> FileResponse:
+        policy = EMBEDDER_POLICY + " vue"  # Vue has a policy of its own
+        return FileResponse(there.files[name] / path, headers={"content-security-policy": policy})
 
     @app.post("/api/recordings/{id}/{action}")
     async def act(id: str, action: str) -> JSONResponse:  # noqa: A002

@@ -17,6 +17,7 @@ export type PlayerState =
   | "offline"
   | "broken";
 
+/** What can be set from HTML. */
 export interface CallspoolPlayerAttributes {
   recording?: string | null;
   src?: string | null;
@@ -30,7 +31,24 @@ export interface CallspoolPlayerAttributes {
   cancellable?: boolean;
 }
 
-export declare class CallspoolPlayer extends HTMLElement {
+/** What can be set from a program. */
+export interface CallspoolPlayerProperties {
+  recording: string | null;
+  src: string | null;
+  base: string | null;
+  token: string | null;
+  getToken: (() => string | null | Promise<string | null>) | null;
+  audioUrl: string | null;
+  getAudioUrl: (() => string | null | Promise<string | null>) | null;
+  theme: "light" | "dark" | null;
+  channels: string | null;
+  noDownload: boolean;
+  cancellable: boolean;
+}
+
+type On<Map, Name extends keyof Map> = (this: CallspoolPlayer, event: Map[Name]) => unknown;
+
+export declare class CallspoolPlayer extends HTMLElement implements CallspoolPlayerProperties {
   recording: string | null;
   src: string | null;
   base: string | null;
@@ -53,6 +71,37 @@ export declare class CallspoolPlayer extends HTMLElement {
   pause(): void;
   seek(seconds: number): void;
   retry(): Promise<void>;
+
+  addEventListener<Name extends keyof CallspoolPlayerEventMap>(
+    type: Name,
+    listener: On<CallspoolPlayerEventMap, Name>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener<Name extends keyof HTMLElementEventMap>(
+    type: Name,
+    listener: On<HTMLElementEventMap, Name>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<Name extends keyof CallspoolPlayerEventMap>(
+    type: Name,
+    listener: On<CallspoolPlayerEventMap, Name>,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener<Name extends keyof HTMLElementEventMap>(
+    type: Name,
+    listener: On<HTMLElementEventMap, Name>,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | EventListenerOptions,
+  ): void;
 }
 
 export interface CallspoolPlayerEventMap {
