@@ -22,6 +22,7 @@ from benchmarks.run import Laboratory
 MEASUREMENTS: Final[Mapping[str, str]] = {
     "slots": "benchmarks.slots",
     "datapath": "benchmarks.datapath",
+    "player": "benchmarks.player",
 }
 """What can be measured: a name, and the module whose ``EXPERIMENTS`` are run on its ``SUBJECTS``."""
 _REPORT: Final = "report"
