@@ -82,6 +82,7 @@ export class Sound {
   /** Plays, as soon as there is a link and sound. Call it in a gesture. */
   play(): void {
     this.#intends = true;
+    this.#renewed = this.#retried = false; // whoever presses again may have another link by now
     if (this.#source) this.#start();
     else void this.#open(false);
   }

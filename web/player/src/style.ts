@@ -339,6 +339,10 @@ export const style = css`
     animation: flow 1.8s ease-in-out infinite;
   }
 
+  [dir="rtl"] div.flow::after {
+    animation-direction: reverse;
+  }
+
   @keyframes turn {
     to {
       transform: rotate(1turn);
