@@ -480,6 +480,25 @@ async def test_hastened_recording_is_due_now(store: Store, clock: SetClock) -> N
     assert await store.get(ACME, row.id) == hastened
 
 
+async def test_that_a_person_waits_is_remembered_until_it_ends(store: Store) -> None:
+    row = await queued(store)
+    assert row.wanted_at is None
+    wanted = await store.hasten(ACME, row.id)
+    assert wanted.wanted_at is not None
+    assert (wanted.version, wanted.state) == (row.version, row.state)
+    assert await store.hasten(ACME, row.id) == wanted
+
+    claimed = await store.claim(row.id, actor="worker:1")
+    assert claimed is not None
+    assert claimed.wanted_at == wanted.wanted_at
+    ended = await store.give_up(
+        row.id, claimed.attempt, reason=Reason.GONE, detail="410", budget=Budget.TRIES, actor="worker:1"
+    )
+    assert ended is not None
+    assert ended.wanted_at is None
+    assert (await store.retry(ACME, row.id, actor="key:1")).wanted_at is None
+
+
 async def test_hastening_leaves_alone_what_does_not_wait(store: Store) -> None:
     row = await fetching(store)
 

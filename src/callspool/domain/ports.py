@@ -429,7 +429,10 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         ...
 
     async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
-        """Return it; if it is queued for later, let it be due now (``not_before`` cleared). Raises `NotFound`."""
+        """Return it; if it is queued, let it be due now and before the archive's: a person waits for it.
+
+        That is remembered (``wanted_at``) until it ends. Raises `NotFound`.
+        """
         ...
 
     async def get(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:

@@ -185,6 +185,8 @@ class Recording:
     """None: not known yet, or not to be known."""
     provider_deleted_at: datetime | None = None
     """When we deleted it at the provider: from then on the vault has the only one."""
+    wanted_at: datetime | None = None
+    """Since when a person waits for it; None: nobody does, or it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from callspool.domain.job import Job, PoolLimits, TenantLimits
+from callspool.domain.job import Job, Lane, PoolLimits, TenantLimits
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
@@ -111,7 +111,8 @@ class Reconciler:
 
     def _job(self, recording: Recording) -> tuple[Job, timedelta | None]:
         delay = recording.not_before - self._clock.now() if recording.not_before else None
-        return Job(recording.id, recording.account_id, recording.tenant_id), delay
+        lane = Lane.BULK if recording.wanted_at is None else Lane.INTERACTIVE
+        return Job(recording.id, recording.account_id, recording.tenant_id, lane), delay
 
     def _is_overdue(self, recording: Recording) -> bool:
         waits = self._clock.now() - (recording.not_before or recording.updated_at)

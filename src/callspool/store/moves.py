@@ -197,9 +197,10 @@ def erase_later(connection: Connection, step: Step, recording_id: RecordingId) -
     connection.execute(statements.ERASE_LATER, {"the_id": recording_id, "the_time": step.at})
 
 
-def hasten(connection: Connection, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
-    """Let a queued recording be due now. It does not move: no version, no event."""
-    connection.execute(statements.HASTEN, {"the_id": recording_id, "the_tenant": tenant_id})
+def hasten(connection: Connection, step: Step, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
+    """Let a queued recording be due now, before the archive's. It does not move: no version, no event."""
+    wanted = {"the_id": recording_id, "the_tenant": tenant_id, "the_time": step.at}
+    connection.execute(statements.HASTEN, wanted)
     return reads.get(connection, tenant_id, recording_id)
 
 

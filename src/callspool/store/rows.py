@@ -43,6 +43,7 @@ def recording(row: Row[Any]) -> Recording:
         encryption=None if row.encryption is None else _encryption(row.encryption),
         call=_call(row),
         provider_deleted_at=row.provider_deleted_at,
+        wanted_at=row.wanted_at,
     )
 
 

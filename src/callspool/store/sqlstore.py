@@ -190,9 +190,9 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
 
     async def hasten(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
         found = await self.get(tenant_id, recording_id)
-        if found.state is not State.QUEUED or found.not_before is None:
+        if found.state is not State.QUEUED or (found.not_before is None and found.wanted_at is not None):
             return found  # most are: a person's play of what is there costs no write
-        return await self._database.write(lambda c: moves.hasten(c, tenant_id, recording_id))
+        return await self._database.write(lambda c: moves.hasten(c, self._step(""), tenant_id, recording_id))
 
     async def get(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Recording:
         return await self._database.read(lambda c: reads.get(c, tenant_id, recording_id), tenant=tenant_id)

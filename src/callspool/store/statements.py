@@ -67,7 +67,11 @@ _SAID: Final = {
 INSERT: Final = insert_or_ignore(recordings)
 SELECT: Final = select(recordings).where(_OF_TENANT)
 SELECT_BY_PROVIDER: Final = select(recordings).where(_BY_PROVIDER)
-HASTEN: Final = update(recordings).where(_OF_TENANT, _R.state == State.QUEUED.value).values(not_before=None)
+HASTEN: Final = (
+    update(recordings)
+    .where(_OF_TENANT, _R.state == State.QUEUED.value)
+    .values(not_before=None, wanted_at=func.coalesce(_R.wanted_at, bindparam("the_time")))
+)
 
 DESCRIBE: Final = update(recordings).where(_BY_ID).values({name: _SAID[name] for name in CALL})
 
@@ -89,12 +93,13 @@ FILL: Final = (
 )
 CLAIM: Final = _moving(Event.CLAIM, _BY_ID, attempt=_R.attempt + 1, not_before=None)
 EXPIRE: Final = _moving(Event.EXPIRE, _BY_ID, lost=_R.lost + 1, not_before=None)
-ABANDON: Final = _moving(Event.GIVE_UP, _BY_ID, not_before=None)
+ABANDON: Final = _moving(Event.GIVE_UP, _BY_ID, not_before=None, wanted_at=None)
 _DELETES: Final = select(accounts.c.delete_after_keep).where(accounts.c.id == _R.account_id).scalar_subquery()
 KEEP: Final = _moving(
     Event.KEEP,
     _OF_WORKER,
     not_before=None,
+    wanted_at=None,
     lost=0,
     # One that is fetched again because its file was corrupt does not stay longer for that.
     ready_at=func.coalesce(_R.ready_at, _NOW),
@@ -108,10 +113,11 @@ DEFER: Final = {
     for budget, charge in _CHARGES.items()
 }
 GIVE_UP: Final = {
-    budget: _moving(Event.GIVE_UP, _OF_WORKER, not_before=None, **charge) for budget, charge in _CHARGES.items()
+    budget: _moving(Event.GIVE_UP, _OF_WORKER, not_before=None, wanted_at=None, **charge)
+    for budget, charge in _CHARGES.items()
 }
 HAND_BACK: Final = _moving(Event.HAND_BACK, _OF_WORKER, not_before=None)
-CANCEL: Final = _moving(Event.CANCEL, _OF_TENANT, not_before=None)
+CANCEL: Final = _moving(Event.CANCEL, _OF_TENANT, not_before=None, wanted_at=None)
 RETRY: Final = _moving(Event.RETRY, _OF_TENANT, tries=0, not_ready=0, lost=0, not_before=None, **_NO_REASON)
 _SAME_FILE: Final = _BY_ID & (_R.vault_key == bindparam("the_vault_key"))
 FETCH_AGAIN: Final = _moving(

@@ -210,6 +210,8 @@ recordings = Table(
     # When it is to be deleted at the provider; null: not, or it was.
     Column("provider_delete_due_at", UtcDateTime),
     Column("provider_deleted_at", UtcDateTime),
+    # Since when a person waits for it; null: nobody does, or it has ended.
+    Column("wanted_at", UtcDateTime),
     # Legal holds on it alone.
     Column("holds", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("account_id", "provider_recording_id"),

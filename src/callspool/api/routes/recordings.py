@@ -122,6 +122,7 @@ async def cancel_recording(id: str, services: ServicesOf, caller: Caller) -> Rec
 async def retry_recording(id: str, services: ServicesOf, caller: Caller) -> FetchAnswer:  # noqa: A002
     """Start again what failed or was cancelled, with fresh budgets. Not held up by any dedup window (S1)."""
     recording = await services.store.retry(caller.tenant_id, recording_id(id), actor=caller.actor)
+    recording = await services.store.hasten(caller.tenant_id, recording.id)
     place = await promote(services, recording)
     await services.bulletin.ring()
     return _answer(services, recording, place)
