@@ -31,6 +31,8 @@ async def test_the_operator_sees_every_tenant_and_account(api: Api) -> None:
         *(None, None),
     )
     assert main["retry_budget"] == 20
+    assert 1 / 30 - 0.01 <= acme["ready_per_minute"] == main["ready_per_minute"] <= 1 / 15 + 0.01
+    assert (bravo["ready_per_minute"], second["ready_per_minute"]) == (0, 0)
 
 
 @pytest.mark.rule("I9")

@@ -36,18 +36,22 @@ class Operations:
     tenant_id: str | None = None
     """Whose the key is; None: the operator's."""
     changes: list[tuple[str, Any]] = field(default_factory=list)
+    in_force: bool = True
+    """The scheduler hears of changes at once."""
     looks: int = 0
     signed_in: bool = False
 
     def tenant(self, id: str, name: str, **changes: Any) -> None:  # noqa: A002
         """Add a tenant with three slots that rests."""
         given = {"slots": 3, "weight": 1.0, "paused": False, "running": 0, "waiting": 0, "deferred": 0}
-        self.tenants.append({"id": id, "name": name, **given, "oldest_waiting_at": None, "states": {}, **changes})
+        given |= {"oldest_waiting_at": None, "ready_per_minute": 0.0, "states": {}}
+        self.tenants.append({"id": id, "name": name, **given, **changes})
 
     def account(self, id: str, **changes: Any) -> None:  # noqa: A002
         """Add an account that works."""
         given = {"provider": "twilio", "limit": 20, "current_limit": 20, "paused": False, "paused_until": None}
-        load = {"running": 0, "waiting": 0, "circuit": "closed", "retry_budget": 10}
+        load = {"running": 0, "waiting": 0, "circuit": "closed", "retry_budget": 20.0, "paused_because": None}
+        load |= {"ready_per_minute": 0.0}
         self.accounts.append({"id": id, **given, **load, **changes})
 
     def failures(self, reason: str, sentence: str, count: int, *, retryable: bool = True) -> None:
@@ -103,7 +107,7 @@ def router(there: Operations) -> APIRouter:
             return problem("invalid_input", "A tenant has at most 1000 slots. Give a smaller number.")
         one = next(one for one in getattr(there, kind) if one["id"] == id)
         one.update(body)
-        return JSONResponse(one)
+        return JSONResponse({**one, "in_force": there.in_force})
 
     @routes.get("/failures")
     async def failures() -> dict[str, Any]:

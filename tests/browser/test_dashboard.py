@@ -31,14 +31,17 @@ def goto(page: Page, there: StandIn) -> Goto:
 def furnish(there: StandIn) -> None:
     """Put a day's work into the stand-in."""
     operations = there.operations
-    operations.tenant("acme", "Acme Ltd", running=3, waiting=187, deferred=4, oldest_waiting_at=at(6))
+    operations.tenant(
+        "acme", "Acme Ltd", running=3, waiting=187, deferred=4, oldest_waiting_at=at(6), ready_per_minute=4.5
+    )
     operations.tenant("birch", "Birch & Sons", running=1, states={"failed": 12})
     operations.tenant(
         "harbour", "Harbour Clinic", slots=8, weight=2.5, paused=True, waiting=40, oldest_waiting_at=at(90)
     )
     operations.tenant("kestrel", HOSTILE, slots=1, running=1)
+    tired = {"paused_until": at(-2), "paused_because": "failed", "retry_budget": 7.4, "ready_per_minute": 0.4}
     operations.account("main", running=5, waiting=227)
-    operations.account("west", provider="telnyx", current_limit=4, circuit="open", waiting=3)
+    operations.account("west", provider="telnyx", current_limit=4, circuit="open", waiting=3, **tired)
     operations.account("eu", provider="signalwire", paused=True, paused_until=None)
     operations.points = [
         {
@@ -91,6 +94,32 @@ async def test_limits_and_pauses_are_changed_where_they_stand(there: StandIn, go
     await page.get_by_role("row", name="west").get_by_role("button", name="Limit, west: 20. Change").click()
     await page.keyboard.press("Escape")
     assert there.operations.changes == [("tenants/acme", {"slots": 7}), ("tenants/acme", {"paused": True})]
+
+
+async def test_what_others_change_is_seen_and_what_is_not_in_force_is_told(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/now")
+    acme = page.get_by_role("row", name="Acme Ltd")
+    await expect(acme.get_by_role("button", name="Pause: Acme Ltd")).to_be_visible()
+    await expect(acme.get_by_role("cell", name="4.5/min")).to_be_visible()
+    there.operations.tenants[0] |= {"paused": True, "ready_per_minute": 12.0}  # no event tells of that
+    await expect(acme.get_by_role("button", name="Resume: Acme Ltd")).to_be_visible(timeout=8_000)
+    await expect(acme.get_by_role("cell", name="12/min")).to_be_visible()
+    there.operations.in_force = False
+    await page.get_by_role("button", name="Pause: main").click()
+    await expect(page.get_by_text("The scheduler does not answer yet")).to_be_visible()
+
+
+async def test_an_account_tells_why_it_rests_and_what_it_has_left(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/now")
+    west, eu = page.get_by_role("row", name="west"), page.get_by_role("row", name="eu signalwire")
+    await expect(west).to_contain_text("Failing: held back")
+    await expect(west).to_contain_text("Failing: paused for")
+    await expect(west).to_contain_text("7 of 20")
+    await expect(west).to_contain_text("0.4/min")
+    await expect(eu).to_contain_text("Works")  # its circuit, though a person paused it
+    await expect(eu).to_contain_text("Paused")
 
 
 async def test_a_limit_that_the_server_refuses_is_told_and_not_shown(

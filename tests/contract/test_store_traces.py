@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from callspool.domain.errors import NotFound
-from callspool.domain.ids import RecordingId
+from callspool.domain.ids import AccountId, RecordingId
 from callspool.domain.pace import STEP, percentile
 from callspool.domain.ports import ProviderStatus, Repeat, Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from callspool.store import traces
 from tests.contract.test_store_lists import add_some, fail
-from tests.fixtures.databases import ACME, OTHER, SetClock
+from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock
 
 KEPT = Kept("acme/rec/1.wav", "0" * 64, 1000, "audio/wav", 1, 8000, 12.0, verified=True)
 
@@ -104,3 +104,8 @@ async def test_ends_are_counted_by_step_and_by_time_from_queued_to_ready(store: 
     assert waits == pytest.approx([12, 60 + STEP.total_seconds() + 15, 20], rel=0.12)
     assert [(sum(step.ready.values()), step.failed) for step in everything] == [(2, 1), (1, 1), (1, 0)]
     assert list(await store.throughput(OTHER, clock.now())) == []
+    since_next = mine[1].at
+    assert await store.ready_of_tenants([ACME, OTHER], mine[0].at) == {ACME: 3, OTHER: 1}
+    assert await store.ready_of_tenants([ACME, OTHER], since_next) == {ACME: 2, OTHER: 0}
+    unused = AccountId("unused")
+    assert await store.ready_of_accounts([MAIN, unused], mine[0].at) == {MAIN: 4, unused: 0}

@@ -28,6 +28,7 @@ class TenantNow(BaseModel):
     waiting: int | None
     deferred: int | None
     oldest_waiting_at: datetime | None = Field(description="When the job that waits longest came. Null: none waits.")
+    ready_per_minute: float = Field(description="Recordings that became ready, over the last 15 to 30 minutes.")
     states: dict[State, int]
 
 
@@ -45,6 +46,7 @@ class AccountNow(BaseModel):
     waiting: int | None
     circuit: Circuit | None
     retry_budget: float | None = Field(description="How many retries of failed downloads are left, of 20.")
+    ready_per_minute: float = Field(description="Recordings that became ready, over the last 15 to 30 minutes.")
 
 
 class Overview(BaseModel):

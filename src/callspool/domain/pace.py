@@ -34,6 +34,16 @@ def step_of(at: datetime) -> datetime:
     return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
 
 
+def recent(now: datetime) -> datetime:
+    """Return from when on a rate of now is counted: the step before this one, so that it never counts seconds only."""
+    return step_of(now - STEP)
+
+
+def per_minute(count: int, now: datetime) -> float:
+    """Return the rate of what was counted since then."""
+    return round(count / ((now - recent(now)) / timedelta(minutes=1)), 2)
+
+
 def bucket_of(waited: timedelta) -> int:
     """Return the bucket of a waiting time."""
     seconds = max(_SHORTEST_S, waited.total_seconds())

@@ -467,6 +467,14 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         """Return how fetches ended, by step of time from that of *since* on. The work is bounded by the time asked."""
         ...
 
+    async def ready_of_tenants(self, tenants: Sequence[TenantId], since: datetime) -> Mapping[TenantId, int]:
+        """Return how many recordings of each became ready, from the step of *since* on. Bounded by the time asked."""
+        ...
+
+    async def ready_of_accounts(self, accounts: Sequence[AccountId], since: datetime) -> Mapping[AccountId, int]:
+        """Return how many recordings of each became ready, from the step of *since* on. Bounded by the time asked."""
+        ...
+
     async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
         """Return the events with a higher number, in the order of their commits; none is ever skipped."""
         ...

@@ -215,6 +215,12 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
     async def throughput(self, tenant_id: TenantId | None, since: datetime) -> Sequence[Ended]:
         return await self._database.read(lambda c: paces.since(c, tenant_id, since))
 
+    async def ready_of_tenants(self, tenants: Sequence[TenantId], since: datetime) -> Mapping[TenantId, int]:
+        return await self._database.read(lambda c: paces.ready_of_tenants(c, tenants, since))
+
+    async def ready_of_accounts(self, accounts: Sequence[AccountId], since: datetime) -> Mapping[AccountId, int]:
+        return await self._database.read(lambda c: paces.ready_of_accounts(c, accounts, since))
+
     async def events_after(self, tenant_id: TenantId | None, seq: int, *, limit: int) -> Sequence[HistoryEntry]:
         return await self._database.read(lambda c: reads.events_after(c, tenant_id, seq, limit), tenant=tenant_id)
 

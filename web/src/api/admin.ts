@@ -95,11 +95,11 @@ export class Admin {
     return this.client.json("GET", `/api/throughput?hours=${hours}`, { signal });
   }
 
-  setTenant(id: string, change: Partial<Pick<TenantNow, "slots" | "weight" | "paused">>): Promise<unknown> {
+  setTenant(id: string, change: Partial<Pick<TenantNow, "slots" | "weight" | "paused">>): Promise<{ in_force: boolean }> {
     return this.client.json("PATCH", `/api/tenants/${path(id)}`, { body: change });
   }
 
-  setAccount(id: string, change: Partial<Pick<AccountNow, "limit" | "paused">>): Promise<unknown> {
+  setAccount(id: string, change: Partial<Pick<AccountNow, "limit" | "paused">>): Promise<{ in_force: boolean }> {
     return this.client.json("PATCH", `/api/accounts/${path(id)}`, { body: change });
   }
 

@@ -925,6 +925,11 @@ export interface components {
              * @description How many retries of failed downloads are left, of 20.
              */
             retry_budget: number | null;
+            /**
+             * Ready Per Minute
+             * @description Recordings that became ready, over the last 15 to 30 minutes.
+             */
+            ready_per_minute: number;
         };
         /**
          * AccountSettings
@@ -2202,6 +2207,11 @@ export interface components {
              * @description When the job that waits longest came. Null: none waits.
              */
             oldest_waiting_at: string | null;
+            /**
+             * Ready Per Minute
+             * @description Recordings that became ready, over the last 15 to 30 minutes.
+             */
+            ready_per_minute: number;
             /** States */
             states: {
                 [key: string]: number;

@@ -41,6 +41,13 @@ export function count(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : value.toLocaleString(locale());
 }
 
+/** How many a minute. */
+export function rate(value: number): string {
+  const perMinute = { style: "unit", unit: "minute", unitDisplay: "short" } as const;
+  const unit = new Intl.NumberFormat(locale(), perMinute).formatToParts(1).find(({ type }) => type === "unit")?.value ?? "min";
+  return `${value.toLocaleString(locale(), { maximumFractionDigits: value < 10 ? 1 : 0 })}/${unit}`;
+}
+
 const UNITS: readonly (readonly [number, string])[] = [
   [86_400, "day"],
   [3_600, "hour"],

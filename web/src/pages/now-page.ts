@@ -6,10 +6,11 @@ import { html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { AccountNow, Overview, TenantNow, Throughput } from "../api/admin.js";
+import { browserRuntime } from "../api/runtime.js";
 import "../elements/edit-number.js";
 import { theme } from "../elements/theme.js";
 import "../elements/time-plot.js";
-import { ago, count, span } from "../elements/words.js";
+import { ago, count, rate, span } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
@@ -17,6 +18,10 @@ import { href } from "./router.js";
 
 const HOURS: readonly number[] = [6, 24, 168];
 const MOST_DOTS = 12;
+/** Limits and pauses are changed by others too, and no event tells of it. */
+const EVERY_MS = 5_000;
+const TICK_MS = 1_000;
+const CAUSES: ReadonlySet<string> = new Set(["throttled", "failed", "refused"]);
 
 @customElement("callspool-now-page")
 export class NowPage extends Page {
@@ -25,12 +30,38 @@ export class NowPage extends Page {
   @state() private overview: Overview | null = null;
   @state() private throughput: Throughput | null = null;
   @state() private hours = 24;
+  /** What was changed is kept, and the scheduler has not heard of it yet. */
+  @state() private notInForce = false;
+
+  protected override readonly everyMs = EVERY_MS;
+  #readAt = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#tick(this.leaving.signal).catch(() => undefined);
+  }
 
   protected override async read(signal: AbortSignal): Promise<void> {
-    [this.overview, this.throughput] = await Promise.all([
-      this.admin.overview(signal),
-      this.admin.throughput(this.hours, signal),
-    ]);
+    const [, throughput] = await Promise.all([this.readAgain(signal), this.admin.throughput(this.hours, signal)]);
+    this.throughput = throughput;
+  }
+
+  protected override async readAgain(signal: AbortSignal): Promise<void> {
+    this.overview = await this.admin.overview(signal);
+    this.#readAt = performance.now();
+  }
+
+  /** Ages grow while nothing is read. */
+  async #tick(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await browserRuntime.wait(TICK_MS, signal);
+      this.requestUpdate();
+    }
+  }
+
+  /** The server's time now: that of what was read, and what has passed since. */
+  #now({ at }: Overview): string {
+    return new Date(Date.parse(at) + performance.now() - this.#readAt).toISOString();
   }
 
   protected override render() {
@@ -39,12 +70,15 @@ export class NowPage extends Page {
       <main aria-busy=${!this.loaded}>
         <div class="bar"><h1>${t("page.now")}</h1></div>
         ${this.complaint()}
+        ${this.notInForce ? html`<p class="problem" role="status">${t("now.notInForce")}</p>` : nothing}
         ${overview ? [this.#figures(overview), this.#plots(), this.#tenants(overview), this.#accounts(overview)] : nothing}
       </main>
     `;
   }
 
-  #figures({ at, tenants }: Overview) {
+  #figures(overview: Overview) {
+    const { tenants } = overview;
+    const at = this.#now(overview);
     const sum = (of: (tenant: TenantNow) => number | null) => tenants.reduce((all, one) => all + (of(one) ?? 0), 0);
     const oldest = tenants.map((one) => one.oldest_waiting_at).filter((one) => one !== null).sort()[0];
     const points = this.throughput?.points ?? [];
@@ -120,11 +154,16 @@ export class NowPage extends Page {
     await this.reread();
   }
 
-  async #change(work: () => Promise<unknown>): Promise<void> {
-    if (await this.trying(work)) await this.reread();
+  async #change(work: () => Promise<{ in_force: boolean }>): Promise<void> {
+    const isDone = await this.trying(async () => {
+      this.notInForce = !(await work()).in_force;
+    });
+    if (isDone) await this.reread();
   }
 
-  #tenants({ at, tenants }: Overview) {
+  #tenants(overview: Overview) {
+    const { tenants } = overview;
+    const at = this.#now(overview);
     return html`
       <h2>${t("now.tenants")}</h2>
       <div class="table" tabindex="0" role="region" aria-label=${t("now.tenants")}>
@@ -138,6 +177,7 @@ export class NowPage extends Page {
               <th scope="col" class="number">${t("now.waiting")}</th>
               <th scope="col" class="number">${t("now.deferred")}</th>
               <th scope="col">${t("now.oldestWait")}</th>
+              <th scope="col" class="number">${t("now.rate")}</th>
               <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
             </tr>
           </thead>
@@ -170,6 +210,7 @@ export class NowPage extends Page {
         <td class="number">${count(tenant.waiting)}</td>
         <td class="number">${count(tenant.deferred)}</td>
         <td>${tenant.oldest_waiting_at ? ago(tenant.oldest_waiting_at, at) : "–"}</td>
+        <td class="number">${rate(tenant.ready_per_minute)}</td>
         <td class="end">${this.#pause(tenant.paused, tenant.name, (paused) => set({ paused }))}</td>
       </tr>
     `;
@@ -195,8 +236,10 @@ export class NowPage extends Page {
   }
 
   /** Accounts are the operator's: a tenant gets none. */
-  #accounts({ at, accounts }: Overview) {
+  #accounts(overview: Overview) {
+    const { accounts } = overview;
     if (!accounts?.length) return nothing;
+    const at = this.#now(overview);
     return html`
       <h2>${t("now.accounts")}</h2>
       <div class="table" tabindex="0" role="region" aria-label=${t("now.accounts")}>
@@ -209,6 +252,8 @@ export class NowPage extends Page {
               <th scope="col" class="number">${t("now.limit")}</th>
               <th scope="col" class="number">${t("now.limitNow")}</th>
               <th scope="col" class="number">${t("now.waiting")}</th>
+              <th scope="col" class="number">${t("now.rate")}</th>
+              <th scope="col" class="number">${t("now.retries")}</th>
               <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
             </tr>
           </thead>
@@ -230,21 +275,26 @@ export class NowPage extends Page {
           <a href=${href("recordings", { account: account.id })}>${account.id}</a> <small>${account.provider}</small>
         </th>
         <td data-circuit=${account.circuit ?? "closed"}>
-          ${
-            account.paused_until
-              ? t("now.pausedFor", { time: span((Date.parse(account.paused_until) - Date.parse(at)) / 1000) })
-              : account.paused
-                ? t("paused")
-                : t(`circuit.${account.circuit ?? "unknown"}`)
-          }
+          ${t(`circuit.${account.circuit ?? "unknown"}`)}
+          ${account.paused ? html`<small class="mark">${t("paused")}</small>` : nothing}
+          ${account.paused_until ? html`<small class="mark">${this.#heldBack(account, account.paused_until, at)}</small>` : nothing}
         </td>
         <td class="number">${count(account.running)}</td>
         <td class="number">${this.#number(account.limit, `${t("now.limit")}, ${account.id}`, "1", (limit) => set({ limit }))}</td>
         <td class="number">${count(account.current_limit)}</td>
         <td class="number">${count(account.waiting)}</td>
+        <td class="number">${rate(account.ready_per_minute)}</td>
+        <td class="number">${account.retry_budget === null ? "–" : t("now.ofBudget", { n: Math.floor(account.retry_budget) })}</td>
         <td class="end">${this.#pause(isPaused, account.id, (paused) => set({ paused }))}</td>
       </tr>
     `;
+  }
+
+  /** How long the provider's answer still keeps it back, and which answer that was. */
+  #heldBack({ paused_because }: AccountNow, until: string, at: string): string {
+    const time = span(Math.max(0, (Date.parse(until) - Date.parse(at)) / 1000));
+    const because = CAUSES.has(paused_because ?? "") ? (paused_because as "throttled" | "failed" | "refused") : null;
+    return t(because === null ? "now.pausedFor" : `now.pausedFor.${because}`, { time });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What every page has: the client, the live events, who asks and the address. A page reads when it is shown and
- * again after what it shows has changed, never by the clock alone.
+ * again after what it shows has changed. What no event tells of, limits and pauses, a page may read by the clock, slowly
+ * and only while somebody can see it.
  */
 
 import { LitElement, html, nothing } from "lit";
@@ -26,6 +27,8 @@ export abstract class Page extends LitElement {
   @state() protected problem: Problem | null = null;
   @state() protected loaded = false;
 
+  /** So often the page reads again what no event tells of; null: events tell it all. */
+  protected readonly everyMs: number | null = null;
   protected admin!: Admin;
   /** What the player asks and hears. */
   protected server!: Connected;
@@ -48,6 +51,7 @@ export abstract class Page extends LitElement {
     this.admin = new Admin(this.client);
     this.server = { client: this.client, feed: this.live };
     this.live.listen({ event: (event) => this.heard(event), refresh: () => this.reread() }, this.leaving.signal);
+    if (this.everyMs !== null) this.#keepReading(this.everyMs, this.leaving.signal).catch(() => undefined);
   }
 
   override disconnectedCallback(): void {
@@ -57,6 +61,21 @@ export abstract class Page extends LitElement {
 
   /** Reads what the page shows. */
   protected abstract read(signal: AbortSignal): Promise<void>;
+
+  /** Reads what no event tells of. */
+  protected readAgain(signal: AbortSignal): Promise<void> {
+    return this.read(signal);
+  }
+
+  async #keepReading(everyMs: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await browserRuntime.wait(everyMs, signal);
+      if (document.visibilityState === "visible" && this.loaded) {
+        // The feed tells when the server is away, and what a person asked for keeps its complaint.
+        await this.readAgain(signal).catch(() => undefined);
+      }
+    }
+  }
 
   /** Something happened to a recording. */
   protected heard(_: LiveEvent): void {

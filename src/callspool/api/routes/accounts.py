@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from callspool.api.auth import Operator
 from callspool.api.dashboard import AccountChange, AccountList, AccountNow, AccountSettings
 from callspool.api.problems import responses
-from callspool.api.services import ServicesOf
+from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.job import PoolLoad
-from callspool.domain.ports import Producer
+from callspool.domain.pace import per_minute, recent
 from callspool.domain.tenant import Account, Tenant
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
@@ -24,7 +24,7 @@ _log = structlog.get_logger("callspool.api")
 async def list_accounts(services: ServicesOf, _: Operator) -> AccountList:
     """List the accounts. For the operator."""
     tenants = await services.store.tenants()
-    return AccountList(accounts=await accounts_now(services.producer, await services.store.accounts(), tenants))
+    return AccountList(accounts=await accounts_now(services, await services.store.accounts(), tenants))
 
 
 @router.patch("/{id}", operation_id="changeAccount", responses=responses(403, 404, 422))
@@ -47,20 +47,24 @@ async def change_account(id: str, change: AccountChange, services: ServicesOf, c
     )
 
 
-async def accounts_now(producer: Producer, accounts: Sequence[Account], tenants: Sequence[Tenant]) -> list[AccountNow]:
+async def accounts_now(services: Services, accounts: Sequence[Account], tenants: Sequence[Tenant]) -> list[AccountNow]:
     """Return what the accounts do, with the figures of the scheduler where it answers."""
     loads: Mapping[str, PoolLoad] = {}
     if not accounts:
         return []
     try:
-        found = await producer.pool_loads([account.id for account in accounts], [tenant.id for tenant in tenants])
+        found = await services.producer.pool_loads(
+            [account.id for account in accounts], [tenant.id for tenant in tenants]
+        )
         loads = {load.pool: load for load in found}
     except SchedulerUnavailable:
         pass
-    return [_now(account, loads.get(account.id)) for account in accounts]
+    now = services.clock.now()
+    ready = await services.store.ready_of_accounts([account.id for account in accounts], recent(now))
+    return [_now(account, loads.get(account.id), per_minute(ready[account.id], now)) for account in accounts]
 
 
-def _now(account: Account, load: PoolLoad | None) -> AccountNow:
+def _now(account: Account, load: PoolLoad | None, rate: float) -> AccountNow:
     until = load.paused_until_ms if load and load.paused_until_ms > load.now_ms else None
     return AccountNow(
         id=account.id,
@@ -74,4 +78,5 @@ def _now(account: Account, load: PoolLoad | None) -> AccountNow:
         waiting=load.waiting if load else None,
         circuit=load.circuit if load else None,
         retry_budget=load.retries if load else None,
+        ready_per_minute=rate,
     )

@@ -12,6 +12,7 @@ from callspool.api.routes.accounts import accounts_now
 from callspool.api.routes.tenants import loads_of, tenants_of
 from callspool.api.services import ServicesOf
 from callspool.domain.job import TenantLoad
+from callspool.domain.pace import per_minute, recent
 from callspool.domain.ports import StateCount
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
@@ -26,15 +27,20 @@ async def get_overview(services: ServicesOf, caller: Caller) -> Overview:
     tenants = await tenants_of(store, caller)
     counts = await store.count(caller.tenant_id)
     loads = await loads_of(services.producer, tenants)
+    ready = await store.ready_of_tenants([tenant.id for tenant in tenants], recent(now))
     accounts = await store.accounts() if caller.tenant_id is None else ()
     return Overview(
         at=now,
-        tenants=[_tenant(tenant, counts, loads.get(tenant.id), now) for tenant in tenants],
-        accounts=await accounts_now(services.producer, accounts, tenants),
+        tenants=[
+            _tenant(tenant, counts, loads.get(tenant.id), now, per_minute(ready[tenant.id], now)) for tenant in tenants
+        ],
+        accounts=await accounts_now(services, accounts, tenants),
     )
 
 
-def _tenant(tenant: Tenant, counts: Sequence[StateCount], load: TenantLoad | None, now: datetime) -> TenantNow:
+def _tenant(
+    tenant: Tenant, counts: Sequence[StateCount], load: TenantLoad | None, now: datetime, rate: float
+) -> TenantNow:
     states: dict[State, int] = {}
     for row in counts:
         if row.tenant_id == tenant.id:
@@ -50,5 +56,6 @@ def _tenant(tenant: Tenant, counts: Sequence[StateCount], load: TenantLoad | Non
         waiting=load.waiting if load else None,
         deferred=load.deferred if load else None,
         oldest_waiting_at=now - timedelta(milliseconds=load.oldest_wait_ms) if load and waits else None,
+        ready_per_minute=rate,
         states=states,
     )
