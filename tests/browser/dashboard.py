@@ -54,10 +54,12 @@ class Operations:
         load |= {"ready_per_minute": 0.0}
         self.accounts.append({"id": id, **given, **load, **changes})
 
-    def failures(self, reason: str, sentence: str, count: int, *, retryable: bool = True) -> None:
+    def failures(self, reason: str, sentence: str, count: int, *, retryable: bool = True, tenant: str = "acme") -> None:
         """Add a group of failures."""
         times = {"oldest": at(600), "newest": at(10)}
-        self.groups.append({"reason": reason, "sentence": sentence, "retryable": retryable, "count": count, **times})
+        self.groups.append(
+            {"reason": reason, "sentence": sentence, "retryable": retryable, "count": count, "tenant": tenant, **times}
+        )
 
     def operation(self) -> dict[str, Any]:
         """Return how far a retry of many is: half at the first look, all at the next one."""
@@ -110,8 +112,12 @@ def router(there: Operations) -> APIRouter:
         return JSONResponse({**one, "in_force": there.in_force})
 
     @routes.get("/failures")
-    async def failures() -> dict[str, Any]:
-        return {"groups": there.groups}
+    async def failures(tenant: str | None = None) -> dict[str, Any]:
+        return {"groups": [one for one in there.groups if tenant in (None, one["tenant"])]}
+
+    @routes.get("/accounts")
+    async def accounts() -> dict[str, Any]:
+        return {"accounts": there.accounts}
 
     @routes.post("/failures/retry")
     async def retry(request: Request) -> dict[str, Any]:

@@ -165,6 +165,70 @@ async def test_all_failures_of_a_kind_are_counted_then_retried_under_ones_eyes(t
     await expect(page.get_by_text("Nothing has failed.")).to_be_visible()
 
 
+async def test_a_retry_of_many_is_narrowed_and_survives_a_reload(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    there.operations.failures(Reason.PROVIDER_ERROR, "It took too long.", 5, tenant="birch")
+    page = await goto("/failures")
+    groups = page.get_by_role("main").get_by_role("listitem")
+    await expect(groups).to_have_count(4)
+    await page.get_by_label("Tenant").select_option("Birch & Sons")
+    await expect(groups).to_have_count(1)
+    await page.get_by_label("Retry of account").select_option("west")
+    await page.get_by_role("button", name="Retry every failure").click()
+    there.operations.looks = -1000  # it takes its time
+    await page.get_by_role("alertdialog").get_by_role("button", name="Retry").click()
+    await expect(page.get_by_role("progressbar")).to_be_visible()
+    assert there.operations.changes[-1][1]["tenant_id"] == "birch"
+    assert there.operations.changes[-1][1]["account_id"] == "west"
+    await page.reload()
+    await expect(page.get_by_role("progressbar")).to_be_visible()
+    there.operations.looks = 2
+    await expect(page.get_by_text("were started again.")).to_be_visible()
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await expect(page.get_by_text("not failed any more")).to_have_count(0)
+
+
+async def test_a_link_from_the_list_leads_to_the_recordings_own_page(there: StandIn, goto: Goto) -> None:
+    recording = there.add(1, State.READY, duration_s=8.0, content_type="audio/wav", size=128_044, verified=True)
+    page = await goto("/")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("list", name="Recordings").get_by_role("button").click()
+    await plays_beyond(page, 0.2)
+    await page.get_by_role("button", name="Copy a link to this moment").click()
+    await expect(page.get_by_text("The link to this moment was copied.")).to_be_visible()
+    link = await page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(f"{there.url}/recordings/{recording.id}#t=")
+    await page.goto(link)
+    await expect(page.get_by_role("slider").first).to_be_visible()
+
+
+@pytest.mark.parametrize("state", ["announced", "absent", "purged"])
+async def test_every_state_is_a_filter(state: str, there: StandIn, goto: Goto) -> None:
+    there.add(1, State.READY)
+    there.add(2, State(state))
+    page = await goto("/")
+    await page.get_by_role("group", name="Show by state").get_by_role("button", name=state.title()).click()
+    await expect(page.get_by_role("list", name="Recordings").get_by_role("listitem")).to_have_count(1)
+    assert page.url == f"{there.url}/?state={state}"
+
+
+async def test_what_asks_and_what_is_open_is_accessible(
+    there: StandIn, page: Page, goto: Goto, axe: Callable[[Page], Awaitable[None]]
+) -> None:
+    furnish(there)
+    await page.goto(there.url)
+    await page.get_by_label("API key").wait_for()
+    await axe(page)
+    await goto("/failures")
+    await page.get_by_role("button", name="Retry all of them").first.click()
+    await page.get_by_role("alertdialog").wait_for()
+    await axe(page)
+    await goto("/")
+    await page.get_by_role("list", name="Recordings").get_by_role("button").first.click()
+    await page.get_by_role("region", name="Selected recording").get_by_role("slider").first.wait_for()
+    await axe(page)
+
+
 async def test_what_cannot_be_had_again_offers_no_retry(there: StandIn, goto: Goto) -> None:
     furnish(there)
     page = await goto("/failures")
@@ -297,6 +361,15 @@ async def test_a_tenant_sees_no_page_of_operators_and_changes_nothing(there: Sta
     await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
     await expect(page.get_by_role("button", name="Change")).to_have_count(0)
     await expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/backfill", "/keys", "/audit"])
+async def test_a_tenant_is_led_away_from_what_is_the_operators(path: str, there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    there.operations.tenant_id = "acme"
+    page = await goto(path)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Recordings")
+    assert page.url == f"{there.url}/"
 
 
 async def test_a_person_signs_in_by_name_and_stays_in_after_a_reload(

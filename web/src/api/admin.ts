@@ -103,8 +103,13 @@ export class Admin {
     return this.client.json("PATCH", `/api/accounts/${path(id)}`, { body: change });
   }
 
-  async failures(signal?: AbortSignal): Promise<readonly FailureGroup[]> {
-    return (await this.client.json<Schemas["Failures"]>("GET", "/api/failures", { signal })).groups;
+  async accounts(signal?: AbortSignal): Promise<readonly AccountNow[]> {
+    return (await this.client.json<Schemas["AccountList"]>("GET", "/api/accounts", { signal })).accounts;
+  }
+
+  async failures(tenant: string | null, signal?: AbortSignal): Promise<readonly FailureGroup[]> {
+    const query = tenant ? `?tenant=${path(tenant)}` : "";
+    return (await this.client.json<Schemas["Failures"]>("GET", `/api/failures${query}`, { signal })).groups;
   }
 
   async countRetry(which: Which): Promise<number> {

@@ -90,7 +90,7 @@ export class SignIn extends LitElement {
 
   protected override render() {
     return html`
-      <form @submit=${this.#submit}>
+      <main><form @submit=${this.#submit}>
         <h1>${t("sign.title")}</h1>
         ${this.refusal ? html`<p class="refused" role="alert">${this.refusal}</p>` : nothing}
         ${this.byName ? this.#person() : this.#key()}
@@ -98,7 +98,7 @@ export class SignIn extends LitElement {
         <button type="button" class="button quiet" @click=${() => (this.byName = !this.byName)}>
           ${t(this.byName ? "sign.withKey" : "sign.withName")}
         </button>
-      </form>
+      </form></main>
     `;
   }
 

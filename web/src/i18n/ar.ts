@@ -67,6 +67,7 @@ export const ar: Catalog = {
   "recordings.before": "قبل",
   "recordings.clear": "عرض الكل",
   "recordings.close": "إغلاق المشغل",
+  "recordings.shared": "نُسخ رابط هذه اللحظة.",
   "recordings.history": "التفاصيل والسجل",
   "recordings.next": "المحاولة التالية عند {time}.",
   "recordings.none": "لا تسجيلات بعد. تظهر هنا عندما يعلن عنها المزوّد.",
@@ -167,7 +168,9 @@ export const ar: Catalog = {
   "failures.matched": "سيُجلب من جديد: {n}. يذهب كل تسجيل إلى آخر دور عميله.",
   "failures.start": "أعد المحاولة ({n})",
   "failures.running": "بدأ من جديد {done} من {matched}",
-  "failures.done": "بدأ من جديد: {n}. لم يعد فاشلًا: {skipped}.",
+  "failures.done": "أُعيد تشغيلها: {n}.",
+  "failures.skipped": "لم تعد مخفقة: {n}.",
+  "failures.ofAccount": "إعادة محاولة الحساب",
 
   "backfill.lead": "يسأل المزوّد عن تسجيلات لم يصل عنها إشعار. التشغيل التجريبي يعدّ فقط.",
   "backfill.since": "منذ",

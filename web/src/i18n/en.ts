@@ -67,6 +67,7 @@ export const en = {
   "recordings.before": "Before",
   "recordings.clear": "Show everything",
   "recordings.close": "Close the player",
+  "recordings.shared": "The link to this moment was copied.",
   "recordings.history": "Details and history",
   "recordings.next": "Next try at {time}.",
   "recordings.none": "No recordings yet. They appear here when the provider announces them.",
@@ -170,7 +171,9 @@ export const en = {
   },
   "failures.start": { one: "Retry {n} recording", other: "Retry {n} recordings" },
   "failures.running": "{done} of {matched} started again",
-  "failures.done": { one: "{n} recording was started again, {skipped} were not failed any more.", other: "{n} recordings were started again, {skipped} were not failed any more." },
+  "failures.done": { one: "{n} recording was started again.", other: "{n} recordings were started again." },
+  "failures.skipped": { one: "{n} was not failed any more.", other: "{n} were not failed any more." },
+  "failures.ofAccount": "Retry of account",
 
   "backfill.lead": "Asks the provider for recordings that no webhook told of. A dry run only counts them.",
   "backfill.since": "Since",

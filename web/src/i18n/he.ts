@@ -67,6 +67,7 @@ export const he: Catalog = {
   "recordings.before": "לפני",
   "recordings.clear": "הצג הכול",
   "recordings.close": "סגירת הנגן",
+  "recordings.shared": "הקישור לרגע הזה הועתק.",
   "recordings.history": "פרטים והיסטוריה",
   "recordings.next": "הניסיון הבא בשעה {time}.",
   "recordings.none": "אין עדיין הקלטות. הן יופיעו כאן כשהספק יודיע עליהן.",
@@ -171,7 +172,9 @@ export const he: Catalog = {
   },
   "failures.start": { one: "נסה שוב הקלטה אחת", two: "נסה שוב שתי הקלטות", other: "נסה שוב {n} הקלטות" },
   "failures.running": "{done} מתוך {matched} הופעלו מחדש",
-  "failures.done": "הופעלו מחדש: {n}. כבר לא היו כשל: {skipped}.",
+  "failures.done": "הופעלו מחדש: {n}.",
+  "failures.skipped": "כבר לא היו כשל: {n}.",
+  "failures.ofAccount": "ניסיון חוזר של חשבון",
 
   "backfill.lead": "שואל את הספק על הקלטות ששום הודעה לא סיפרה עליהן. הרצה יבשה רק סופרת.",
   "backfill.since": "מתאריך",

@@ -66,6 +66,14 @@ export class App extends LitElement {
     this.#end();
   }
 
+  /** Who may not see a page is led away from it: its address may come from somebody else. */
+  protected override willUpdate(): void {
+    const isTenant = this.entry !== null && this.entry.principal.tenant_id !== null;
+    if (!isTenant || !FOR_OPERATORS.some((page) => page === this.route.page)) return;
+    history.replaceState(null, "", href("recordings"));
+    this.route = read(location);
+  }
+
   protected override updated(): void {
     const page = this.route.page === "recording" ? "recordings" : this.route.page;
     document.title = `${this.entry ? t(`page.${page}`) : t("sign.title")} · callspool`;

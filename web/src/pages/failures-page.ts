@@ -2,17 +2,18 @@
  * What failed, by reason, and a retry of one kind or of all: counted first, then done under one's eyes.
  */
 
-import { html, nothing } from "lit";
+import { type PropertyValues, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { FailureGroup, Operation, Which } from "../api/admin.js";
+import type { AccountNow, FailureGroup, Operation, Which } from "../api/admin.js";
+import type { Tenant } from "../api/client.js";
 import { browserRuntime } from "../api/runtime.js";
 import { theme } from "../elements/theme.js";
 import { count, dayAndTime, reasonSentence } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
-import { href } from "./router.js";
+import { type Route, go, href } from "./router.js";
 
 /** Between two looks at a running retry. */
 const LOOK_MS = 1_000;
@@ -27,12 +28,56 @@ export class FailuresPage extends Page {
   static override styles = [theme, pageStyle];
 
   @state() private groups: readonly FailureGroup[] = [];
+  @state() private tenants: readonly Tenant[] = [];
+  @state() private accounts: readonly AccountNow[] = [];
   @state() private asked: Asked | null = null;
   @state() private operation: Operation | null = null;
   @state() private busy = false;
 
   protected override async read(signal: AbortSignal): Promise<void> {
-    this.groups = await this.admin.failures(signal);
+    const tenant = this.route.params.get("tenant");
+    const isNarrow = this.isOperator;
+    [this.groups, this.tenants, this.accounts] = await Promise.all([
+      this.admin.failures(tenant, signal),
+      isNarrow ? this.client.tenants(signal) : [],
+      isNarrow ? this.admin.accounts(signal) : [],
+    ]);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#goOn();
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const narrowed = (route: Route | undefined) => `${route?.params.get("tenant")} ${route?.params.get("account")}`;
+    if (!changed.has("route") || !this.loaded || narrowed(changed.get("route")) === narrowed(this.route)) return;
+    this.asked = null;
+    void this.reread();
+  }
+
+  /** A retry that runs stands in the address: a reload, or another person, sees how far it is. */
+  async #goOn(): Promise<void> {
+    const id = this.route.params.get("operation");
+    if (id === null) return;
+    await this.#once(async () => {
+      this.operation = await this.admin.operation(id, this.leaving.signal);
+      await this.#follow(this.operation);
+    });
+  }
+
+  async #follow(begun: Operation): Promise<void> {
+    const { signal } = this.leaving;
+    this.operation = begun;
+    while (this.operation.state === "running") {
+      await browserRuntime.wait(LOOK_MS, signal);
+      this.operation = await this.admin.operation(begun.id, signal);
+    }
+    await this.read(signal);
+  }
+
+  #narrow(change: Readonly<Record<string, string | null>>): void {
+    go(href("failures", { ...Object.fromEntries(this.route.params), ...change }), true);
   }
 
   async #once(work: () => Promise<unknown>): Promise<void> {
@@ -44,22 +89,23 @@ export class FailuresPage extends Page {
 
   #count(reason: string | null): Promise<void> {
     return this.#once(async () => {
-      const which = { reason, tenant_id: null, account_id: null };
+      const which = {
+        reason,
+        tenant_id: this.route.params.get("tenant") || null,
+        account_id: this.route.params.get("account") || null,
+      };
       this.operation = null;
+      this.#narrow({ operation: null });
       this.asked = { which, matched: await this.admin.countRetry(which) };
     });
   }
 
   #retry({ which }: Asked): Promise<void> {
     return this.#once(async () => {
-      this.operation = await this.admin.retryAll(which);
+      const begun = await this.admin.retryAll(which);
       this.asked = null;
-      const { signal } = this.leaving;
-      while (this.operation.state === "running") {
-        await browserRuntime.wait(LOOK_MS, signal);
-        this.operation = await this.admin.operation(this.operation.id, signal);
-      }
-      await this.read(signal);
+      this.#narrow({ operation: begun.id });
+      await this.#follow(begun);
     });
   }
 
@@ -77,6 +123,7 @@ export class FailuresPage extends Page {
               : nothing
           }
         </div>
+        ${this.#choices()}
         ${this.complaint()} ${this.#ask()} ${this.#progress()}
         ${
           this.groups.length
@@ -102,7 +149,12 @@ export class FailuresPage extends Page {
         </div>
         <span class="big">${count(group.count)}</span>
         <div class="acts">
-          <a class="button small" href=${href("recordings", { state: "failed", reason: group.reason })}>${t("show")}</a>
+          <a class="button small" href=${href("recordings", {
+            state: "failed",
+            reason: group.reason,
+            tenant: this.route.params.get("tenant"),
+            account: this.route.params.get("account"),
+          })}>${t("show")}</a>
           ${
             group.retryable
               ? html`<button class="button small" ?disabled=${this.busy} @click=${() => this.#count(group.reason)}>
@@ -133,15 +185,40 @@ export class FailuresPage extends Page {
     const { operation } = this;
     if (!operation) return nothing;
     const looked = operation.done + operation.skipped;
-    const said =
-      operation.state === "running"
-        ? t("failures.running", { done: looked, matched: operation.matched })
-        : t("failures.done", { n: operation.done, skipped: operation.skipped });
+    const isRunning = operation.state === "running";
+    const said = isRunning
+      ? t("failures.running", { done: looked, matched: operation.matched })
+      : t("failures.done", { n: operation.done });
     return html`
       <section class="ask" role="status">
-        <p>${said}</p>
-        <progress max=${Math.max(operation.matched, 1)} .value=${operation.state === "done" ? operation.matched || 1 : looked} aria-label=${said}></progress>
+        <p>${said} ${!isRunning && operation.skipped > 0 ? t("failures.skipped", { n: operation.skipped }) : ""}</p>
+        ${
+          isRunning
+            ? html`<progress max=${Math.max(operation.matched, 1)} .value=${looked} aria-label=${said}></progress>`
+            : nothing
+        }
       </section>
+    `;
+  }
+
+  /** An account narrows what is retried: failures are counted by tenant and reason only. */
+  #choices() {
+    if (!this.isOperator) return nothing;
+    const chosen = (name: string) => this.route.params.get(name) ?? "";
+    const choice = (name: "tenant" | "account", label: string, all: string, choices: readonly (readonly [string, string])[]) => html`
+      <label>
+        ${label}
+        <select @change=${(event: Event) => this.#narrow({ [name]: (event.target as HTMLSelectElement).value })}>
+          <option value="">${all}</option>
+          ${choices.map(([id, said]) => html`<option value=${id} ?selected=${id === chosen(name)}>${said}</option>`)}
+        </select>
+      </label>
+    `;
+    return html`
+      <form class="fields" @submit=${(event: Event) => event.preventDefault()}>
+        ${choice("tenant", t("tenant"), t("recordings.all"), this.tenants.map(({ id, name }) => [id, name]))}
+        ${choice("account", t("failures.ofAccount"), t("recordings.all"), this.accounts.map(({ id }) => [id, id]))}
+      </form>
     `;
   }
 }

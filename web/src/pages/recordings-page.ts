@@ -3,7 +3,7 @@
  */
 
 import { html, nothing } from "lit";
-import { customElement, query } from "lit/decorators.js";
+import { customElement, query, state } from "lit/decorators.js";
 import type { RecordingFilter, State, Tenant } from "../api/client.js";
 import { browserRuntime } from "../api/runtime.js";
 import type { CallspoolPlayer } from "../../player/src/index.js";
@@ -18,7 +18,7 @@ import { pageStyle } from "./page-style.js";
 import { Recordings } from "./recordings.js";
 import { type Route, go, href, recordingHref } from "./router.js";
 
-const STATES: readonly (State | null)[] = [null, "ready", "fetching", "queued", "failed", "cancelled"];
+const STATES: readonly (State | null)[] = [null, "ready", "fetching", "queued", "failed", "announced", "cancelled", "absent", "purged"];
 /** Between the last key and the search for what was typed. */
 const TYPING_MS = 300;
 
@@ -26,6 +26,8 @@ const TYPING_MS = 300;
 export class RecordingsPage extends Page {
   static override styles = [theme, pageStyle];
 
+  /** What came of copying a link. */
+  @state() private shared: string | null = null;
   @query("callspool-player") private player!: CallspoolPlayer | null;
 
   #recordings!: Recordings;
@@ -71,6 +73,7 @@ export class RecordingsPage extends Page {
     const recordings = this.#recordings;
     const isOther = recordings.selected !== event.detail;
     recordings.selected = event.detail;
+    this.shared = null;
     this.requestUpdate();
     await this.updateComplete;
     const opened = recordings.current;
@@ -87,7 +90,22 @@ export class RecordingsPage extends Page {
     }
   }
 
+  /** The list is no place to come back to: a moment is shared as that of the recording's own page. */
+  async #share(event: CustomEvent<{ url: string }>): Promise<void> {
+    const { current } = this.#recordings;
+    if (!current) return;
+    event.preventDefault();
+    const url = new URL(recordingHref(current.id), location.origin);
+    const moment = new URLSearchParams(new URL(event.detail.url).hash.slice(1)).get("t");
+    url.hash = `t=${moment ?? "0"}`;
+    this.shared = await navigator.clipboard.writeText(url.href).then(
+      () => t("recordings.shared"),
+      () => url.href,
+    );
+  }
+
   #close(): void {
+    this.shared = null;
     this.#recordings.selected = null;
     this.requestUpdate();
   }
@@ -200,6 +218,7 @@ export class RecordingsPage extends Page {
             <strong><bdi>${names.get(current.tenant_id) ?? current.tenant_id}</bdi></strong>
             <time datetime=${moment(current)}>${dayAndTime(moment(current))}</time>
             <a href=${recordingHref(current.id)}>${t("recordings.history")}</a>
+            <span role="status">${this.shared ?? ""}</span>
             <button class="close" aria-label=${t("recordings.close")} @click=${this.#close}>
               <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18" /></svg>
             </button>
@@ -209,6 +228,7 @@ export class RecordingsPage extends Page {
             recording=${current.id}
             .server=${this.server}
             cancellable
+            @callspool-share=${this.#share}
           ></callspool-player>
         </div>
       </section>
