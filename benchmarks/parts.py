@@ -79,6 +79,13 @@ SLOTS: Final = (
         tuple(name for one in slots.EXPERIMENTS if one.name == "growth" for name in one.titles),
         {},
     ),
+    Part(
+        "Refill",
+        "After a loss of Valkey's data the reconciler puts 20,000 queued recordings of 20 tenants back from the store "
+        "(SQLite): read, submitted, in their tenants' lines. Only callspool: no peer has anything to fill from.",
+        ("refill.jobs",),
+        {},
+    ),
 )
 
 DATAPATH: Final = (
