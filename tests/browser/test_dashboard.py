@@ -403,6 +403,54 @@ async def test_hebrew_is_read_from_the_right_and_is_kept(there: StandIn, goto: G
     await expect(page.get_by_role("heading", level=1)).to_have_text("עכשיו")
 
 
+NOT_TRANSLATED = """() => {
+  const found = [];
+  const look = (root) => {
+    const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+      if (node.nodeType === Node.ELEMENT_NODE) {
+        if (node.shadowRoot && node.localName !== 'callspool-player') look(node.shadowRoot);
+        continue;
+      }
+      const own = `style, script, noscript, code, bdi, td, th[scope=row], option[lang], option[value],
+        .brand, .call, .cards strong`;
+      const words = node.parentElement?.closest(own) ? [] : node.data.match(/[A-Za-z]{3,}/g) ?? [];
+      if (words.length && !node.data.includes('⟦')) found.push(node.data.trim());
+    }
+  };
+  look(document.body);
+  return found;
+}"""
+
+
+async def test_nothing_that_the_pages_say_is_untranslated(there: StandIn, page: Page, goto: Goto) -> None:
+    furnish(there)
+    await page.add_init_script("localStorage.setItem('callspool.language', 'en-XA')")
+    for path in PATHS[:-2]:
+        await goto(path)
+        await page.locator("main:not([aria-busy=true])").wait_for()
+        assert await page.evaluate("document.documentElement.lang") == "en-XA"
+        assert await page.evaluate(NOT_TRANSLATED) == [], path
+
+
+async def test_arabic_says_what_is_wrong_and_why_something_waits(
+    there: StandIn, page: Page, goto: Goto, complaints: Complaints
+) -> None:
+    complaints.allow("status of 422")
+    furnish(there)
+    recording = there.add(40, State.QUEUED)
+    await page.add_init_script("localStorage.setItem('callspool.language', 'ar')")
+    await goto(f"/recordings/{recording.id}")
+    await expect(page.get_by_text("قبله في الصف")).to_be_visible()
+    assert await page.evaluate("document.documentElement.dir") == "rtl"
+    await goto("/now")
+    await page.get_by_role("row", name="Acme Ltd").get_by_role("button", name="3").first.click()
+    await page.get_by_role("spinbutton").fill("5000")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("إحدى القيم خطأ")
+    await expect(page.get_by_role("alert")).to_contain_text("at most 1000 slots")
+
+
 PATHS = ("/now", "/failures", "/backfill", "/keys", "/audit", "/?tenant=acme", "/recordings/rec_" + f"{1:032x}")
 
 

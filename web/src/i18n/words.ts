@@ -13,14 +13,14 @@ export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: str
 export type Message = string | Plural;
 export type Key = keyof typeof en;
 export type Catalog = Readonly<Record<Key, Message>>;
-export type Language = "en" | "he" | "ar" | "qps";
+export type Language = "en" | "he" | "ar" | "en-XA";
 export type Values = Readonly<Record<string, string | number>>;
 
-const CATALOGS: Readonly<Record<Exclude<Language, "qps">, Catalog>> = { en, he, ar };
+const CATALOGS: Readonly<Record<Exclude<Language, "en-XA">, Catalog>> = { en, he, ar };
 const STORED = "callspool.language";
 const CHANGED = "callspool-language";
 
-/** Languages by what their readers call them. The pseudo-locale is for finding what nobody translated. */
+/** Languages by what their readers call them. The pseudo-locale, `en-XA`, is for finding what nobody translated. */
 export const LANGUAGES: readonly (readonly [Language, string])[] = [
   ["en", "English"],
   ["he", "עברית"],
@@ -32,7 +32,8 @@ export function language(): Language {
   const wanted = [localStorage.getItem(STORED) ?? "", ...navigator.languages];
   for (const tag of wanted) {
     const short = tag.toLowerCase().split("-")[0] ?? "";
-    if (short === "qps" || short in CATALOGS) return short as Language;
+    if (tag.toLowerCase() === "en-xa") return "en-XA";
+    if (short in CATALOGS) return short as Language;
   }
   return "en";
 }
@@ -46,16 +47,16 @@ export function choose(wanted: Language): void {
 /** Tells the document which language it is in, and which way that is read. */
 export function dress(): void {
   const now = language();
-  document.documentElement.lang = now === "qps" ? "en-XA" : now;
+  document.documentElement.lang = now;
   document.documentElement.dir = now === "he" || now === "ar" ? "rtl" : "ltr";
 }
 
 /** Returns what is said under that key, with `{name}` replaced by the values. */
 export function t(key: Key, values: Values = {}): string {
   const now = language();
-  const message = CATALOGS[now === "qps" ? "en" : now][key];
+  const message = CATALOGS[now === "en-XA" ? "en" : now][key];
   const text = typeof message === "string" ? message : plural(message, Number(values.n ?? 0), locale(now));
-  const said = (now === "qps" ? accented(text) : text).replace(/\{(\w+)\}/g, (whole, name: string) => {
+  const said = (now === "en-XA" ? accented(text) : text).replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     return typeof value === "number" ? value.toLocaleString(locale(now)) : (value ?? whole);
   });
@@ -64,7 +65,7 @@ export function t(key: Key, values: Values = {}): string {
 
 /** The tag for `Intl`: digits stay Latin, as on the phones and bills that people compare with. */
 export function locale(now: Language = language()): string | undefined {
-  if (now === "qps") return "en-GB";
+  if (now === "en-XA") return "en-GB";
   if (now === "ar") return "ar-u-nu-latn";
   return now === "en" ? (navigator.languages.find((tag) => tag.startsWith("en")) ?? "en") : now;
 }

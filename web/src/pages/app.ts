@@ -10,6 +10,7 @@ import { browserRuntime } from "../api/runtime.js";
 import { type SharedFeed, feedOf } from "../api/shared-feed.js";
 import "../elements/sign-in.js";
 import { theme } from "../elements/theme.js";
+import { problemSentence } from "../i18n/told.js";
 import { LANGUAGES, type Language, Localized, choose, dress, language, t } from "../i18n/words.js";
 import { appStyle } from "./app-style.js";
 import "./audit-page.js";
@@ -88,7 +89,7 @@ export class App extends LitElement {
     } catch (error) {
       const problem = Problem.from(error);
       // By a key: the key is wrong. By name and password the server says what does not fit.
-      this.refusal = problem.code === "unauthenticated" && way === enter ? t("sign.refused") : problem.sentence;
+      this.refusal = problem.code === "unauthenticated" && way === enter ? t("sign.refused") : problemSentence(problem);
     }
     this.starting = false;
     if (this.entry === null) return;

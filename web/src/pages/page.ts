@@ -11,6 +11,7 @@ import type { Client, LiveEvent } from "../api/client.js";
 import { Problem } from "../api/problem.js";
 import { browserRuntime } from "../api/runtime.js";
 import type { Connected, SharedFeed } from "../api/shared-feed.js";
+import { problemSentence } from "../i18n/told.js";
 import { Localized } from "../i18n/words.js";
 import type { Route } from "./router.js";
 import type { Principal } from "./session.js";
@@ -112,6 +113,6 @@ export abstract class Page extends LitElement {
   }
 
   protected complaint() {
-    return this.problem ? html`<p class="problem" role="alert">${this.problem.sentence}</p>` : nothing;
+    return this.problem ? html`<p class="problem" role="alert">${problemSentence(this.problem)}</p>` : nothing;
   }
 }

@@ -10,6 +10,7 @@ import "../../player/src/index.js";
 import "../elements/state-badge.js";
 import { theme } from "../elements/theme.js";
 import { bytes, dayAndTime, duration, moment, reasonSentence, timeOfDay } from "../elements/words.js";
+import { whyItWaits } from "../i18n/told.js";
 import { type Key, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
@@ -69,7 +70,7 @@ export class RecordingPage extends Page {
           <callspool-state-badge state=${recording.state}></callspool-state-badge>
         </div>
         ${this.complaint()} ${this.#listen(recording)}
-        ${this.why ? html`<p class="lead" role="status"><strong>${t("recording.why")}</strong> ${this.why.sentence}</p>` : nothing}
+        ${this.why ? this.#waits(this.why) : nothing}
         <div class="pair">
           <section>
             <h2>${t("recording.facts")}</h2>
@@ -83,6 +84,16 @@ export class RecordingPage extends Page {
           </section>
         </div>
       </main>
+    `;
+  }
+
+  #waits(why: Waiting) {
+    const { sentence, detail } = whyItWaits(why);
+    return html`
+      <p class="lead" role="status">
+        <strong>${t("recording.why")}</strong> ${sentence}
+        ${detail === null ? nothing : html`<small lang="en" dir="ltr">${detail}</small>`}
+      </p>
     `;
   }
 

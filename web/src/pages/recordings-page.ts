@@ -12,6 +12,7 @@ import "../elements/recording-list.js";
 import "../elements/tenant-strip.js";
 import { theme } from "../elements/theme.js";
 import { count, dayAndTime, moment } from "../elements/words.js";
+import { problemSentence } from "../i18n/told.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
@@ -125,7 +126,7 @@ export class RecordingsPage extends Page {
           ${this.#states(recordings)}
         </div>
         ${this.#search(recordings.tenants)}
-        ${recordings.problem ? html`<p class="problem" role="alert">${recordings.problem.sentence}</p>` : nothing}
+        ${recordings.problem ? html`<p class="problem" role="alert">${problemSentence(recordings.problem)}</p>` : nothing}
         <callspool-recording-list
           .recordings=${recordings.rows}
           .names=${names}
