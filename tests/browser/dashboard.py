@@ -162,6 +162,7 @@ def router(there: Operations) -> APIRouter:
     @routes.post("/keys", status_code=201)
     async def add_key(request: Request) -> dict[str, Any]:
         body = await request.json()
+        there.changes.append(("key", body))
         key = {"id": f"key_{len(there.keys)}", **body, "created_at": at(0), "revoked_at": None}
         there.keys.append(key)
         return {**key, "secret": "cs_shown-once"}

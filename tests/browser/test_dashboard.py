@@ -56,10 +56,13 @@ def furnish(there: StandIn) -> None:
     for reason, count in ((Reason.TRUNCATED, 9), (Reason.WORKER_LOST, 3)):
         operations.failures(reason, POLICIES[reason].sentence, count)
     operations.failures(Reason.GONE, POLICIES[Reason.GONE].sentence, 41, retryable=False)
+    scopes = ["admin", "play", "read", "write"]
     operations.keys = [
-        {"id": "key_9", "name": "CRM", "tenant_id": "acme", "created_at": at(9000), "revoked_at": None},
-        {"id": "key_8", "name": "old laptop", "tenant_id": None, "created_at": at(99000), "revoked_at": at(500)},
+        {"id": "key_9", "name": "CRM", "tenant_id": "acme", "scopes": ["play", "read"], "expires_at": at(-99000)},
+        {"id": "key_8", "name": "old laptop", "tenant_id": None, "scopes": scopes, "expires_at": None},
     ]
+    operations.keys[0] |= {"created_at": at(9000), "revoked_at": None}
+    operations.keys[1] |= {"created_at": at(99000), "revoked_at": at(500)}
     operations.entries = [
         {
             "seq": seq,
@@ -333,6 +336,9 @@ async def test_a_keys_secret_is_shown_once_and_revoking_asks_twice(there: StandI
     page = await goto("/keys")
     await page.get_by_label("Name", exact=True).fill("Reporting")
     await page.get_by_label("Sees").select_option("Acme Ltd")
+    await page.get_by_label("Valid until").fill("2126-12-01")
+    await page.get_by_label("Change").uncheck()
+    await page.get_by_label("Manage").uncheck()
     await page.get_by_role("button", name="Make a key").click()
     await expect(page.get_by_text("cs_shown-once")).to_be_visible()
     await page.get_by_role("button", name="I have it").click()
@@ -343,6 +349,12 @@ async def test_a_keys_secret_is_shown_once_and_revoking_asks_twice(there: StandI
     await revoke.click()
     await expect(page.get_by_role("row", name="Reporting").get_by_role("button")).to_have_count(0)
     assert there.operations.keys[-1]["tenant_id"] == "acme"
+    ((_, wish),) = there.operations.changes
+    assert wish["scopes"] == ["read", "play"]
+    assert wish["expires_at"].startswith(("2126-11-30", "2126-12-01"))
+    await expect(page.get_by_role("row", name="Reporting")).to_contain_text("See, Play")
+    await expect(page.get_by_role("row", name="CRM")).to_contain_text("See, Play")
+    await expect(page.get_by_role("row", name="old laptop")).to_contain_text("Everything")
 
 
 async def test_the_audit_log_is_read_page_by_page(there: StandIn, goto: Goto) -> None:

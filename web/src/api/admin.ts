@@ -64,13 +64,9 @@ export interface Day {
   vanished: number;
 }
 
-export interface Key {
-  id: string;
-  name: string;
-  tenant_id: string | null;
-  created_at: string;
-  revoked_at: string | null;
-}
+export type Key = Schemas["KeyView"];
+export type Scope = Schemas["Scope"];
+export type KeyWish = Pick<Key, "name" | "tenant_id" | "scopes" | "expires_at">;
 
 export interface AuditEntry {
   seq: number;
@@ -147,8 +143,8 @@ export class Admin {
   }
 
   /** Makes a key; its secret is in this answer and never again. */
-  addKey(name: string, tenant: string | null): Promise<Key & { secret: string }> {
-    return this.client.json("POST", "/api/keys", { body: { name, tenant_id: tenant } });
+  addKey(wish: KeyWish): Promise<Key & { secret: string }> {
+    return this.client.json("POST", "/api/keys", { body: wish });
   }
 
   revokeKey(id: string): Promise<unknown> {

@@ -5,13 +5,15 @@
 import { html, nothing } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { Key } from "../api/admin.js";
+import type { Key, Scope } from "../api/admin.js";
 import type { Tenant } from "../api/client.js";
 import { theme } from "../elements/theme.js";
-import { dayAndTime } from "../elements/words.js";
+import { dayAndTime, daysAgo } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+
+const SCOPES: readonly Scope[] = ["read", "play", "write", "admin"];
 
 @customElement("callspool-keys-page")
 export class KeysPage extends Page {
@@ -38,7 +40,13 @@ export class KeysPage extends Page {
     const given = new FormData(this.form);
     const tenant = String(given.get("tenant") ?? "");
     const added = await this.trying(async () => {
-      const key = await this.admin.addKey(String(given.get("name") ?? ""), tenant === "" ? null : tenant);
+      const until = String(given.get("until") ?? "");
+      const key = await this.admin.addKey({
+        name: String(given.get("name") ?? ""),
+        tenant_id: tenant === "" ? null : tenant,
+        scopes: SCOPES.filter((scope) => given.has(scope)),
+        expires_at: until === "" ? null : new Date(`${until}T00:00:00`).toISOString(),
+      });
       this.secret = key.secret;
       this.form.reset();
     });
@@ -68,6 +76,15 @@ export class KeysPage extends Page {
               ${this.tenants.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}
             </select>
           </label>
+          <label>${t("keys.until")}<input type="date" name="until" min=${daysAgo(-1)} /></label>
+          <fieldset>
+            <legend>${t("keys.may")}</legend>
+            ${SCOPES.map(
+              (scope) => html`
+                <label class="check"><input type="checkbox" name=${scope} checked /> ${t(`scope.${scope}`)}</label>
+              `,
+            )}
+          </fieldset>
           <button class="button primary">${t("keys.add")}</button>
         </form>
         ${
@@ -86,7 +103,9 @@ export class KeysPage extends Page {
               <tr>
                 <th scope="col">${t("keys.name")}</th>
                 <th scope="col">${t("keys.sees")}</th>
+                <th scope="col">${t("keys.may")}</th>
                 <th scope="col">${t("keys.since")}</th>
+                <th scope="col">${t("keys.expires")}</th>
                 <th scope="col"><span class="visually-hidden">${t("keys.revoke")}</span></th>
               </tr>
             </thead>
@@ -99,13 +118,19 @@ export class KeysPage extends Page {
     `;
   }
 
+  #scopes(key: Key): string {
+    return SCOPES.filter((scope) => key.scopes.includes(scope)).map((scope) => t(`scope.${scope}`)).join(", ");
+  }
+
   #key(key: Key) {
     const tenant = this.tenants.find(({ id }) => id === key.tenant_id);
     return html`
-      <tr class=${key.revoked_at ? "past" : ""}>
+      <tr class=${key.revoked_at || isOver(key) ? "past" : ""}>
         <th scope="row">${key.name} <small><code>${key.id}</code></small></th>
         <td>${key.tenant_id === null ? t("keys.everything") : (tenant?.name ?? key.tenant_id)}</td>
+        <td>${key.scopes.length === SCOPES.length ? t("keys.all") : this.#scopes(key)}</td>
         <td>${dayAndTime(key.created_at)}</td>
+        <td>${key.expires_at === null ? t("keys.never") : dayAndTime(key.expires_at)}</td>
         <td class="end">
           ${
             key.revoked_at
@@ -118,6 +143,10 @@ export class KeysPage extends Page {
       </tr>
     `;
   }
+}
+
+function isOver({ expires_at }: Key): boolean {
+  return expires_at !== null && Date.parse(expires_at) <= Date.now();
 }
 
 declare global {

@@ -153,6 +153,27 @@ export const pageStyle = css`
     font-weight: 600;
   }
 
+  fieldset {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0 16px;
+    min-width: 0;
+    margin: 0;
+    padding: 0;
+    border: 0;
+  }
+
+  legend {
+    padding: 0;
+    color: var(--_muted);
+    font-size: 13px;
+    font-weight: 600;
+  }
+
+  .fields fieldset .check {
+    flex: none;
+  }
+
   .check input {
     width: 20px;
     height: 20px;
