@@ -14,6 +14,8 @@ export class EditNumber extends LitElement {
     css`
       :host {
         display: inline-block;
+        width: 104px; /* as wide as while it is edited: its column keeps its width */
+        text-align: end;
       }
       .value {
         min-width: 44px;
@@ -37,7 +39,8 @@ export class EditNumber extends LitElement {
         gap: 4px;
       }
       input {
-        width: 84px;
+        width: 56px;
+        min-width: 0;
         height: 44px;
         padding: 0 10px;
         border: 1px solid var(--_control);
@@ -46,7 +49,18 @@ export class EditNumber extends LitElement {
         font-variant-numeric: tabular-nums;
       }
       .button {
-        padding: 0 12px;
+        flex: none;
+        width: 44px;
+        padding: 0;
+      }
+      svg {
+        width: 18px;
+        height: 18px;
+        fill: none;
+        stroke: currentColor;
+        stroke-width: 2.5;
+        stroke-linecap: round;
+        stroke-linejoin: round;
       }
     `,
   ];
@@ -107,7 +121,9 @@ export class EditNumber extends LitElement {
           step=${this.step}
           .valueAsNumber=${this.value}
         />
-        <button class="button primary">${t("edit.keep")}</button>
+        <button class="button primary" aria-label=${t("edit.keep")} title=${t("edit.keep")}>
+          <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 13l5 5L19 7" /></svg>
+        </button>
       </form>
     `;
   }

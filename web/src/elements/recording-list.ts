@@ -37,8 +37,8 @@ export class RecordingList extends LitElement {
         gap: 2px 16px;
         align-items: center;
         width: 100%;
-        min-height: 56px;
-        padding: 10px 18px;
+        min-height: 44px;
+        padding: 6px 18px;
         border: 0;
         background: none;
         text-align: start;

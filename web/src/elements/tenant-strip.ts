@@ -13,6 +13,11 @@ import { count } from "./words.js";
 const MOST_SHOWN = 12;
 const MOST_DOTS = 10;
 
+/** Says whether a tenant has anything to show here, or nobody knows. */
+export function hasWork({ running, waiting }: Tenant): boolean {
+  return running === null || running + (waiting ?? 0) > 0;
+}
+
 @customElement("callspool-tenant-strip")
 export class TenantStrip extends LitElement {
   static override styles = [
@@ -94,9 +99,8 @@ export class TenantStrip extends LitElement {
 
   protected override render() {
     const byName = [...this.tenants].sort((a, b) => a.name.localeCompare(b.name));
-    // Where not all fit, those with work; else everybody keeps their place.
-    const isBusy = (tenant: Tenant) => Number((tenant.running ?? 0) + (tenant.waiting ?? 0) > 0);
-    const fitting = byName.length > MOST_SHOWN ? byName.sort((a, b) => isBusy(b) - isBusy(a)) : byName;
+    // Who has no work says nothing here: the page of now has everybody.
+    const fitting = byName.filter(hasWork);
     const shown = fitting.slice(0, MOST_SHOWN);
     return html`
       <ul aria-label=${t("now.tenants")} tabindex="0">

@@ -119,7 +119,7 @@ export const appStyle = css`
 
   select {
     min-height: 44px;
-    padding: 0 8px;
+    padding-inline: 10px 6px;
     border: 1px solid transparent;
     border-radius: var(--_radius);
     background: none;
@@ -146,6 +146,11 @@ export const appStyle = css`
       order: 1;
       flex: 1 0 100%;
       margin-inline: -4px;
+      padding-inline-end: 32px;
+      mask-image: linear-gradient(to right, #000 calc(100% - 32px), transparent);
+    }
+    nav:dir(rtl) {
+      mask-image: linear-gradient(to left, #000 calc(100% - 32px), transparent);
     }
     .connection {
       max-width: 34vw;

@@ -66,7 +66,6 @@ export class AuditPage extends Page {
   }
 
   #entry(entry: AuditEntry) {
-    const detail = typeof entry.detail === "string" ? entry.detail : JSON.stringify(entry.detail ?? "");
     return html`
       <tr>
         <td class="number">${entry.seq}</td>
@@ -74,10 +73,18 @@ export class AuditPage extends Page {
         <td>${entry.actor}${entry.address ? html` <small>${entry.address}</small>` : nothing}</td>
         <td><code>${entry.action}</code></td>
         <td>${entry.target}</td>
-        <td class="detail">${detail === '""' || detail === "{}" ? "" : detail}</td>
+        <td class="detail">${pairs(entry.detail).map(([name, value]) => html`<span>${name ? html`${name}: ` : nothing}<b>${value}</b></span>`)}</td>
       </tr>
     `;
   }
+}
+
+/** What was changed, by name. */
+function pairs(detail: unknown): [string, string][] {
+  if (detail === null || detail === undefined || detail === "") return [];
+  if (typeof detail !== "object") return [["", String(detail)]];
+  const said = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  return Object.entries(detail).map(([name, value]) => [name, said(value)]);
 }
 
 declare global {

@@ -138,11 +138,11 @@ export class BackfillPage extends Page {
               : nothing
           }
         </div>
-        <span>
-          ${t(`backfill.${run.state}`)}
-          ${isUnderWay(run) && run.eta_s !== null ? html`<small>${t("backfill.eta", { time: span(run.eta_s) })}</small>` : nothing}
-        </span>
         <div class="acts">
+          <span>
+            ${t(`backfill.${run.state}`)}
+            ${isUnderWay(run) && run.eta_s !== null ? html`<small>${t("backfill.eta", { time: span(run.eta_s) })}</small>` : nothing}
+          </span>
           ${
             isUnderWay(run)
               ? html`<button class="button small" @click=${() => this.#cancel(run)}>${t("backfill.stop")}</button>`
@@ -180,7 +180,11 @@ export class BackfillPage extends Page {
             </tr>
           </thead>
           <tbody>
-            ${this.days.map((day) => this.#day(day))}
+            ${
+              this.days.length || !this.loaded
+                ? this.days.map((day) => this.#day(day))
+                : html`<tr><td class="empty" colspan="8">${t("backfill.noDays")}</td></tr>`
+            }
           </tbody>
         </table>
       </div>

@@ -4,6 +4,7 @@
 
 import { html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { AccountNow, Overview, TenantNow, Throughput } from "../api/admin.js";
 import { browserRuntime } from "../api/runtime.js";
@@ -11,7 +12,7 @@ import "../elements/edit-number.js";
 import { theme } from "../elements/theme.js";
 import "../elements/time-plot.js";
 import { ago, count, rate, span } from "../elements/words.js";
-import { t } from "../i18n/words.js";
+import { language, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
 import { href } from "./router.js";
@@ -71,7 +72,7 @@ export class NowPage extends Page {
         <div class="bar"><h1>${t("page.now")}</h1></div>
         ${this.complaint()}
         ${this.notInForce ? html`<p class="problem" role="status">${t("now.notInForce")}</p>` : nothing}
-        ${overview ? [this.#figures(overview), this.#plots(), this.#tenants(overview), this.#accounts(overview)] : nothing}
+        ${overview ? [this.#figures(overview), guard([this.throughput, this.hours, language()], () => this.#plots()), this.#tenants(overview), this.#accounts(overview)] : nothing}
       </main>
     `;
   }

@@ -31,6 +31,10 @@ export const pageStyle = css`
     margin-top: 8px;
   }
 
+  .bar h2 {
+    margin: 0;
+  }
+
   h1 {
     margin: 0;
     font-size: 22px;
@@ -194,6 +198,23 @@ export const pageStyle = css`
     font-weight: 400;
   }
 
+  select {
+    appearance: none;
+    max-width: 220px;
+    padding-inline-end: 34px;
+    background-image:
+      linear-gradient(45deg, transparent 50%, var(--_muted) 50%),
+      linear-gradient(135deg, var(--_muted) 50%, transparent 50%);
+    background-position: right 17px center, right 12px center;
+    background-size: 5px 5px;
+    background-repeat: no-repeat;
+    text-overflow: ellipsis;
+  }
+
+  select:dir(rtl) {
+    background-position: left 12px center, left 17px center;
+  }
+
   .inline select {
     width: auto;
   }
@@ -236,6 +257,10 @@ export const pageStyle = css`
     line-height: 1.3;
   }
 
+  .figures dd > small {
+    white-space: nowrap;
+  }
+
   .figures dd > * {
     font-size: 13px;
     font-weight: 400;
@@ -270,7 +295,7 @@ export const pageStyle = css`
   th,
   td {
     height: 48px;
-    padding: 2px 16px;
+    padding: 2px 12px;
     font-weight: 400;
     font-variant-numeric: tabular-nums;
     text-align: start;
@@ -287,8 +312,16 @@ export const pageStyle = css`
     border-top: 1px solid var(--_line);
   }
 
+  th:first-child,
+  td:first-child {
+    padding-inline-start: 16px;
+  }
+
   tbody th {
+    max-width: 260px;
+    overflow: hidden;
     font-weight: 600;
+    text-overflow: ellipsis;
   }
 
   .number,
@@ -298,10 +331,25 @@ export const pageStyle = css`
 
   .detail {
     max-width: 44ch;
-    overflow-wrap: anywhere;
     white-space: normal;
     color: var(--_muted);
     font-size: 13px;
+  }
+
+  .detail span {
+    display: inline-block;
+    margin-inline-end: 14px;
+    overflow-wrap: anywhere;
+  }
+
+  .detail b {
+    color: var(--_ink);
+    font-weight: 500;
+  }
+
+  td.empty {
+    padding: 28px 16px;
+    border: 0;
   }
 
   .past {
@@ -356,6 +404,10 @@ export const pageStyle = css`
     border: 1px solid var(--_line);
     border-radius: var(--_radius);
     background: var(--_surface);
+  }
+
+  .cards .what:nth-last-child(2) {
+    grid-column: span 2;
   }
 
   .cards .what {
@@ -560,9 +612,22 @@ export const pageStyle = css`
     .inside {
       padding-inline: 16px;
     }
-    .fields label,
-    .fields .wide {
+    .fields label {
       flex: 1 1 44%;
+    }
+    .fields .wide {
+      flex-basis: 100%;
+    }
+    select {
+      max-width: none;
+    }
+    /* What goes on beyond the edge fades out there; its last part can still be brought in whole. */
+    .choices {
+      padding-inline-end: 32px;
+      mask-image: linear-gradient(to right, #000 calc(100% - 32px), transparent);
+    }
+    .choices:dir(rtl) {
+      mask-image: linear-gradient(to left, #000 calc(100% - 32px), transparent);
     }
     .cards li {
       grid-template-columns: 1fr auto;

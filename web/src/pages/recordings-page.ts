@@ -9,7 +9,7 @@ import { browserRuntime } from "../api/runtime.js";
 import type { CallspoolPlayer } from "../../player/src/index.js";
 import "../../player/src/index.js";
 import "../elements/recording-list.js";
-import "../elements/tenant-strip.js";
+import { hasWork } from "../elements/tenant-strip.js";
 import { theme } from "../elements/theme.js";
 import { count, dayAndTime, moment } from "../elements/words.js";
 import { problemSentence } from "../i18n/told.js";
@@ -117,7 +117,7 @@ export class RecordingsPage extends Page {
     return html`
       <main>
         ${
-          recordings.tenants.length
+          recordings.tenants.some(hasWork)
             ? html`<callspool-tenant-strip .tenants=${recordings.tenants}></callspool-tenant-strip>`
             : nothing
         }
