@@ -116,7 +116,7 @@ async def test_mistake_gets_one_clear_line_and_no_traceback(
         (["status"], "PUBLIC_URL", "nonsense", "it must be https://your.host"),
         (["status"], "PUBLIC_URL", "https://calls.example/?a=b", "it must be https://your.host"),
         (["status"], "DATABASE_URL", "mysql://nowhere/x", "CALLSPOOL_DATABASE_URL must be"),
-        (["worker", "--metrics-port", "99999"], "LEASE", "30", "99999"),
+        (["worker", "--metrics-port", "99999"], "LEASE", "30", "--metrics-port"),
     ],
 )
 async def test_setting_that_cannot_work_is_named_and_what_to_do(
