@@ -48,7 +48,8 @@ def break_at_commit(connection: Connection) -> None:
     """Write what SQLite refuses only at the COMMIT."""
     connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
     connection.exec_driver_sql(
-        "INSERT INTO api_keys VALUES ('k', 'nobody', 'x', 'h', '2026-01-01 00:00:00.000000', NULL)"
+        "INSERT INTO api_keys (id, tenant_id, name, secret_sha256, created_at) "
+        "VALUES ('k', 'nobody', 'x', 'h', '2026-01-01 00:00:00.000000')"
     )
 
 

@@ -44,6 +44,7 @@ class _Shard:
         self._look_anyway_s = min(_LOOK_ANYWAY.total_seconds(), lease_s / _LOOKS_PER_LEASE)
         self.heartbeat = Heartbeat(url, shard, worker_id, address, lease_s)
         self._unanswered: _Request | None = None
+        self._is_closed = False
 
     @property
     def owes(self) -> bool:
@@ -122,7 +123,10 @@ class _Shard:
                 await self._functions.call("leave", self._worker_id)
 
     async def close(self) -> None:
-        """Stop the heartbeats, be woken no more, and close the connections."""
+        """Stop the heartbeats, be woken no more, and close the connections; again is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await asyncio.to_thread(self.heartbeat.close)
         await self.leave()
         await self._functions.close()

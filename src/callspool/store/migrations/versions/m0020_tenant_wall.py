@@ -10,13 +10,15 @@ revision = "0020"
 down_revision = "0019"
 
 _OWN = "tenant_id = current_setting('callspool.tenant', true)"
+_OF_OWN = _OWN + " OR EXISTS (SELECT FROM recordings WHERE recordings.id = {0}.recording_id)"
+"""What happened to a recording before it was known whose it is, is told to whose it is."""
 _WALLED = {
     "recordings": _OWN,
-    "events": _OWN,
-    "repeats": _OWN,
-    "listens": _OWN,
+    "events": _OF_OWN.format("events"),
+    "repeats": _OF_OWN.format("repeats"),
+    "listens": _OF_OWN.format("listens"),
     "tallies": _OWN,
-    "holds": f"{_OWN} OR recording_id IN (SELECT id FROM recordings)",  # noqa: S608 - no input
+    "holds": f"{_OWN} OR recording_id IN (SELECT id FROM recordings)",
     "tenants": "id = current_setting('callspool.tenant', true)",
 }
 """The tables that are read for a tenant, and which of their rows are its."""
