@@ -18,7 +18,7 @@ _WALLED = {
     "repeats": _OF_OWN.format("repeats"),
     "listens": _OF_OWN.format("listens"),
     "tallies": _OWN,
-    "holds": f"{_OWN} OR recording_id IN (SELECT id FROM recordings)",
+    "holds": f"{_OWN} OR recording_id IN (SELECT id FROM recordings)",  # noqa: S608 - no input
     "tenants": "id = current_setting('callspool.tenant', true)",
 }
 """The tables that are read for a tenant, and which of their rows are its."""
