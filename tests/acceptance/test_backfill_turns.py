@@ -114,7 +114,8 @@ async def test_unknown_numbers_that_wait_aside_do_not_stop_a_backfill(lab: Lab) 
     async with listing(lab):
         done = await ended(lab, made)
 
-    assert (done.state, done.inserted) == (BackfillState.DONE, 12)
+    # What the continuous run met first is known to the other.
+    assert (done.state, done.inserted + done.known) == (BackfillState.DONE, 12)
     (load,) = await lab.parts.producer.load([ACME])
     assert load.waiting == 12
 

@@ -126,7 +126,11 @@ async def test_changes_stand_in_the_audit_log_with_who_and_from_where(api: Api) 
     log = (await api.get("/api/audit?limit=2", "operator")).json()
 
     key, change = log["entries"]
-    assert (key["action"], key["target"], key["detail"]) == ("key.add", made.json()["id"], {"name": "CRM"})
+    assert (key["action"], key["target"], key["detail"]) == (
+        "key.add",
+        made.json()["id"],
+        {"name": "CRM", "scopes": ["admin", "play", "read", "write"], "expires_at": None},
+    )
     assert (change["action"], change["target"], change["detail"]) == ("tenant.set", "acme", {"slots": 7})
     assert change["actor"].startswith("key:key_")
     assert change["address"] == "127.0.0.1"
