@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from callspool.domain.ids import RecordingId
-from callspool.fetch.spool import WRITE_BYTES, Spool
+from callspool.fetch import spool as spooling
+from callspool.fetch.spool import THREAD_BYTES, WRITE_BYTES, Spool
 
 RECORDING = RecordingId("rec_" + "0193a4b5c6d77e8f90a1b2c3d4e5f607")
 
@@ -26,11 +27,21 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(params=["at once", "by a thread"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A disk that takes everything at once, and one whose every write counts as slow."""
+    if request.param == "by a thread":
+        monkeypatch.setattr(spooling, "SLOW_WRITE_S", -1.0)
+    return str(request.param)
+
+
 @pytest.mark.rule("I3")
+@pytest.mark.usefixtures("disk")
 async def test_the_hash_is_that_of_the_bytes_on_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "w1")
     file = spool.open(RECORDING, 1)
-    pieces = [bytes([n]) * size for n, size in enumerate([1, WRITE_BYTES, 7, 3 * WRITE_BYTES + 1, 0, 5])]
+    sizes = [1, WRITE_BYTES, 7, 3 * WRITE_BYTES + 1, 0, THREAD_BYTES, 5, THREAD_BYTES, 3]
+    pieces = [bytes([n]) * size for n, size in enumerate(sizes)]
     for piece in pieces:
         await file.append(piece)
     digest = await file.finish()
@@ -40,10 +51,12 @@ async def test_the_hash_is_that_of_the_bytes_on_the_disk(tmp_path: Path) -> None
     spool.close()
 
 
+@pytest.mark.usefixtures("disk")
 async def test_after_a_restart_only_the_new_bytes_count(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "w1")
     file = spool.open(RECORDING, 1)
-    await file.append(b"x" * (2 * WRITE_BYTES + 5))
+    for size in (WRITE_BYTES, THREAD_BYTES, 5):
+        await file.append(b"x" * size)
     await file.restart()
     await file.append(b"new")
     assert await file.finish() == hashlib.sha256(b"new").hexdigest()
@@ -72,7 +85,8 @@ async def test_a_write_under_way_does_not_reach_the_file_that_comes_next(tmp_pat
         thread.submit(busy.wait, 30)
         spool = Spool(tmp_path, "w1")
         file = spool.open(RECORDING, 1)
-        await file.append(b"x" * WRITE_BYTES)
+        file._slow = True
+        await file.append(b"x" * THREAD_BYTES)
         file.remove()
         following = spool.open(RECORDING, 2)
         busy.set()
@@ -83,12 +97,13 @@ async def test_a_write_under_way_does_not_reach_the_file_that_comes_next(tmp_pat
     spool.close()
 
 
+@pytest.mark.usefixtures("disk")
 async def test_what_came_can_be_read_wherever_it_is(tmp_path: Path) -> None:
     """On the disk, on its way there, and in memory."""
     spool = Spool(tmp_path, "w1")
     file = spool.open(RECORDING, 1)
     reader = file.reader()
-    pieces = [bytes([65 + n]) * size for n, size in enumerate([WRITE_BYTES, 10, WRITE_BYTES, 3, 5])]
+    pieces = [bytes([65 + n]) * size for n, size in enumerate([WRITE_BYTES, 10, THREAD_BYTES, 3, THREAD_BYTES, 5])]
     came = b""
     for piece in pieces:
         await file.append(memoryview(piece))
@@ -103,14 +118,21 @@ async def test_what_came_can_be_read_wherever_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("F26")
-async def test_a_write_that_fails_is_told_by_the_next_call_and_every_one_after_it(tmp_path: Path) -> None:
+async def test_a_write_that_fails_is_told_and_again_by_every_call_that_would_make_the_rest_durable(
+    tmp_path: Path, disk: str
+) -> None:
     spool = Spool(tmp_path, "w1")
     file = spool.open(RECORDING, 1)
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, file._open())
     os.close(full)
-    await file.append(b"x" * WRITE_BYTES)
-    for call in (file.flush, file.finish, file.restart):
+    if disk == "by a thread":
+        file._slow = True
+        await file.append(b"x" * THREAD_BYTES)
+    else:
+        with pytest.raises(OSError, match="space"):
+            await file.append(b"x" * WRITE_BYTES)
+    for call in (file.flush, file.finish, file.flush):
         with pytest.raises(OSError, match="space"):
             await call()
     file.remove()

@@ -14,12 +14,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Final, ParamSpec
 
 from callspool.domain.ids import RecordingId
 
-WRITE_BYTES: Final = 512 * 1024
-"""Bytes are gathered to this size before a thread writes them: the way there and back costs more than to hash them."""
+WRITE_BYTES: Final = 64 * 1024
+"""Bytes are gathered to this size before they are written: small enough to be in the processor's cache still."""
+THREAD_BYTES: Final = 512 * 1024
+"""Bytes for a thread are gathered to this size: the way there and back costs more than to hash them."""
+SLOW_WRITE_S: Final = 0.005
+"""After a write that took longer the next one is a thread's, so that a disk that labours holds up nobody else."""
 
 Piece = bytes | memoryview
 P = ParamSpec("P")
@@ -31,7 +36,8 @@ _GATE: Final = ".gate"
 class SpoolFile:
     """One growing file. Not for two tasks at once; what came so far can be read beside them.
 
-    What came is hashed at once. While a thread writes it, the next bytes come.
+    What came is hashed at once and, where the disk takes it at once, written at once: a thread would find it gone from
+    the processor's cache. While a slow disk is written to by a thread, the next bytes come.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,6 +50,8 @@ class SpoolFile:
         """What a thread writes at the moment, from ``_written`` on."""
         self._flying_size = 0
         self._flight: asyncio.Future[None] | None = None
+        self._slow = False
+        """The last write was."""
         self._written = 0
         self.generation = 0
         """Goes up when all bytes are thrown away."""
@@ -64,7 +72,7 @@ class SpoolFile:
         self._pending_size += len(data)
         if self.watch is not None:
             self.watch()
-        if self._pending_size >= WRITE_BYTES:
+        if self._pending_size >= (THREAD_BYTES if self._slow else WRITE_BYTES):
             await self._begin()
 
     async def flush(self) -> None:
@@ -122,12 +130,21 @@ class SpoolFile:
         return b""
 
     async def _begin(self) -> None:
-        """Let a thread take what is pending, once the last one is done."""
+        """Write what is pending, or let a thread do it, once the last one is done."""
         await self._land()
-        if self._pending:
+        if self._pending and not self._slow:
+            self._write(self._pending)
+            self._written += self._pending_size
+            self._pending, self._pending_size = [], 0
+        elif self._pending:
             self._flying, self._flying_size = self._pending, self._pending_size
             self._pending, self._pending_size = [], 0
-            self._flight = _in_thread(_write, self._open(), self._flying, self._written)
+            self._flight = _in_thread(self._write, self._flying)
+
+    def _write(self, pieces: Sequence[Piece]) -> None:
+        begun = monotonic()
+        _write(self._open(), pieces, self._written)
+        self._slow = monotonic() - begun > SLOW_WRITE_S
 
     async def _land(self) -> None:
         """Wait for the thread. Raises its error, and again at each later call: bytes are missing then."""
