@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from callspool.domain.job import TenantLoad
+from callspool.domain.job import PoolLoad, TenantLoad
 from callspool.domain.ports import StateCount
 from callspool.redaction import hide_named, redact, redact_all
 
@@ -141,7 +141,9 @@ class _Fixed(Collector):
         return self._metrics
 
 
-def render_state(counts: Sequence[StateCount], loads: Sequence[TenantLoad], now: datetime) -> bytes:
+def render_state(
+    counts: Sequence[StateCount], loads: Sequence[TenantLoad], accounts: Sequence[PoolLoad], now: datetime
+) -> bytes:
     """Return what store and scheduler say at this moment, in Prometheus' text format."""
     recordings = GaugeMetricFamily("callspool_recordings", "Recordings by state.", labels=("tenant", "state", "reason"))
     oldest = GaugeMetricFamily(
@@ -159,11 +161,22 @@ def render_state(counts: Sequence[StateCount], loads: Sequence[TenantLoad], now:
         "callspool_deferred": ("Jobs put off to a time.", lambda load: load.deferred),
         "callspool_oldest_wait_seconds": ("Wait of the oldest job.", lambda load: load.oldest_wait_ms / 1000),
     }
+    of_accounts: Mapping[str, tuple[str, Callable[[PoolLoad], float]]] = {
+        "callspool_account_limit": ("Downloads that the account may have now.", lambda load: load.limit),
+        "callspool_account_running": ("Downloads of the account.", lambda load: load.running),
+        "callspool_account_backlog": ("Jobs that wait for the account.", lambda load: load.waiting),
+        "callspool_account_oldest_wait_seconds": ("Wait of its oldest job.", lambda load: load.oldest_wait_ms / 1000),
+    }
     families: list[Metric] = [recordings, oldest]
     for name, (text, value) in figures.items():
         family = GaugeMetricFamily(name, text, labels=("tenant",))
         for load in loads:
             family.add_metric((load.tenant,), value(load))
+        families.append(family)
+    for name, (text, of) in of_accounts.items():
+        family = GaugeMetricFamily(name, text, labels=("account",))
+        for pool in accounts:
+            family.add_metric((pool.pool,), of(pool))
         families.append(family)
     registry = CollectorRegistry()
     registry.register(_Fixed(families))

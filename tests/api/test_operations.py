@@ -59,6 +59,8 @@ async def test_metrics_tell_slots_backlog_and_outcomes(api: Api) -> None:
 
     assert 'callspool_slots{tenant="acme"} 3.0' in text
     assert 'callspool_backlog{tenant="acme"} 1.0' in text
+    assert 'callspool_account_backlog{account="main"} 1.0' in text
+    assert 'callspool_account_oldest_wait_seconds{account="main"}' in text
     assert 'callspool_recordings{reason="gone",state="failed",tenant="acme"} 1.0' in text
 
 

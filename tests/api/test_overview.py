@@ -9,6 +9,9 @@ from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.tenant import Tenant
 from tests.api.conftest import Api
 
+FIGURES = ("current_limit", "running", "waiting", "oldest_waiting_at", "circuit", "retry_budget")
+"""What only the scheduler knows of an account."""
+
 
 async def test_the_operator_sees_every_tenant_and_account(api: Api) -> None:
     ready, queued = await api.ready(), await api.record()
@@ -26,6 +29,8 @@ async def test_the_operator_sees_every_tenant_and_account(api: Api) -> None:
     main, second = now["accounts"]
     assert (main["id"], main["provider"], main["limit"], main["current_limit"]) == ("main", "twilio", 20, 20)
     assert (main["running"], main["waiting"], second["waiting"]) == (0, 1, 0)
+    assert main["oldest_waiting_at"] <= now["at"]
+    assert second["oldest_waiting_at"] is None
     assert (main["circuit"], main["paused"], main["paused_until"], main["paused_because"]) == (
         *("closed", False),
         *(None, None),
@@ -54,7 +59,7 @@ async def test_without_the_scheduler_its_figures_are_not_known(api_without_valke
 
     assert now["tenants"][0]["states"] == {"queued": 1}
     assert {now["tenants"][0][name] for name in ("running", "waiting", "deferred", "oldest_waiting_at")} == {None}
-    assert {now["accounts"][0][name] for name in ("current_limit", "running", "circuit", "retry_budget")} == {None}
+    assert {now["accounts"][0][name] for name in FIGURES} == {None}
 
 
 async def test_failures_are_grouped_by_reason(api: Api) -> None:

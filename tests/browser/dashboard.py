@@ -51,7 +51,7 @@ class Operations:
         """Add an account that works."""
         given = {"provider": "twilio", "limit": 20, "current_limit": 20, "paused": False, "paused_until": None}
         load = {"running": 0, "waiting": 0, "circuit": "closed", "retry_budget": 20.0, "paused_because": None}
-        load |= {"ready_per_minute": 0.0}
+        load |= {"ready_per_minute": 0.0, "oldest_waiting_at": None}
         self.accounts.append({"id": id, **given, **load, **changes})
 
     def failures(self, reason: str, sentence: str, count: int, *, retryable: bool = True, tenant: str = "acme") -> None:

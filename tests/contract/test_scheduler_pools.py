@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from callspool.domain.job import Circuit, Job, Lease, Signal
+from callspool.domain.job import Circuit, Job, Lane, Lease, Signal
 from tests.fixtures.bench import Bench, deferred, done, ids, next_leases
 
 
@@ -88,6 +88,33 @@ async def test_figures_of_pools_come_from_their_shards_in_the_order_asked(valkey
     assert [(load.pool, load.set_limit) for load in loads] == [(name, n + 1) for n, name in enumerate(names)] + [
         ("unknown", 0)
     ]
+
+
+async def test_a_pools_oldest_wait_is_that_of_its_first_job_whoevers_and_in_whichever_lane(bench: Bench) -> None:
+    async def oldest(*tenants: str) -> tuple[int, ...]:
+        loads = await bench.producer.pool_loads(["main", "other", "empty"], tenants)
+        return tuple(load.oldest_wait_ms // 1000 for load in loads)
+
+    async def came(seconds_ago: int, job_id: str) -> None:
+        (load,) = await bench.producer.pool_loads(["main"], [])
+        since = load.now_ms - seconds_ago * 1000
+        await bench.functions.client.hset(f"{bench.functions.keys.prefix}job:{job_id}", "since_ms", since)
+
+    await bench.producer.submit(Job("b", "main", "bravo"))
+    await bench.producer.submit(Job("o", "other", "bravo"))
+    await bench.producer.submit(Job("late", "main", "bravo", Lane.INTERACTIVE), delay=timedelta(hours=1))
+    await bench.producer.submit(Job("i", "main", "bravo", Lane.INTERACTIVE))
+    for seconds, job_id in ((7, "j0"), (20, "b"), (3, "o"), (40, "i"), (90, "late")):
+        await came(seconds, job_id)
+    everybody = ("acme", *(f"t{n}" for n in range(400)), "bravo")  # asked for in parts
+    assert await oldest(*everybody) == (40, 3, 0)  # what is put off does not wait
+    assert await oldest("acme") == (7, 0, 0)
+    await bench.producer.cancel("i")
+    assert await oldest("acme", "bravo") == (20, 3, 0)
+    await bench.producer.set_tenant("bravo", slots=3, weight=1, paused=False)
+    await bench.producer.set_pool("other", limit=1, paused=False)
+    assert {"b", "o"} <= set(ids((await bench.worker().turn([], 4)).leases))
+    assert (await oldest("bravo"))[:2] == (0, 0)  # what runs neither
 
 
 async def test_slow_answers_shrink_the_limit(bench: Bench) -> None:

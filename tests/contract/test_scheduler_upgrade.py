@@ -135,3 +135,16 @@ def test_names_of_libraries_are_read_from_one_node_and_from_several() -> None:
     other = [{b"library_name": b"callspool_b", b"engine": b"LUA"}]
     assert names(one) == {"callspool_a"}
     assert names({"n1": one, "n2": other}) == {"callspool_a", "callspool_b"}
+
+
+def test_either_version_tells_how_long_what_the_other_took_has_waited(older: Raw, newer: Raw) -> None:
+    newer.call("open")
+    older.submit(("old", "main", "acme", "bulk", 0))
+    newer.submit(("new", "side", "acme", "bulk", 0))
+    for name, seconds in (("old", 30), ("new", 5)):
+        since = int(newer.client.hget(newer.key(f"job:{name}"), "since_ms")) - seconds * 1000
+        newer.client.hset(newer.key(f"job:{name}"), "since_ms", since)
+    told = newer.call("pool_loads", 2, "main", "side", "acme")
+    assert [wait // 1000 for wait in told[10::11]] == [30, 5]
+    for side in (older, newer):
+        assert side.call("load", "acme")[4] // 1000 == 30

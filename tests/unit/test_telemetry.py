@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from callspool.domain.ids import TenantId
-from callspool.domain.job import TenantLoad
+from callspool.domain.job import PoolLoad, TenantLoad
 from callspool.domain.ports import StateCount
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
@@ -104,10 +104,15 @@ def test_state_is_told_by_tenant_state_and_reason() -> None:
     counts = [StateCount(TenantId("acme"), State.FAILED, Reason.GONE, 7, now - timedelta(seconds=90))]
     loads = [TenantLoad("acme", slots=3, running=2, waiting=5, deferred=1, oldest_wait_ms=1500)]
 
-    text = render_state(counts, loads, now).decode()
+    pool = PoolLoad("main", 10, 20, False, 0, "", False, 3, 5, 1500, 20, now_ms=0)
+
+    text = render_state(counts, loads, [pool], now).decode()
 
     assert 'callspool_recordings{reason="gone",state="failed",tenant="acme"} 7.0' in text
     assert 'callspool_oldest_seconds{reason="gone",state="failed",tenant="acme"} 90.0' in text
     assert 'callspool_running{tenant="acme"} 2.0' in text
     assert 'callspool_backlog{tenant="acme"} 5.0' in text
     assert 'callspool_oldest_wait_seconds{tenant="acme"} 1.5' in text
+    of_account = {"limit": 10.0, "running": 3.0, "backlog": 5.0, "oldest_wait_seconds": 1.5}
+    for name, value in of_account.items():
+        assert f'callspool_account_{name}{{account="main"}} {value}' in text

@@ -44,6 +44,7 @@ class AccountNow(BaseModel):
     paused_because: str | None = Field(description="The answer: `throttled`, `failed`, `refused` or `none`.")
     running: int | None
     waiting: int | None
+    oldest_waiting_at: datetime | None = Field(description="When the job that waits longest came. Null: none waits.")
     circuit: Circuit | None
     retry_budget: float | None = Field(description="How many retries of failed downloads are left, of 20.")
     ready_per_minute: float = Field(description="Recordings that became ready, over the last 15 to 30 minutes.")

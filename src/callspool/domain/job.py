@@ -163,6 +163,8 @@ class PoolLoad:
     probing: bool
     running: int
     waiting: int
+    oldest_wait_ms: int
+    """How long the first of what waits has waited; 0: nothing waits."""
     retries: float
     """What is left of its retry budget."""
     now_ms: int

@@ -110,7 +110,7 @@ class Producer(Protocol):
         ...
 
     async def pool_loads(self, pools: Sequence[str], tenants: Sequence[str]) -> Sequence[PoolLoad]:
-        """Return the figures of the given accounts; what waits is counted of the given tenants."""
+        """Return the figures of the given accounts; what waits, and for how long, is that of the given tenants."""
         ...
 
     async def ping(self) -> timedelta:

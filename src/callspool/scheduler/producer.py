@@ -167,13 +167,17 @@ def _in_parts(names: Sequence[T]) -> list[Sequence[T]]:
 async def _pool_loads(shard: Functions, pools: Sequence[str], tenants: Sequence[str]) -> list[PoolLoad]:
     loads = []
     for some in _in_parts(pools):
-        # What waits is counted for some tenants at a time; the other figures are the last call's.
-        waiting = [0] * len(some)
+        # What waits is looked at for some tenants at a time; the other figures are the last call's.
+        waiting, oldest = [0] * len(some), [0] * len(some)
         for those in _in_parts(tenants) or [()]:
             reply = await shard.call("pool_loads", len(some), *some, *those)
-            figures = [_pool_load(pool, reply[10 * at : 10 * at + 10]) for at, pool in enumerate(some)]
-            waiting = [sum(both) for both in zip(waiting, (one.waiting for one in figures), strict=True)]
-        loads += [replace(load, waiting=count) for load, count in zip(figures, waiting, strict=True)]
+            figures = [_pool_load(pool, reply[11 * at : 11 * at + 11]) for at, pool in enumerate(some)]
+            waiting = [count + one.waiting for count, one in zip(waiting, figures, strict=True)]
+            oldest = [max(wait, one.oldest_wait_ms) for wait, one in zip(oldest, figures, strict=True)]
+        loads += [
+            replace(load, waiting=count, oldest_wait_ms=wait)
+            for load, count, wait in zip(figures, waiting, oldest, strict=True)
+        ]
     return loads
 
 
@@ -183,7 +187,7 @@ def _load(tenant: str, figures: Sequence[Sequence[int]]) -> TenantLoad:
 
 
 def _pool_load(pool: str, figures: Sequence[int | bytes]) -> PoolLoad:
-    limit, set_limit, paused, until, cause, probing, running, waiting, retries, now = figures
+    limit, set_limit, paused, until, cause, probing, running, waiting, retries, now, oldest = figures
     return PoolLoad(
         pool=pool,
         limit=int(limit),
@@ -194,6 +198,7 @@ def _pool_load(pool: str, figures: Sequence[int | bytes]) -> PoolLoad:
         probing=int(probing) == 1,
         running=int(running),
         waiting=int(waiting),
+        oldest_wait_ms=int(oldest),
         retries=float(retries),
         now_ms=int(now),
     )

@@ -919,6 +919,11 @@ export interface components {
             running: number | null;
             /** Waiting */
             waiting: number | null;
+            /**
+             * Oldest Waiting At
+             * @description When the job that waits longest came. Null: none waits.
+             */
+            oldest_waiting_at: string | null;
             circuit: components["schemas"]["Circuit"] | null;
             /**
              * Retry Budget

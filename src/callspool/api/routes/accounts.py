@@ -1,7 +1,7 @@
 """Provider accounts: what their downloads do, and what an operator may change of them. Credentials are never here."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from fastapi import APIRouter
@@ -14,6 +14,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.job import PoolLoad
 from callspool.domain.pace import per_minute, recent
+from callspool.domain.ports import Producer
 from callspool.domain.tenant import Account, Tenant
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
@@ -49,23 +50,28 @@ async def change_account(id: str, change: AccountChange, services: ServicesOf, c
 
 async def accounts_now(services: Services, accounts: Sequence[Account], tenants: Sequence[Tenant]) -> list[AccountNow]:
     """Return what the accounts do, with the figures of the scheduler where it answers."""
-    loads: Mapping[str, PoolLoad] = {}
     if not accounts:
         return []
-    try:
-        found = await services.producer.pool_loads(
-            [account.id for account in accounts], [tenant.id for tenant in tenants]
-        )
-        loads = {load.pool: load for load in found}
-    except SchedulerUnavailable:
-        pass
+    loads = await loads_of_accounts(services.producer, accounts, tenants)
     now = services.clock.now()
     ready = await services.store.ready_of_accounts([account.id for account in accounts], recent(now))
-    return [_now(account, loads.get(account.id), per_minute(ready[account.id], now)) for account in accounts]
+    return [_now(account, loads.get(account.id), now, per_minute(ready[account.id], now)) for account in accounts]
 
 
-def _now(account: Account, load: PoolLoad | None, rate: float) -> AccountNow:
+async def loads_of_accounts(
+    producer: Producer, accounts: Sequence[Account], tenants: Sequence[Tenant]
+) -> Mapping[str, PoolLoad]:
+    """Return the scheduler's figures by account; none where it does not answer."""
+    try:
+        found = await producer.pool_loads([account.id for account in accounts], [tenant.id for tenant in tenants])
+    except SchedulerUnavailable:
+        return {}
+    return {load.pool: load for load in found}
+
+
+def _now(account: Account, load: PoolLoad | None, now: datetime, rate: float) -> AccountNow:
     until = load.paused_until_ms if load and load.paused_until_ms > load.now_ms else None
+    waits = load is not None and load.waiting > 0
     return AccountNow(
         id=account.id,
         provider=account.provider,
@@ -76,6 +82,7 @@ def _now(account: Account, load: PoolLoad | None, rate: float) -> AccountNow:
         paused_because=load.cause or None if load and until is not None else None,
         running=load.running if load else None,
         waiting=load.waiting if load else None,
+        oldest_waiting_at=now - timedelta(milliseconds=load.oldest_wait_ms) if load and waits else None,
         circuit=load.circuit if load else None,
         retry_budget=load.retries if load else None,
         ready_per_minute=rate,

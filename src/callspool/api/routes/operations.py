@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from callspool.api.auth import find_caller
 from callspool.api.problems import Refusal
+from callspool.api.routes.accounts import loads_of_accounts
 from callspool.api.routes.tenants import loads_of
 from callspool.api.schemas import Readiness
 from callspool.api.services import ServicesOf
@@ -56,7 +57,10 @@ async def get_metrics(request: Request, services: ServicesOf) -> Response:
     tenants = await services.store.tenants()
     counts = await services.store.count(None)
     loads = await loads_of(services.producer, tenants)
-    body = metrics.render() + render_state(counts, list(loads.values()), services.clock.now())
+    of_accounts = await loads_of_accounts(services.producer, await services.store.accounts(), tenants)
+    body = metrics.render() + render_state(
+        counts, list(loads.values()), list(of_accounts.values()), services.clock.now()
+    )
     return Response(body, media_type=METRICS_TYPE)
 
 

@@ -3,7 +3,7 @@
 -- locate   ARGV id; Reply the address of the worker that runs it, '' where none does or none is known
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
 -- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
---          cause, probing, running, waiting (of these tenants), retries left, now_ms
+--          cause, probing, running, waiting (of these tenants), retries left, now_ms, oldest_wait_ms (of these tenants)
 -- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
 --          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, closed,
 --          now_ms; of an unknown job only its place
@@ -20,7 +20,7 @@ local function oldest_ms(P, line, now)
     redis.call('ZRANGE', line, 0, 0)[1] or false,
     redis.call('ZRANGE', line, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1] or false,
   }) do
-    if first then oldest = math.min(oldest, tonumber(redis.call('HGET', job_key(P, first), 'since_ms'))) end
+    if first then oldest = math.min(oldest, tonumber(redis.call('HGET', job_key(P, first), 'since_ms') or now)) end
   end
   return oldest
 end
@@ -49,11 +49,16 @@ end
 redis.register_function { function_name = 'NAME_load', callback = load, flags = { 'no-writes' } }
 
 local function pool_loads(keys, argv)
-  local P, n, reply, waiting = keys[1], tonumber(argv[1]), {}, {}
+  local P, n, reply, waiting, oldest = keys[1], tonumber(argv[1]), {}, {}, {}
   local S = { P = P, now = now_ms(), tenants = {}, pools = {} }
+  for at = 2, n + 1 do waiting[argv[at]], oldest[argv[at]] = 0, S.now end
   for at = n + 2, #argv do
     for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. argv[at])) do
-      waiting[pool] = (waiting[pool] or 0) + redis.call('ZCARD', line_key(P, pool, argv[at]))
+      if waiting[pool] then
+        local line = line_key(P, pool, argv[at])
+        waiting[pool] = waiting[pool] + redis.call('ZCARD', line)
+        oldest[pool] = math.min(oldest[pool], oldest_ms(P, line, S.now))
+      end
     end
   end
   for at = 2, n + 1 do
@@ -62,7 +67,7 @@ local function pool_loads(keys, argv)
     p.closed = false
     for _, figure in ipairs({
       capacity(p), p.limit, c[1] or '0', tonumber(c[2] or '0'), c[3] or '', p.probing and 1 or 0, p.held,
-      waiting[p.name] or 0, c[4] or tostring(MOST_RETRIES), S.now,
+      waiting[p.name], c[4] or tostring(MOST_RETRIES), S.now, S.now - oldest[p.name],
     }) do
       reply[#reply + 1] = figure
     end
