@@ -1,11 +1,15 @@
 """Why a recording waits: the same question at every state, and nothing of others in the answer."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from callspool.domain.job import Job
 from callspool.scheduler.connection import Functions
 from callspool.scheduler.producer import ValkeyProducer
 from tests.api.conftest import Api
+
+NOTHING = dict.fromkeys(("account", "tenant", "until", "held", "limit", "set_limit"))
 
 
 async def why(api: Api, recording_id: str, who: str = "acme") -> dict[str, object]:
@@ -23,6 +27,8 @@ async def test_a_waiting_recording_says_what_it_waits_for(api: Api) -> None:
 
     assert told["place"] == "waiting"
     assert told["ahead"] == 0
+    assert isinstance(told["obstacle"], dict)
+    assert told["obstacle"]["code"] in {"no_worker", "tenant_unknown"}
     assert str(told["sentence"]).endswith("it is 1st in its line.")
 
 
@@ -36,12 +42,17 @@ async def test_a_deferred_recording_says_until_when_and_because_of_what(api: Api
 
     assert told["place"] == "deferred"
     assert str(told["sentence"]).startswith("It is put off until ")
+    assert isinstance(told["obstacle"], dict)
+    assert told["obstacle"]["code"] == "put_off"
+    due = datetime.fromisoformat(str(told["obstacle"]["until"]))
+    assert abs(due - recording.not_before) < timedelta(seconds=5)
 
 
 async def test_what_has_ended_says_how(api: Api) -> None:
     ready, failed, absent = await api.ready(), await api.failed(), await api.absent()
 
     assert (await why(api, ready.id))["sentence"] == "It is ready."
+    assert (await why(api, ready.id))["obstacle"] is None
     assert "deleted" in str((await why(api, failed.id))["sentence"])
     assert "no recording" in str((await why(api, absent.id))["sentence"])
 
@@ -53,6 +64,7 @@ async def test_without_the_scheduler_the_store_still_answers(api_without_valkey:
     told = await why(api, recording.id)
 
     assert (told["state"], told["place"]) == ("queued", None)
+    assert told["obstacle"] == {"code": "scheduler_away", **NOTHING}
     assert "goes on when the scheduler answers" in str(told["sentence"])
 
 
@@ -71,5 +83,8 @@ async def test_a_tenant_learns_no_figures_of_a_shared_account(api: Api, function
 
     ours, operator_s = await why(api, recording.id), await why(api, recording.id, "operator")
 
+    of_main = {**NOTHING, "account": "main"}
+    assert operator_s["obstacle"] == {"code": "account_full", **of_main, "held": 2, "limit": 2}
+    assert ours["obstacle"] == {"code": "account_busy", **of_main}
     assert str(operator_s["sentence"]).startswith("2 of 2 downloads of account main are busy")
     assert str(ours["sentence"]).startswith("Account main is busy with as many downloads as it may have")

@@ -17,7 +17,8 @@ from callspool.api import problems
 from callspool.api.app import SafeHeaders
 from callspool.api.problems import problem
 from callspool.api.routes import web
-from callspool.api.schemas import RecordingView, TenantView, sentence
+from callspool.api.schemas import ObstacleView, RecordingView, TenantView, sentence
+from callspool.domain.obstacle import Obstacle, ObstacleCode
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from tests.browser import dashboard
@@ -233,7 +234,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         received = there.received if state is State.FETCHING else None
         size = there.sound.stat().st_size if received is not None else None
         answer = {"id": id, "state": state, "place": "waiting", "ahead": ahead, "received": received, "expected": size}
-        return JSONResponse({**answer, "sentence": "All slots of its tenant are in use; 2 recordings are before it."})
+        busy = Obstacle(ObstacleCode.SLOTS_BUSY, tenant=there.recordings[id].tenant_id, held=3, limit=3)
+        obstacle = ObstacleView.of(busy).model_dump(mode="json") if state is State.QUEUED else None
+        return JSONResponse({**answer, "obstacle": obstacle, "sentence": f"{busy.sentence}; it is 3rd in its line."})
 
     @app.post("/api/recordings/{id}/playback")
     async def playback(id: str) -> JSONResponse:  # noqa: A002

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Recording } from "../src/api/client.js";
 import { Words, clock } from "../player/src/words.js";
 import { arabic } from "../player/src/words/ar.js";
-import { en } from "../player/src/words/en.js";
+import { en, english } from "../player/src/words/en.js";
 import { hebrew } from "../player/src/words/he.js";
 
 const gaps = (text: unknown) => [...new Set(JSON.stringify(text).match(/\{\w+\}/g) ?? [])].sort();
@@ -13,6 +13,14 @@ describe.each([["Hebrew", hebrew], ["Arabic", arabic]])("the %s catalogue", (_, 
       const translated = catalogue.texts[name as keyof typeof en];
       expect([name, gaps(translated)]).toEqual([name, gaps(text)]);
       expect(JSON.stringify(translated)).toMatch(/[\u0590-\u06ff]/);
+    }
+  });
+
+  test("names every obstacle, with the same gaps", () => {
+    for (const [code, text] of Object.entries(english.obstacles)) {
+      const translated = catalogue.obstacles[code as keyof typeof english.obstacles];
+      expect([code, gaps(translated)]).toEqual([code, gaps(text)]);
+      expect(translated.replace(/\{\w+\}/g, "")).not.toMatch(/[A-Za-z]/);
     }
   });
 

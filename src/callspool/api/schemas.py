@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from callspool.domain.hold import Hold
 from callspool.domain.job import Place
+from callspool.domain.obstacle import Obstacle, ObstacleCode
 from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
@@ -228,6 +229,23 @@ class FetchAnswer(BaseModel):
     expires_at: datetime | None
 
 
+class ObstacleView(BaseModel):
+    """What keeps a recording from being fetched now, for programs; where a field says nothing it is null."""
+
+    code: ObstacleCode
+    account: str | None
+    tenant: str | None
+    until: datetime | None
+    held: int | None = Field(description="Of the limit.")
+    limit: int | None
+    set_limit: int | None = Field(description="The limit as it was set, where a lower one is in force.")
+
+    @classmethod
+    def of(cls, obstacle: Obstacle) -> Self:
+        """Return it as JSON has it."""
+        return cls(**asdict(obstacle))
+
+
 class Waiting(BaseModel):
     """Why a recording is not there yet."""
 
@@ -237,7 +255,8 @@ class Waiting(BaseModel):
     ahead: int | None = Field(description="How many of the tenant's recordings are before it in its line.")
     received: int | None = Field(description="Bytes that came by now, while it is being fetched. Null: not known.")
     expected: int | None = Field(description="How many there will be. Null: the provider did not say.")
-    sentence: str = Field(description="For a person.")
+    obstacle: ObstacleView | None = Field(description="Null: it is being fetched, or it has ended.")
+    sentence: str = Field(description="For a person: all of it, in English.")
 
 
 class Playback(BaseModel):

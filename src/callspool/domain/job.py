@@ -1,9 +1,11 @@
 """What the scheduler knows: jobs, leases, settlements. Nothing of recordings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
+
+from callspool.domain.obstacle import Obstacle, ObstacleCode
 
 
 class Lane(StrEnum):
@@ -208,54 +210,70 @@ class Why:
 
     def sentence(self, *, for_operator: bool = True) -> str:
         """Say in one sentence why it does not run, or that it does. A tenant learns no figures that are not its own."""
+        obstacle = self.obstacle(for_operator=for_operator)
+        if obstacle is None:
+            return f"It runs on worker {self.worker}." if for_operator else "It is being fetched."
+        if self.place is Place.UNKNOWN:
+            return "The scheduler does not know it."
+        if self.place is Place.DEFERRED:
+            return f"{obstacle.sentence}."
+        return f"{obstacle.sentence}; it is {_ordinal(self.ahead + 1)} in its line."
+
+    def obstacle(self, *, for_operator: bool = True) -> Obstacle | None:
+        """Name what it waits for; None: it runs. A tenant learns no figures that are not its own."""
         match self.place:
-            case Place.UNKNOWN:
-                return "The scheduler does not know it."
             case Place.RUNNING:
-                return f"It runs on worker {self.worker}." if for_operator else "It is being fetched."
+                return None
+            case Place.UNKNOWN:
+                return Obstacle(ObstacleCode.ON_ITS_WAY)
             case Place.DEFERRED:
-                return f"It is put off until {_clock(self.due_ms)}."
-        return f"{self._obstacle(for_operator)}; it is {_ordinal(self.ahead + 1)} in its line."
+                return Obstacle(ObstacleCode.PUT_OFF, until=_time(self.due_ms))
+        return self._of_the_scheduler() or self._of_the_limits(for_operator)
 
-    def _obstacle(self, for_operator: bool) -> str:
+    def _of_the_scheduler(self) -> Obstacle | None:
+        """It, where something was paused."""
         if self.closed:
-            return "The scheduler is being drained and grants nothing"
+            return Obstacle(ObstacleCode.DRAINING)
         if self.now_ms < self.opens_ms:
-            return f"The scheduler was restarted and grants nothing until {_clock(self.opens_ms)}"
+            return Obstacle(ObstacleCode.RESTARTED, until=_time(self.opens_ms))
         if self.pool_paused:
-            return f"Account {self.pool} is paused by an operator"
+            return Obstacle(ObstacleCode.ACCOUNT_PAUSED, account=self.pool)
         if self.now_ms < self.paused_until_ms:
-            return f"Account {self.pool} is paused until {_clock(self.paused_until_ms)} {_CAUSES.get(self.cause, '')}"
+            code = _CAUSES.get(self.cause, ObstacleCode.ACCOUNT_RESTS)
+            return Obstacle(code, account=self.pool, until=_time(self.paused_until_ms))
         if self.tenant_paused:
-            return f"Tenant {self.tenant} is paused by an operator"
-        if not self.slots or not self.set_limit:
-            missing = f"tenant {self.tenant}" if not self.slots else f"account {self.pool}"
-            return f"The limits of {missing} are not known to the scheduler yet"
-        if self.slots_held >= self.slots:
-            return f"{self.slots_held} of {self.slots} slots of tenant {self.tenant} are busy"
-        if self.pool_held >= self.limit:
-            return self._full_pool(for_operator)
-        return "It waits for a worker with room"
+            return Obstacle(ObstacleCode.TENANT_PAUSED, tenant=self.tenant)
+        return None
 
-    def _full_pool(self, for_operator: bool) -> str:
+    def _of_the_limits(self, for_operator: bool) -> Obstacle:
+        """It, where nothing is paused: what is full."""
+        if not self.slots:
+            return Obstacle(ObstacleCode.TENANT_UNKNOWN, tenant=self.tenant)
+        if not self.set_limit:
+            return Obstacle(ObstacleCode.ACCOUNT_UNKNOWN, account=self.pool)
+        if self.slots_held >= self.slots:
+            return Obstacle(ObstacleCode.SLOTS_BUSY, tenant=self.tenant, held=self.slots_held, limit=self.slots)
+        if self.pool_held < self.limit:
+            return Obstacle(ObstacleCode.NO_WORKER)
         if self.probing:
-            return f"Account {self.pool} was in trouble and one job tries alone"
+            return Obstacle(ObstacleCode.ACCOUNT_PROBED, account=self.pool)
         if not for_operator:
-            return f"Account {self.pool} is busy with as many downloads as it may have"
-        lowered = f" (lowered from {self.set_limit})" if self.limit < self.set_limit else ""
-        return f"{self.pool_held} of {self.limit}{lowered} downloads of account {self.pool} are busy"
+            return Obstacle(ObstacleCode.ACCOUNT_BUSY, account=self.pool)
+        full = Obstacle(ObstacleCode.ACCOUNT_FULL, account=self.pool, held=self.pool_held, limit=self.limit)
+        if self.limit >= self.set_limit:
+            return full
+        return replace(full, code=ObstacleCode.ACCOUNT_SLOWED, set_limit=self.set_limit)
 
 
 _CAUSES: Final = {
-    "throttled": "after the provider asked to slow down",
-    "failed": "after failures of the provider",
-    "refused": "after the provider refused its credentials",
-    "none": "after an answer of the provider",
+    "throttled": ObstacleCode.ACCOUNT_THROTTLED,
+    "failed": ObstacleCode.ACCOUNT_FAILING,
+    "refused": ObstacleCode.ACCOUNT_REFUSED,
 }
 
 
-def _clock(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S} UTC"
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _ordinal(number: int) -> str:

@@ -85,15 +85,16 @@ function waitingText({ model, words }: View): string {
   const recording = model.track?.recording;
   if (!recording) return `${words.say("notYet")} ${words.say(model.sound.intends ? "playsSoon" : "pressPlay")}`;
   if (recording.state === "announced") return words.say("announced");
-  const said: string[] = [];
-  if (recording.reason) said.push(words.reason(recording) ?? "");
+  const said: (string | null)[] = [];
+  if (recording.reason) said.push(words.reason(recording));
   if (recording.not_before) said.push(words.say("nextTry", { time: words.timeOfDay(recording.not_before) }));
-  const ahead = model.track?.waiting?.ahead ?? null;
-  if (ahead === 0) said.push(words.say("next"));
-  else if (ahead !== null) said.push(words.say("ahead", { n: ahead }));
-  if (said.length === 0) said.push(words.say("queued"));
+  const waiting = model.track?.waiting;
+  // The next try is told above.
+  if (waiting && waiting.obstacle?.code !== "put_off") said.push(words.obstacle(waiting.obstacle));
+  if (typeof waiting?.ahead === "number") said.push(words.place(waiting.ahead));
+  if (!said.some(Boolean)) said.push(words.say("queued"));
   if (model.sound.intends) said.push(words.say("playsSoon"));
-  return said.join(" ");
+  return said.filter(Boolean).join(" ");
 }
 
 /** What went wrong beside what is to be seen, such as a retry that was not heard; null: nothing. */

@@ -2,6 +2,7 @@
  * What the player says, in the reader's language: its texts, times, and durations as a voice would say them.
  */
 
+import type { Waiting } from "../../src/api/client.js";
 import { arabic } from "./words/ar.js";
 import { type Catalogue, type Name, type Text, english } from "./words/en.js";
 import { hebrew } from "./words/he.js";
@@ -41,6 +42,24 @@ export class Words {
   say(name: Name, gaps: Readonly<Record<string, string | number>> = {}): string {
     const found: Text = this.#catalogue.texts[name];
     const form = typeof found === "string" ? found : (found[this.#plural.select(Number(gaps["n"]))] ?? found.other);
+    return this.#filled(form, gaps);
+  }
+
+  /** Returns what keeps a recording from being fetched now; null: nothing does, or a newer server says what. */
+  obstacle(found: Waiting["obstacle"]): string | null {
+    const form = found ? (this.#catalogue.obstacles as Readonly<Record<string, string>>)[found.code] : undefined;
+    if (!found || form === undefined) return null;
+    const { account, tenant, until, held, limit, set_limit } = found;
+    const gaps = { account: apart(account), tenant: apart(tenant), until: until ? this.timeOfDay(until) : "" };
+    return this.#filled(form, { ...gaps, held: held ?? "", limit: limit ?? "", set_limit: set_limit ?? "" });
+  }
+
+  /** Returns how many of the tenant's own are before it. */
+  place(ahead: number): string {
+    return ahead === 0 ? this.say("next") : this.say("ahead", { n: ahead });
+  }
+
+  #filled(form: string, gaps: Readonly<Record<string, string | number>>): string {
     const said = this.#isPseudo ? pseudo(form) : form;
     return said.replace(/\{(\w+)\}/g, (whole, gap: string) => {
       const value = gaps[gap];
@@ -98,6 +117,11 @@ function pseudo(text: string): string {
   const foreign = text.replace(/\{\w+\}|[a-zA-Z]/g, (found) => ACCENTS[found] ?? found);
   const words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
   return `[${[foreign, ...words.slice(0, Math.ceil(text.length / 14))].join(" ")}]`;
+}
+
+/** A name in a sentence that is read the other way keeps its own direction. */
+function apart(name: string | null): string {
+  return name === null ? "" : `\u2068${name}\u2069`;
 }
 
 /** A page often names only its language; how dates are written is the reader's own country's. */

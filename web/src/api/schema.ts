@@ -458,7 +458,7 @@ export interface paths {
         };
         /**
          * List Failures
-         * @description Count what failed, by reason. Counted as it happens, so it is asked at will.
+         * @description Count what failed, by reason and account. Counted as it happens, so it is asked at will.
          */
         get: operations["listFailures"];
         put?: never;
@@ -1278,6 +1278,21 @@ export interface components {
         Failures: {
             /** Groups */
             groups: components["schemas"]["FailuresOfReason"][];
+            /**
+             * Accounts
+             * @description All of them by account, the most frequent first, whichever account was asked for: one that breaks stands out.
+             */
+            accounts: components["schemas"]["FailuresOfAccount"][];
+        };
+        /**
+         * FailuresOfAccount
+         * @description How many recordings of one provider account failed.
+         */
+        FailuresOfAccount: {
+            /** Account Id */
+            account_id: string;
+            /** Count */
+            count: number;
         };
         /**
          * FailuresOfReason
@@ -1298,16 +1313,17 @@ export interface components {
             /** Count */
             count: number;
             /**
-             * Oldest
-             * Format: date-time
-             * @description When the first of them failed.
+             * Accounts
+             * @description Which accounts they are of, the most frequent first.
              */
-            oldest: string;
+            accounts: components["schemas"]["FailuresOfAccount"][];
             /**
-             * Newest
-             * Format: date-time
+             * Oldest
+             * @description When the first of them failed. Null where an account was asked for: times are kept by reason only.
              */
-            newest: string;
+            oldest: string | null;
+            /** Newest */
+            newest: string | null;
         };
         /**
          * FetchAnswer
@@ -1597,6 +1613,37 @@ export interface components {
              * @description What to send as `Authorization: Bearer`. It is shown this once.
              */
             secret: string;
+        };
+        /**
+         * ObstacleCode
+         * @description Which obstacle it is. What is known beside it stands in the fields of `Obstacle`.
+         * @enum {string}
+         */
+        ObstacleCode: "announced" | "scheduler_away" | "on_its_way" | "put_off" | "draining" | "restarted" | "account_paused" | "account_throttled" | "account_failing" | "account_refused" | "account_rests" | "tenant_paused" | "tenant_unknown" | "account_unknown" | "slots_busy" | "account_probed" | "account_busy" | "account_full" | "account_slowed" | "no_worker";
+        /**
+         * ObstacleView
+         * @description What keeps a recording from being fetched now, for programs; where a field says nothing it is null.
+         */
+        ObstacleView: {
+            code: components["schemas"]["ObstacleCode"];
+            /** Account */
+            account: string | null;
+            /** Tenant */
+            tenant: string | null;
+            /** Until */
+            until: string | null;
+            /**
+             * Held
+             * @description Of the limit.
+             */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /**
+             * Set Limit
+             * @description The limit as it was set, where a lower one is in force.
+             */
+            set_limit: number | null;
         };
         /**
          * OneSession
@@ -2350,9 +2397,11 @@ export interface components {
              * @description How many there will be. Null: the provider did not say.
              */
             expected: number | null;
+            /** @description Null: it is being fetched, or it has ended. */
+            obstacle: components["schemas"]["ObstacleView"] | null;
             /**
              * Sentence
-             * @description For a person.
+             * @description For a person: all of it, in English.
              */
             sentence: string;
         };
@@ -4485,6 +4534,8 @@ export interface operations {
             query?: {
                 /** @description For the operator's key. */
                 tenant?: string | null;
+                /** @description Only what failed of that account. */
+                account?: string | null;
             };
             header?: never;
             path?: never;

@@ -70,7 +70,7 @@ export class RecordingPage extends Page {
           <callspool-state-badge state=${recording.state}></callspool-state-badge>
         </div>
         ${this.complaint()} ${this.#listen(recording)}
-        ${this.why ? this.#waits(this.why) : nothing}
+        ${this.why ? this.#waits(this.why, recording) : nothing}
         <div class="pair">
           <section>
             <h2>${t("recording.facts")}</h2>
@@ -87,13 +87,10 @@ export class RecordingPage extends Page {
     `;
   }
 
-  #waits(why: Waiting) {
-    const { sentence, detail } = whyItWaits(why);
+  #waits(why: Waiting, { reason, sentence }: RecordingDetail) {
+    const because = why.obstacle?.code === "put_off" && reason ? reasonSentence(reason, sentence) : "";
     return html`
-      <p class="lead" role="status">
-        <strong>${t("recording.why")}</strong> ${sentence}
-        ${detail === null ? nothing : html`<small lang="en" dir="ltr">${detail}</small>`}
-      </p>
+      <p class="lead" role="status"><strong>${t("recording.why")}</strong> ${whyItWaits(why)} ${because}</p>
     `;
   }
 

@@ -1,4 +1,4 @@
-"""Why a recording waits, in one sentence."""
+"""Why a recording waits: by a code, and in one sentence."""
 
 import asyncio
 from typing import Final
@@ -9,12 +9,12 @@ from fastapi import APIRouter
 from callspool.api.auth import Caller
 from callspool.api.links import recording_id
 from callspool.api.problems import responses
-from callspool.api.schemas import Waiting
+from callspool.api.schemas import ObstacleView, Waiting
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Place, Why
 from callspool.domain.recording import Recording, State
-from callspool.domain.waiting import explain
+from callspool.domain.waiting import explain, obstacle
 from callspool.playback.relay import NotThere, Progress, Seal, progress_of
 
 router = APIRouter(prefix="/api/recordings", tags=["recordings"])
@@ -33,6 +33,8 @@ async def why_recording_waits(id: str, services: ServicesOf, caller: Caller) -> 
         except SchedulerUnavailable as error:
             _log.warning("scheduler.unavailable", error=str(error))
     progress = await _progress(services, recording)
+    for_operator = caller.tenant_id is None
+    found = obstacle(recording, why, for_operator=for_operator)
     return Waiting(
         id=recording.id,
         state=recording.state,
@@ -40,7 +42,8 @@ async def why_recording_waits(id: str, services: ServicesOf, caller: Caller) -> 
         ahead=why.ahead if why and why.place is Place.WAITING else None,
         received=progress.received if progress else None,
         expected=progress.expected if progress else None,
-        sentence=explain(recording, why, for_operator=caller.tenant_id is None),
+        obstacle=ObstacleView.of(found) if found else None,
+        sentence=explain(recording, why, for_operator=for_operator),
     )
 
 

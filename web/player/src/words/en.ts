@@ -1,9 +1,12 @@
 /** What the player says in English. The other catalogues have the same names. */
 
-import type { Recording } from "../../../src/api/client.js";
+import type { Recording, Waiting } from "../../../src/api/client.js";
 
 /** Why a fetch can fail: the server's list. */
 export type Reason = NonNullable<Recording["reason"]>;
+
+/** What can keep a recording from being fetched: the server's list. */
+export type Obstacle = NonNullable<Waiting["obstacle"]>["code"];
 
 /** A text; or one for each plural form of `n`. */
 export type Text = string | (Partial<Record<Intl.LDMLPluralRule, string>> & { other: string });
@@ -80,12 +83,37 @@ export const en = {
   stale: "Not connected: this may be old.",
 } as const satisfies Record<string, Text>;
 
+/** What keeps a recording from being fetched now, by the server's code. */
+const obstacles: Readonly<Record<Obstacle, string>> = {
+  announced: "The provider has not finished it yet.",
+  scheduler_away: "It is kept, and goes on when the scheduler answers again.",
+  on_its_way: "It is on its way to the scheduler.",
+  put_off: "It is put off until {until}.",
+  draining: "The scheduler is being drained and starts nothing.",
+  restarted: "The scheduler was restarted and starts nothing until {until}.",
+  account_paused: "Account {account} is paused by an operator.",
+  account_throttled: "Account {account} is paused until {until}: the provider asked to slow down.",
+  account_failing: "Account {account} is paused until {until}: the provider fails.",
+  account_refused: "Account {account} is paused until {until}: the provider refused its credentials.",
+  account_rests: "Account {account} is paused until {until} after an answer of the provider.",
+  tenant_paused: "Tenant {tenant} is paused by an operator.",
+  tenant_unknown: "The limits of tenant {tenant} are not known to the scheduler yet.",
+  account_unknown: "The limits of account {account} are not known to the scheduler yet.",
+  slots_busy: "{held} of {limit} slots of tenant {tenant} are busy.",
+  account_probed: "Account {account} was in trouble, and one download tries alone.",
+  account_busy: "Account {account} is busy with as many downloads as it may have.",
+  account_full: "{held} of {limit} downloads of account {account} are busy.",
+  account_slowed: "{held} of {limit} downloads of account {account} are busy; {set_limit} are allowed when it goes well.",
+  no_worker: "It waits for a worker with room.",
+};
+
 export type Name = keyof typeof en;
 
 export interface Catalogue {
   texts: Readonly<Record<Name, Text>>;
   /** What the server says in English of a failure, by its reason; what is not here is said as the server says it. */
   reasons: Readonly<Partial<Record<Reason, string>>>;
+  obstacles: Readonly<Record<Obstacle, string>>;
 }
 
 /** A catalogue that says every reason itself: what lacks one does not compile. */
@@ -93,4 +121,4 @@ export interface Translation extends Catalogue {
   reasons: Readonly<Record<Reason, string>>;
 }
 
-export const english: Catalogue = { texts: en, reasons: {} };
+export const english: Catalogue = { texts: en, reasons: {}, obstacles };
