@@ -126,8 +126,8 @@ class Api:
         }
         return (await self.services.store.record(Notice(**{**given, **changes}), actor="webhook")).recording
 
-    async def fetching(self, tenant: str = "acme") -> Recording:
-        recording = await self.record(tenant)
+    async def fetching(self, tenant: str = "acme", account: str = "main") -> Recording:
+        recording = await self.record(tenant, account_id=AccountId(account))
         claimed = await self.services.store.claim(recording.id, actor="worker:test")
         assert claimed is not None
         return claimed
@@ -148,8 +148,8 @@ class Api:
         await self.services.bulletin.ring()
         return done
 
-    async def failed(self, tenant: str = "acme", reason: Reason = Reason.GONE) -> Recording:
-        return await self.give_up(await self.fetching(tenant), reason)
+    async def failed(self, tenant: str = "acme", reason: Reason = Reason.GONE, account: str = "main") -> Recording:
+        return await self.give_up(await self.fetching(tenant, account), reason)
 
     async def give_up(self, claimed: Recording, reason: Reason = Reason.GONE) -> Recording:
         done = await self.services.store.give_up(

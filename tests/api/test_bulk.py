@@ -55,6 +55,23 @@ async def test_all_that_failed_for_a_reason_wait_for_a_slot_again(api: Api) -> N
     assert (await api.get("/api/failures", "operator")).json()["groups"][0]["count"] == 1
 
 
+async def test_a_retry_of_all_of_an_account_leaves_the_others_alone(api: Api) -> None:
+    of_main = await api.failed(reason=Reason.TRUNCATED)
+    of_second = await api.failed(reason=Reason.TRUNCATED, account="second")
+    wish = {"reason": "truncated", "account_id": "second"}
+    counted = (await api.post("/api/failures/retry", "operator", json={**wish, "dry_run": True})).json()
+    await api.post("/api/failures/retry", "operator", json=wish)
+
+    while await runner(api).step():
+        pass
+
+    states = {one.id: one.state for one in await api.recordings()}
+    assert counted == {"matched": 1}
+    assert (states[of_second.id], states[of_main.id]) == ("queued", "failed")
+    (left,) = (await api.get("/api/failures", "operator")).json()["accounts"]
+    assert left == {"account_id": "main", "count": 1}
+
+
 async def test_without_the_scheduler_they_are_queued_in_the_store(api_without_valkey: Api) -> None:
     api = api_without_valkey
     failed = await api.failed(reason=Reason.TRUNCATED)

@@ -1,6 +1,7 @@
 """What the dashboard is drawn from: what happens now, what failed, and what a search finds."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,36 @@ async def test_failures_are_grouped_by_reason(api: Api) -> None:
     of_bravo = (await api.get("/api/failures?tenant=bravo", "operator")).json()["groups"]
     assert [(one["reason"], one["count"]) for one in of_bravo] == [("truncated", 1)]
     assert (await api.get("/api/failures", "bravo")).json()["groups"] == of_bravo
+
+
+async def test_an_account_that_breaks_stands_out_among_the_failures(api: Api) -> None:
+    await api.failed(reason=Reason.TRUNCATED)
+    await api.failed(reason=Reason.UNAUTHORIZED, account="second")
+    await api.failed(reason=Reason.TRUNCATED, account="second")
+    await api.failed("bravo", reason=Reason.UNAUTHORIZED, account="second")
+
+    async def told(query: str = "", who: str = "operator") -> dict[str, Any]:
+        answer = await api.get(f"/api/failures{query}", who)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def counts(found: dict[str, Any]) -> dict[str, int]:
+        return {one["reason"]: one["count"] for one in found["groups"]}
+
+    everything = await told()
+    assert everything["accounts"] == [{"account_id": "second", "count": 3}, {"account_id": "main", "count": 1}]
+    assert {one["reason"]: one["accounts"] for one in everything["groups"]} == {
+        "truncated": [{"account_id": "main", "count": 1}, {"account_id": "second", "count": 1}],
+        "unauthorized": [{"account_id": "second", "count": 2}],
+    }
+    narrowed = await told("?account=second")
+    assert counts(narrowed) == {"truncated": 1, "unauthorized": 2}
+    assert narrowed["accounts"] == everything["accounts"], "the others are still there to be chosen"
+    assert {(one["oldest"], one["newest"]) for one in narrowed["groups"]} == {(None, None)}
+    assert counts(await told("?account=main&tenant=bravo")) == counts(await told("?account=nobody")) == {}
+    of_acme = [{"account_id": "second", "count": 2}, {"account_id": "main", "count": 1}]
+    assert (await told(who="acme"))["accounts"] == of_acme
 
 
 async def test_a_search_finds_a_recording_by_any_of_its_ids(api: Api) -> None:

@@ -3,6 +3,8 @@
 The shapes are the API's own; tests/acceptance shows the real ones together.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,22 +56,40 @@ class Operations:
         load |= {"ready_per_minute": 0.0, "oldest_waiting_at": None}
         self.accounts.append({"id": id, **given, **load, **changes})
 
-    def failures(self, reason: str, sentence: str, count: int, *, retryable: bool = True, tenant: str = "acme") -> None:
-        """Add a group of failures."""
-        times = {"oldest": at(600), "newest": at(10)}
-        self.groups.append(
-            {"reason": reason, "sentence": sentence, "retryable": retryable, "count": count, "tenant": tenant, **times}
-        )
+    def failures(
+        self, reason: str, sentence: str, of: dict[str, int], *, retryable: bool = True, tenant: str = "acme"
+    ) -> None:
+        """Add a tenant's failures of a reason: so many *of* each account."""
+        told = {"reason": reason, "sentence": sentence, "retryable": retryable}
+        self.groups.append({**told, "of": of, "tenant": tenant, "oldest": at(600), "newest": at(10)})
+
+    def failed(self, tenant: str | None, account: str | None) -> dict[str, Any]:
+        """Return the failures of a tenant: those of an account by reason, and all of them by account."""
+        mine = [one for one in self.groups if tenant in (None, one["tenant"])]
+        fit = [{**one, "of": _narrowed(one["of"], account)} for one in mine]
+        groups = [{**one, "count": sum(one["of"].values()), "accounts": _most_first(one["of"])} for one in fit]
+        all_of: Counter[str] = Counter()
+        for one in mine:
+            all_of.update(one["of"])
+        return {"groups": [one for one in groups if one["count"]], "accounts": _most_first(all_of)}
 
     def operation(self) -> dict[str, Any]:
         """Return how far a retry of many is: half at the first look, all at the next one."""
-        matched = sum(group["count"] for group in self.groups)
+        matched = sum(sum(group["of"].values()) for group in self.groups)
         self.looks += 1
         is_done = self.looks > 2
         done = matched if is_done else matched // 2
         if is_done:
             self.groups.clear()
         return {"id": "op_1", "matched": matched, "done": done, "skipped": 0, "state": "done" if is_done else "running"}
+
+
+def _narrowed(of: dict[str, int], account: str | None) -> dict[str, int]:
+    return {name: number for name, number in of.items() if account in (None, name)}
+
+
+def _most_first(of: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"account_id": name, "count": number} for name, number in sorted(of.items(), key=lambda one: -one[1])]
 
 
 def router(there: Operations) -> APIRouter:
@@ -112,8 +132,8 @@ def router(there: Operations) -> APIRouter:
         return JSONResponse({**one, "in_force": there.in_force})
 
     @routes.get("/failures")
-    async def failures(tenant: str | None = None) -> dict[str, Any]:
-        return {"groups": [one for one in there.groups if tenant in (None, one["tenant"])]}
+    async def failures(tenant: str | None = None, account: str | None = None) -> dict[str, Any]:
+        return there.failed(tenant, account)
 
     @routes.get("/accounts")
     async def accounts() -> dict[str, Any]:
@@ -123,7 +143,11 @@ def router(there: Operations) -> APIRouter:
     async def retry(request: Request) -> dict[str, Any]:
         body = await request.json()
         there.changes.append(("retry", body))
-        fit = [group for group in there.groups if body["reason"] in (None, group["reason"])]
+        fit = [
+            one
+            for one in there.failed(body["tenant_id"], body["account_id"])["groups"]
+            if body["reason"] in (None, one["reason"])
+        ]
         if body["dry_run"]:
             return {"matched": sum(group["count"] for group in fit)}
         return there.operation()

@@ -53,9 +53,9 @@ def furnish(there: StandIn) -> None:
         }
         for hour in range(24)
     ]
-    for reason, count in ((Reason.TRUNCATED, 9), (Reason.WORKER_LOST, 3)):
-        operations.failures(reason, POLICIES[reason].sentence, count)
-    operations.failures(Reason.GONE, POLICIES[Reason.GONE].sentence, 41, retryable=False)
+    for reason, of in ((Reason.TRUNCATED, {"main": 2, "west": 7}), (Reason.WORKER_LOST, {"main": 3})):
+        operations.failures(reason, POLICIES[reason].sentence, of)
+    operations.failures(Reason.GONE, POLICIES[Reason.GONE].sentence, {"main": 41}, retryable=False)
     scopes = ["admin", "play", "read", "write"]
     operations.keys = [
         {"id": "key_9", "name": "CRM", "tenant_id": "acme", "scopes": ["play", "read"], "expires_at": at(-99000)},
@@ -170,16 +170,17 @@ async def test_all_failures_of_a_kind_are_counted_then_retried_under_ones_eyes(t
 
 async def test_a_retry_of_many_is_narrowed_and_survives_a_reload(there: StandIn, goto: Goto) -> None:
     furnish(there)
-    there.operations.failures(Reason.PROVIDER_ERROR, "It took too long.", 5, tenant="birch")
+    there.operations.failures(Reason.PROVIDER_ERROR, "It took too long.", {"west": 5, "main": 1}, tenant="birch")
     page = await goto("/failures")
     groups = page.get_by_role("main").get_by_role("listitem")
     await expect(groups).to_have_count(4)
     await page.get_by_label("Tenant").select_option("Birch & Sons")
     await expect(groups).to_have_count(1)
-    await page.get_by_label("Retry of account").select_option("west")
+    await page.get_by_role("button", name="west 5").click()
+    await expect(groups).to_contain_text(["5"])
     await page.get_by_role("button", name="Retry every failure").click()
     there.operations.looks = -1000  # it takes its time
-    await page.get_by_role("alertdialog").get_by_role("button", name="Retry").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Retry 5 recordings").click()
     await expect(page.get_by_role("progressbar")).to_be_visible()
     assert there.operations.changes[-1][1]["tenant_id"] == "birch"
     assert there.operations.changes[-1][1]["account_id"] == "west"
@@ -189,6 +190,28 @@ async def test_a_retry_of_many_is_narrowed_and_survives_a_reload(there: StandIn,
     await expect(page.get_by_text("were started again.")).to_be_visible()
     await expect(page.get_by_role("progressbar")).to_have_count(0)
     await expect(page.get_by_text("not failed any more")).to_have_count(0)
+
+
+async def test_failures_are_seen_and_chosen_by_account(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    page = await goto("/failures")
+    groups = page.get_by_role("main").get_by_role("listitem")
+    accounts = page.get_by_role("group", name="Show by account").get_by_role("button")
+    await expect(accounts).to_have_text(["All 53", "main 46", "west 7"])
+    await expect(groups.filter(has_text="truncated")).to_contain_text("west 7")
+    await accounts.filter(has_text="west").click()
+    await expect(groups).to_have_count(1)
+    await expect(accounts).to_have_text(["All 53", "main 46", "west 7"])
+    assert page.url == f"{there.url}/failures?account=west"
+    await page.reload()
+    await expect(page.get_by_role("button", name="west 7", pressed=True)).to_be_visible()
+    await groups.get_by_role("link", name="Show").click()
+    assert page.url == f"{there.url}/?state=failed&reason=truncated&account=west"
+    await page.go_back()
+    there.operations.groups.clear()
+    await page.reload()
+    await expect(page.get_by_text("Nothing has failed.")).to_be_visible()
+    await expect(page.get_by_role("button", name="west 0", pressed=True)).to_be_visible()
 
 
 async def test_a_link_from_the_list_leads_to_the_recordings_own_page(there: StandIn, goto: Goto) -> None:
@@ -453,7 +476,10 @@ async def test_arabic_says_what_is_wrong_and_why_something_waits(
     recording = there.add(40, State.QUEUED)
     await page.add_init_script("localStorage.setItem('callspool.language', 'ar')")
     await goto(f"/recordings/{recording.id}")
-    await expect(page.get_by_text("قبله في الصف")).to_be_visible()
+    why = page.get_by_role("main").get_by_role("status").filter(has_text="لماذا")
+    await expect(why).to_contain_text("3 من 3 خانات للعميل")
+    await expect(why).to_contain_text("تسجيلان قبله")
+    await expect(why).not_to_contain_text("busy")
     assert await page.evaluate("document.documentElement.dir") == "rtl"
     await goto("/now")
     await page.get_by_role("row", name="Acme Ltd").get_by_role("button", name="3").first.click()

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from callspool.domain.ids import RecordingId
+from callspool.domain.operation import FailedFilter
 from callspool.domain.ports import RecordingFilter, Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
-from callspool.store import lists
+from callspool.store import counts, lists, operations
 from tests.contract.test_store_bounded import PAGE, STEPS_OF_A_ROW, work_of
 from tests.fixtures.databases import ACME, MAIN, OTHER, Database
 
@@ -77,7 +78,21 @@ async def test_a_hundred_thousand_recordings_are_listed_as_quickly_as_a_few(data
             if work > allowed:
                 slow[f"{name}, {where}"] = work
 
+    of_account = FailedFilter(tenant_id=None, account_id=MAIN, reason=Reason.TRUNCATED)
+    for name, question in {
+        "failures": lambda connection: counts.failures(connection, None),
+        "failures of a tenant": lambda connection: counts.failures(connection, OTHER),
+        "failures of an account": lambda connection: operations.matching(connection, of_account),
+    }.items():
+        work = await work_of(database.url, question)
+        if work > allowed:
+            slow[name] = work
+
     assert slow == {}
+    assert {group.tenant_id: dict(group.accounts) for group in await store.failures(None)} == {
+        ACME: {MAIN: MANY // 4 - MANY // 20},
+        OTHER: {MAIN: MANY // 20},
+    }
     assert len((await store.list(asked["before"], cursor=None, limit=PAGE)).recordings) == PAGE
     assert (await store.list(asked["before the first"], cursor=None, limit=PAGE)).recordings == ()
     assert len((await store.list(asked["all"], cursor=deep, limit=PAGE)).recordings) == PAGE

@@ -58,6 +58,13 @@ class Overview(BaseModel):
     accounts: list[AccountNow] = Field(description="For the operator; none for a tenant.")
 
 
+class FailuresOfAccount(BaseModel):
+    """How many recordings of one provider account failed."""
+
+    account_id: str
+    count: int
+
+
 class FailuresOfReason(BaseModel):
     """How many recordings failed for one reason."""
 
@@ -65,14 +72,21 @@ class FailuresOfReason(BaseModel):
     sentence: str = Field(description="What a person can do about it.")
     retryable: bool = Field(description="False: the provider has deleted them, so a retry cannot bring them.")
     count: int
-    oldest: datetime = Field(description="When the first of them failed.")
-    newest: datetime
+    accounts: list[FailuresOfAccount] = Field(description="Which accounts they are of, the most frequent first.")
+    oldest: datetime | None = Field(
+        description="When the first of them failed. Null where an account was asked for: times are kept by reason only."
+    )
+    newest: datetime | None
 
 
 class Failures(BaseModel):
     """The failed recordings by reason, the most frequent first."""
 
     groups: list[FailuresOfReason]
+    accounts: list[FailuresOfAccount] = Field(
+        description="All of them by account, the most frequent first, whichever account was asked for: one that "
+        "breaks stands out."
+    )
 
 
 class RetryWish(BaseModel):

@@ -246,10 +246,16 @@ class FailureGroup:
 
     tenant_id: TenantId
     reason: Reason
-    count: int
+    accounts: Mapping[AccountId, int]
+    """How many, by account."""
     oldest: datetime
     newest: datetime
     """When the first and the last of them failed."""
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return sum(self.accounts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +494,7 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         ...
 
     async def failures(self, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
-        """Return the failed recordings by reason and tenant. The work does not grow with their number."""
+        """Return the failed recordings by reason, tenant and account. The work does not grow with their number."""
         ...
 
     async def matching(self, wanted: FailedFilter) -> int:

@@ -1,11 +1,13 @@
 """How many recordings are where, and since when: read from the tallies and the ends of indexes, never by counting."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
 
-from callspool.domain.ids import TenantId
+from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.ports import FailureGroup, StateCount
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
@@ -29,15 +31,21 @@ def count(connection: Connection, tenant_id: TenantId | None) -> Sequence[StateC
 
 
 def failures(connection: Connection, tenant_id: TenantId | None) -> Sequence[FailureGroup]:
-    """Count the failed ones by tenant and reason."""
-    group = _groups(tenant_id, tallies.c.state == State.FAILED.value, tallies.c.reason != "")
+    """Count the failed ones by tenant, reason and account."""
+    mine = () if tenant_id is None else (tallies.c.tenant_id == tenant_id,)
+    failed = (tallies.c.state == State.FAILED.value, tallies.c.reason != "", tallies.c.n > 0)
+    group = select(tallies).where(*failed, *mine).subquery("counted")
     query = select(
-        group.c.tenant_id, group.c.reason, group.c.n, _failed(group, func.min), _failed(group, func.max)
-    ).order_by(group.c.reason, group.c.tenant_id)
-    return [
-        FailureGroup(TenantId(tenant), Reason(why), number, oldest, newest)
-        for tenant, why, number, oldest, newest in connection.execute(query)
-    ]
+        *(group.c.tenant_id, group.c.reason, group.c.account_id, group.c.n),
+        *(_failed(group, func.min), _failed(group, func.max)),
+    ).order_by(group.c.reason, group.c.tenant_id, group.c.account_id)
+    accounts: dict[tuple[TenantId, Reason], dict[AccountId, int]] = defaultdict(dict)
+    times: dict[tuple[TenantId, Reason], tuple[datetime, datetime]] = {}
+    for tenant, why, account, number, oldest, newest in connection.execute(query):
+        key = TenantId(tenant), Reason(why)
+        accounts[key][AccountId(account)] = number
+        times[key] = oldest, newest
+    return [FailureGroup(*key, its, *times[key]) for key, its in accounts.items()]
 
 
 def _groups(tenant_id: TenantId | None, *where: ColumnElement[bool]) -> Any:

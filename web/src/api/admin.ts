@@ -10,6 +10,7 @@ type Schemas = components["schemas"];
 export type TenantNow = Schemas["TenantNow"];
 export type AccountNow = Schemas["AccountNow"];
 export type Overview = Schemas["Overview"];
+export type Failures = Schemas["Failures"];
 export type FailureGroup = Schemas["FailuresOfReason"];
 
 export interface Throughput {
@@ -103,9 +104,9 @@ export class Admin {
     return (await this.client.json<Schemas["AccountList"]>("GET", "/api/accounts", { signal })).accounts;
   }
 
-  async failures(tenant: string | null, signal?: AbortSignal): Promise<readonly FailureGroup[]> {
-    const query = tenant ? `?tenant=${path(tenant)}` : "";
-    return (await this.client.json<Schemas["Failures"]>("GET", `/api/failures${query}`, { signal })).groups;
+  failures(narrowed: Readonly<Record<"tenant" | "account", string | null>>, signal?: AbortSignal): Promise<Failures> {
+    const given = Object.entries(narrowed).filter((one): one is [string, string] => Boolean(one[1]));
+    return this.client.json("GET", `/api/failures?${new URLSearchParams(given)}`, { signal });
   }
 
   async countRetry(which: Which): Promise<number> {

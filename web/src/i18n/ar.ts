@@ -170,7 +170,7 @@ export const ar: Catalog = {
   "failures.running": "بدأ من جديد {done} من {matched}",
   "failures.done": "أُعيد تشغيلها: {n}.",
   "failures.skipped": "لم تعد مخفقة: {n}.",
-  "failures.ofAccount": "إعادة محاولة الحساب",
+  "failures.byAccount": "اعرض حسب الحساب",
 
   "backfill.lead": "يسأل المزوّد عن تسجيلات لم يصل عنها إشعار. التشغيل التجريبي يعدّ فقط.",
   "backfill.since": "منذ",

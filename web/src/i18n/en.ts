@@ -173,7 +173,7 @@ export const en = {
   "failures.running": "{done} of {matched} started again",
   "failures.done": { one: "{n} recording was started again.", other: "{n} recordings were started again." },
   "failures.skipped": { one: "{n} was not failed any more.", other: "{n} were not failed any more." },
-  "failures.ofAccount": "Retry of account",
+  "failures.byAccount": "Show by account",
 
   "backfill.lead": "Asks the provider for recordings that no webhook told of. A dry run only counts them.",
   "backfill.since": "Since",

@@ -174,7 +174,7 @@ export const he: Catalog = {
   "failures.running": "{done} מתוך {matched} הופעלו מחדש",
   "failures.done": "הופעלו מחדש: {n}.",
   "failures.skipped": "כבר לא היו כשל: {n}.",
-  "failures.ofAccount": "ניסיון חוזר של חשבון",
+  "failures.byAccount": "הצג לפי חשבון",
 
   "backfill.lead": "שואל את הספק על הקלטות ששום הודעה לא סיפרה עליהן. הרצה יבשה רק סופרת.",
   "backfill.since": "מתאריך",

@@ -1,11 +1,11 @@
 /**
- * What failed, by reason, and a retry of one kind or of all: counted first, then done under one's eyes.
+ * What failed, by reason and by account, and a retry of one kind or of all: counted first, then done under one's eyes.
  */
 
 import { type PropertyValues, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { AccountNow, FailureGroup, Operation, Which } from "../api/admin.js";
+import type { FailureGroup, Failures, Operation, Which } from "../api/admin.js";
 import type { Tenant } from "../api/client.js";
 import { browserRuntime } from "../api/runtime.js";
 import { theme } from "../elements/theme.js";
@@ -17,6 +17,8 @@ import { type Route, go, href } from "./router.js";
 
 /** Between two looks at a running retry. */
 const LOOK_MS = 1_000;
+/** Of a reason are named the accounts that have the most of it. */
+const MOST_ACCOUNTS = 6;
 
 interface Asked {
   which: Which;
@@ -27,20 +29,17 @@ interface Asked {
 export class FailuresPage extends Page {
   static override styles = [theme, pageStyle];
 
-  @state() private groups: readonly FailureGroup[] = [];
+  @state() private failures: Failures = { groups: [], accounts: [] };
   @state() private tenants: readonly Tenant[] = [];
-  @state() private accounts: readonly AccountNow[] = [];
   @state() private asked: Asked | null = null;
   @state() private operation: Operation | null = null;
   @state() private busy = false;
 
   protected override async read(signal: AbortSignal): Promise<void> {
-    const tenant = this.route.params.get("tenant");
-    const isNarrow = this.isOperator;
-    [this.groups, this.tenants, this.accounts] = await Promise.all([
-      this.admin.failures(tenant, signal),
-      isNarrow ? this.client.tenants(signal) : [],
-      isNarrow ? this.admin.accounts(signal) : [],
+    const { params } = this.route;
+    [this.failures, this.tenants] = await Promise.all([
+      this.admin.failures({ tenant: params.get("tenant"), account: params.get("account") }, signal),
+      this.isOperator ? this.client.tenants(signal) : [],
     ]);
   }
 
@@ -110,7 +109,8 @@ export class FailuresPage extends Page {
   }
 
   protected override render() {
-    const all = this.groups.filter(({ retryable }) => retryable).reduce((sum, group) => sum + group.count, 0);
+    const { groups } = this.failures;
+    const all = groups.filter(({ retryable }) => retryable).reduce((sum, group) => sum + group.count, 0);
     return html`
       <main aria-busy=${!this.loaded}>
         <div class="bar">
@@ -123,12 +123,12 @@ export class FailuresPage extends Page {
               : nothing
           }
         </div>
-        ${this.#choices()}
+        ${this.#tenantChoice()} ${this.#accountChoice()}
         ${this.complaint()} ${this.#ask()} ${this.#progress()}
         ${
-          this.groups.length
+          groups.length
             ? html`<ul class="cards" aria-label=${t("page.failures")}>
-                ${repeat(this.groups, ({ reason }) => reason, (group) => this.#group(group))}
+                ${repeat(groups, ({ reason }) => reason, (group) => this.#group(group))}
               </ul>`
             : html`<p class="empty" role="status">${t(this.loaded ? "failures.none" : "loading")}</p>`
         }
@@ -146,6 +146,7 @@ export class FailuresPage extends Page {
             ${group.newest ? `· ${t("failures.newest", { time: dayAndTime(group.newest) })}` : nothing}
             ${group.oldest && group.oldest !== group.newest ? `· ${t("failures.oldest", { time: dayAndTime(group.oldest) })}` : nothing}
           </small>
+          ${this.#accountsOf(group)}
         </div>
         <span class="big">${count(group.count)}</span>
         <div class="acts">
@@ -201,24 +202,50 @@ export class FailuresPage extends Page {
     `;
   }
 
-  /** An account narrows what is retried: failures are counted by tenant and reason only. */
-  #choices() {
-    if (!this.isOperator) return nothing;
-    const chosen = (name: string) => this.route.params.get(name) ?? "";
-    const choice = (name: "tenant" | "account", label: string, all: string, choices: readonly (readonly [string, string])[]) => html`
-      <label>
-        ${label}
-        <select @change=${(event: Event) => this.#narrow({ [name]: (event.target as HTMLSelectElement).value })}>
-          <option value="">${all}</option>
-          ${choices.map(([id, said]) => html`<option value=${id} ?selected=${id === chosen(name)}>${said}</option>`)}
-        </select>
-      </label>
+  /** Which accounts a reason comes from, where that is a question. */
+  #accountsOf({ accounts }: FailureGroup) {
+    if (this.failures.accounts.length < 2) return nothing;
+    return html`
+      <small class="shares">
+        ${accounts.slice(0, MOST_ACCOUNTS).map((one) => html`<span><bdi>${one.account_id}</bdi> ${count(one.count)}</span>`)}
+        ${accounts.length > MOST_ACCOUNTS ? html`<span>…</span>` : nothing}
+      </small>
     `;
+  }
+
+  #tenantChoice() {
+    if (!this.isOperator) return nothing;
+    const chosen = this.route.params.get("tenant") ?? "";
     return html`
       <form class="fields" @submit=${(event: Event) => event.preventDefault()}>
-        ${choice("tenant", t("tenant"), t("recordings.all"), this.tenants.map(({ id, name }) => [id, name]))}
-        ${choice("account", t("failures.ofAccount"), t("recordings.all"), this.accounts.map(({ id }) => [id, id]))}
+        <label>
+          ${t("tenant")}
+          <select @change=${(event: Event) => this.#narrow({ tenant: (event.target as HTMLSelectElement).value })}>
+            <option value="">${t("recordings.all")}</option>
+            ${this.tenants.map(({ id, name }) => html`<option value=${id} ?selected=${id === chosen}>${name}</option>`)}
+          </select>
+        </label>
       </form>
+    `;
+  }
+
+  /** An account that breaks stands first. One that is chosen stays to be seen when nothing of it has failed. */
+  #accountChoice() {
+    const chosen = this.route.params.get("account") || null;
+    const accounts = [...this.failures.accounts];
+    if (chosen !== null && !accounts.some((one) => one.account_id === chosen)) accounts.push({ account_id: chosen, count: 0 });
+    if (accounts.length < 2 && chosen === null) return nothing;
+    const all = accounts.reduce((sum, one) => sum + one.count, 0);
+    const choice = (id: string | null, label: unknown, number: number) => html`
+      <button aria-pressed=${id === chosen} @click=${() => this.#narrow({ account: id })}>
+        ${label} <small>${count(number)}</small>
+      </button>
+    `;
+    return html`
+      <div class="choices" role="group" aria-label=${t("failures.byAccount")}>
+        ${choice(null, t("recordings.all"), all)}
+        ${accounts.map((one) => choice(one.account_id, html`<bdi>${one.account_id}</bdi>`, one.count))}
+      </div>
     `;
   }
 }
