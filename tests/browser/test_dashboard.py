@@ -1,6 +1,7 @@
 """What operators see and change on the dashboard, in a real browser."""
 
 import math
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -40,8 +41,10 @@ def furnish(there: StandIn) -> None:
     )
     operations.tenant("kestrel", HOSTILE, slots=1, running=1)
     tired = {"paused_until": at(-2), "paused_because": "failed", "retry_budget": 7.4, "ready_per_minute": 0.4}
-    operations.account("main", running=5, waiting=227)
-    operations.account("west", provider="telnyx", current_limit=4, circuit="open", waiting=3, **tired)
+    operations.account("main", running=5, waiting=227, oldest_waiting_at=at(90))
+    operations.account(
+        "west", provider="telnyx", current_limit=4, circuit="open", waiting=3, oldest_waiting_at=at(4), **tired
+    )
     operations.account("eu", provider="signalwire", paused=True, paused_until=None)
     operations.points = [
         {
@@ -121,6 +124,10 @@ async def test_an_account_tells_why_it_rests_and_what_it_has_left(there: StandIn
     await expect(west).to_contain_text("Failing: paused for")
     await expect(west).to_contain_text("7 of 20")
     await expect(west).to_contain_text("0.4/min")
+    main = page.get_by_role("row", name="main")
+    await expect(main.get_by_role("cell", name="1.5 hrs")).to_be_visible()
+    await expect(west.get_by_role("cell", name=re.compile("^4(\\.\\d)? mins$"))).to_be_visible()
+    await expect(eu.get_by_role("cell", name="–")).not_to_have_count(0)
     await expect(eu).to_contain_text("Works")  # its circuit, though a person paused it
     await expect(eu).to_contain_text("Paused")
 

@@ -253,6 +253,7 @@ export class NowPage extends Page {
               <th scope="col" class="number">${t("now.limit")}</th>
               <th scope="col" class="number">${t("now.limitNow")}</th>
               <th scope="col" class="number">${t("now.waiting")}</th>
+              <th scope="col">${t("now.oldestWait")}</th>
               <th scope="col" class="number">${t("now.rate")}</th>
               <th scope="col" class="number">${t("now.retries")}</th>
               <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
@@ -284,6 +285,7 @@ export class NowPage extends Page {
         <td class="number">${this.#number(account.limit, `${t("now.limit")}, ${account.id}`, "1", (limit) => set({ limit }))}</td>
         <td class="number">${count(account.current_limit)}</td>
         <td class="number">${count(account.waiting)}</td>
+        <td>${account.oldest_waiting_at ? ago(account.oldest_waiting_at, at) : "–"}</td>
         <td class="number">${rate(account.ready_per_minute)}</td>
         <td class="number">${account.retry_budget === null ? "–" : t("now.ofBudget", { n: Math.floor(account.retry_budget) })}</td>
         <td class="end">${this.#pause(isPaused, account.id, (paused) => set({ paused }))}</td>
