@@ -224,7 +224,8 @@ class Settings(BaseModel):
     )
     allowed_origins: str = Field(
         default="*",
-        description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`.",
+        description="Web pages that may use API and audio from a browser: origins, comma-separated, or `*`. A "
+        "tenant may have a list of its own.",
     )
     api_rate: int = Field(
         default=200,

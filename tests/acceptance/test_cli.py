@@ -92,6 +92,8 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         (["users", "remove", "anna"], 1, "anna"),
         (["tenants", "set", "nobody", "--slots", "1"], 1, "nobody"),
         (["tenants", "set", "nobody", "--slots", "-1"], 2, "greater than or equal to 0"),
+        (["tenants", "add", "bravo", "--allowed-origins", "https://crm.example/path"], 1, "is no origin"),
+        (["tenants", "set", "nobody", "--allowed-origins", "http://crm.example"], 1, "write https://"),
     ],
 )
 async def test_mistake_gets_one_clear_line_and_no_traceback(
@@ -213,6 +215,20 @@ async def test_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     code, _, err = await run("status")
     assert code == 1
     assert "Unknown setting CALLSPOOL_SLOT" in err
+
+
+async def test_a_tenants_origins_are_set_shown_and_taken_back(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path), "--json")
+    pages = "https://crm.example, http://localhost:3000"
+    assert (await run("tenants", "add", "acme", "--allowed-origins", pages, *data))[0] == 0
+    for change, expected in (
+        (("--slots", "4"), pages.split(", ")),
+        (("--allowed-origins", "https://other.example"), ["https://other.example"]),
+        (("--allowed-origins", ""), []),
+    ):
+        code, out, err = await run("tenants", "set", "acme", *change, *data)
+        assert code == 0, err
+        assert json.loads(out)["allowed_origins"] == expected
 
 
 async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: Path) -> None:

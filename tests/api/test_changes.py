@@ -25,6 +25,7 @@ async def test_a_tenants_limits_are_in_force_at_once(api: Api) -> None:
         "weight": 2.5,
         "paused": False,
         "keep_days": None,
+        "allowed_origins": [],
         "in_force": True,
     }
     assert (await api.services.store.tenant("acme")).slots == 7

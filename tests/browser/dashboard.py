@@ -46,7 +46,7 @@ class Operations:
     def tenant(self, id: str, name: str, **changes: Any) -> None:  # noqa: A002
         """Add a tenant with three slots that rests."""
         given = {"slots": 3, "weight": 1.0, "paused": False, "running": 0, "waiting": 0, "deferred": 0}
-        given |= {"oldest_waiting_at": None, "ready_per_minute": 0.0, "states": {}}
+        given |= {"allowed_origins": [], "oldest_waiting_at": None, "ready_per_minute": 0.0, "states": {}}
         self.tenants.append({"id": id, "name": name, **given, **changes})
 
     def account(self, id: str, **changes: Any) -> None:  # noqa: A002

@@ -97,9 +97,16 @@ async def test_limits_and_pauses_are_changed_where_they_stand(there: StandIn, go
     await expect(row.get_by_role("button", name="Slots, Acme Ltd: 7. Change")).to_be_visible()
     await row.get_by_role("button", name="Pause: Acme Ltd").click()
     await expect(row.get_by_role("button", name="Resume: Acme Ltd")).to_be_visible()
+    await row.get_by_role("button", name="Web pages, Acme Ltd: As set for all. Change").click()
+    await page.get_by_role("textbox", name="Web pages, Acme Ltd").fill("https://crm.example https://a.example")
+    await row.get_by_role("button", name="Save").click()
+    await expect(row.get_by_role("button", name="Web pages, Acme Ltd: 2 of its own. Change")).to_be_visible()
     await page.get_by_role("row", name="west").get_by_role("button", name="Limit, west: 20. Change").click()
     await page.keyboard.press("Escape")
-    assert there.operations.changes == [("tenants/acme", {"slots": 7}), ("tenants/acme", {"paused": True})]
+    pages = {"allowed_origins": ["https://crm.example", "https://a.example"]}
+    assert there.operations.changes == [
+        *(("tenants/acme", {"slots": 7}), ("tenants/acme", {"paused": True}), ("tenants/acme", pages)),
+    ]
 
 
 async def test_what_others_change_is_seen_and_what_is_not_in_force_is_told(there: StandIn, goto: Goto) -> None:

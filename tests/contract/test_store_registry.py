@@ -211,6 +211,21 @@ async def test_what_is_adjusted_changes_and_the_rest_stays(store: Store) -> None
     assert await store.account(MAIN) == dataclasses.replace(account_before, limit=7, paused=True)
 
 
+async def test_a_tenants_own_origins_are_kept_changed_and_taken_back(store: Store) -> None:
+    pages = ("https://crm.example", "http://localhost:3000")
+    assert await store.origins() == {}
+    before = await store.tenant(ACME)
+
+    assert await store.adjust_tenant(ACME, allowed_origins=pages) == dataclasses.replace(before, allowed_origins=pages)
+    assert (await store.adjust_tenant(ACME, slots=7)).allowed_origins == pages
+    assert await store.origins() == {ACME: pages}
+    assert [one.allowed_origins for one in await store.tenants() if one.id == ACME] == [pages]
+    await store.set_tenant(dataclasses.replace(before, allowed_origins=pages[:1]))
+    assert await store.origins() == {ACME: pages[:1]}
+    assert (await store.adjust_tenant(ACME, allowed_origins=())).allowed_origins == ()
+    assert await store.origins() == {}
+
+
 async def test_adjustments_at_once_are_all_kept(store: Store) -> None:
     await asyncio.gather(
         store.adjust_tenant(ACME, slots=9),

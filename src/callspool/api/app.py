@@ -11,7 +11,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import MutableHeaders
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import callspool
@@ -20,6 +19,7 @@ from callspool.api.bodies import BoundedBodies
 from callspool.api.listening import Listening
 from callspool.api.live import Live
 from callspool.api.making import Making
+from callspool.api.origins import ANY, Cors, Origins
 from callspool.api.passwords import Passwords
 from callspool.api.proxies import ClientAddress
 from callspool.api.quick import Quick, QuickWay
@@ -100,10 +100,12 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = shell(lifespan, [origin.strip() for origin in services.settings.allowed_origins.split(",")])
+    for_all = [origin.strip() for origin in services.settings.allowed_origins.split(",")]
+    app = shell(lifespan, for_all)
     if services.settings.proxies:
         app.add_middleware(ClientAddress, trusted=services.settings.proxies)
     app.state.services = services
+    app.state.origins = Origins(services.store, for_all)
     app.state.live = live
     app.state.passwords = Passwords()
     app.state.making = Making(services)
@@ -119,7 +121,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
 
 
 def shell(
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None, origins: Sequence[str] = ("*",)
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None, origins: Sequence[str] = (ANY,)
 ) -> FastAPI:
     """Return the routes without any part behind them: enough for the schema."""
     app = FastAPI(
@@ -135,21 +137,7 @@ def shell(
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(BoundedBodies)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=origins,  # no cookie says who asks: a foreign page gains nothing without a key or a link
-        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Range", "If-Range", "If-None-Match", "Last-Event-ID"],
-        expose_headers=[
-            "Accept-Ranges",
-            "Content-Length",
-            "Content-Range",
-            "Content-Disposition",
-            "ETag",
-            "Retry-After",
-        ],
-        max_age=3600,
-    )
+    app.add_middleware(Cors, for_all=origins)
     app.add_middleware(SafeHeaders)
     app.add_middleware(QuickWay)  # the first one: it puts on its answers what the others would
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]

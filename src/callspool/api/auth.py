@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from callspool.api.origins import belongs_to
 from callspool.api.problems import Refusal
 from callspool.api.rates import PLAY, Rates
 from callspool.api.scopes import needed
@@ -78,7 +79,10 @@ async def find(store: Store, authorization: str | None) -> Principal | None:
 async def find_caller(request: Request, services: Services) -> Principal | None:
     """Return who asks, if it may ask this: by the header, else by the cookie. Refuses what its scopes do not allow."""
     caller = await _find_caller(request, services)
-    if caller is not None and (scope := needed(request)) is not None and scope not in caller.scopes:
+    if caller is None:
+        return None
+    belongs_to(request, caller.tenant_id)
+    if (scope := needed(request)) is not None and scope not in caller.scopes:
         raise Refusal("scope_missing", f"This key may not do that: it needs the scope '{scope}'.")
     return caller
 

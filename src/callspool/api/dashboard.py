@@ -11,6 +11,7 @@ from callspool.api.passwords import LONGEST
 from callspool.domain.audit import AuditEntry
 from callspool.domain.job import Circuit
 from callspool.domain.operation import Operation, OperationKind, OperationState
+from callspool.domain.origins import MOST as MOST_ORIGINS
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.domain.tenant import ApiKey, Scope
@@ -24,6 +25,9 @@ class TenantNow(BaseModel):
     slots: int
     weight: float
     paused: bool
+    allowed_origins: list[str] = Field(
+        description="Web pages that may use its API and audio. Empty: as is set for all."
+    )
     running: int | None = Field(description="Slots in use.")
     waiting: int | None
     deferred: int | None
@@ -177,6 +181,11 @@ class TenantChange(BaseModel):
     keep_days: int | None = Field(
         default=None, ge=0, le=36_500, description="Recordings are purged so long after they became ready. 0: never."
     )
+    allowed_origins: list[str] | None = Field(
+        default=None,
+        max_length=MOST_ORIGINS,
+        description="Web pages that may use its API and audio in a browser: origins. Empty: those of the setting.",
+    )
 
 
 class TenantSettings(BaseModel):
@@ -188,6 +197,7 @@ class TenantSettings(BaseModel):
     weight: float
     paused: bool
     keep_days: int | None = Field(description="Null: its recordings are kept for ever.")
+    allowed_origins: list[str] = Field(description="Empty: those of the setting `ALLOWED_ORIGINS`.")
     in_force: bool = Field(description="False: the scheduler does not answer. It is told as soon as it does.")
 
 

@@ -10,6 +10,7 @@ from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, by_hand, read_settings, run
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import TenantId, is_name
+from callspool.domain.origins import checked_origins
 from callspool.domain.tenant import Tenant
 from callspool.wiring import Parts
 
@@ -22,6 +23,13 @@ Weight = Annotated[float | None, typer.Option(min=0.01, max=1000, help="Share ag
 
 Retention = Annotated[
     int | None, typer.Option("--keep-days", min=0, max=36_500, help="Purge recordings so long after. 0: for ever.")
+]
+
+Origins = Annotated[
+    str | None,
+    typer.Option(
+        "--allowed-origins", help="Web pages that may use its API and audio: origins, comma-separated. '': as for all."
+    ),
 ]
 
 
@@ -49,6 +57,7 @@ def add(
     slots: Slots = None,
     weight: Weight = None,
     keep_days: Retention = None,
+    allowed_origins: Origins = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -59,6 +68,7 @@ def add(
         slots=tenant.slots if slots is None else slots,
         weight=weight or tenant.weight,
         retention_days=keep_days or None,
+        allowed_origins=_origins(allowed_origins or ""),
     )
 
     async def work(parts: Parts) -> None:
@@ -91,10 +101,12 @@ def set_(
     weight: Weight = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Start no more downloads, or again.")] = None,
     keep_days: Retention = None,
+    allowed_origins: Origins = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Change a tenant's limits. They take effect on the next decision."""
+    origins = None if allowed_origins is None else _origins(allowed_origins)
 
     async def work(parts: Parts) -> Tenant:
         tenant = await parts.store.tenant(TenantId(name))
@@ -104,6 +116,7 @@ def set_(
             weight=weight or tenant.weight,
             paused=tenant.paused if pause is None else pause,
             retention_days=tenant.retention_days if keep_days is None else keep_days or None,
+            allowed_origins=tenant.allowed_origins if origins is None else origins,
         )
         await parts.store.set_tenant(changed, by=by_hand())
         await push(parts, changed)
@@ -112,7 +125,12 @@ def set_(
     tenant = run(read_settings(data), work)
     state = "paused" if tenant.paused else f"{tenant.slots} slots, weight {tenant.weight:g}"
     kept = f"recordings kept {_kept(tenant.retention_days)}"
-    print_json(asdict(tenant)) if json else out.print(f"Tenant {name}: {state}, {kept}.")
+    pages = f"; only {', '.join(tenant.allowed_origins)} may use it in a browser" if tenant.allowed_origins else ""
+    print_json(asdict(tenant)) if json else out.print(f"Tenant {name}: {state}, {kept}{pages}.")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return checked_origins(one for one in text.split(",") if one.strip())
 
 
 def _kept(days: int | None) -> str:

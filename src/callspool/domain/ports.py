@@ -537,9 +537,17 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         weight: float | None = None,
         paused: bool | None = None,
         retention_days: int | None = None,
+        allowed_origins: Sequence[str] | None = None,
         by: By = CALLSPOOL,
     ) -> Tenant:
-        """Change what is given, in one step, and return it; or raise `NotFound`. A retention of 0: for ever."""
+        """Change what is given, in one step, and return it; or raise `NotFound`.
+
+        A retention of 0: for ever. No origins: those of the setting.
+        """
+        ...
+
+    async def origins(self) -> Mapping[TenantId, Sequence[str]]:
+        """Return the web origins of each tenant that has some of its own."""
         ...
 
     async def tenant(self, tenant_id: TenantId) -> Tenant:

@@ -23,6 +23,8 @@ class Tenant:
     """A recording is purged so many days after it became ready. None: it is kept for ever."""
     held: bool = False
     """A legal hold lies on all of it: nothing is purged. Changed by holds alone."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may use its API and audio in a browser. Empty: those of the setting, as for everybody."""
 
 
 class MediaFormat(StrEnum):

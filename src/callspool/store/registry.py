@@ -50,7 +50,10 @@ def set_tenant(connection: Connection, tenant: Tenant) -> None:
 
 def adjust_tenant(connection: Connection, tenant_id: TenantId, changes: Mapping[str, Any]) -> Tenant:
     """Change the given columns; return it or raise `NotFound`."""
-    _adjust(connection, tenants, tenant_id, changes)
+    given = dict(changes)
+    if "allowed_origins" in given:
+        given["allowed_origins"] = rows.origins_text(given["allowed_origins"])
+    _adjust(connection, tenants, tenant_id, given)
     return tenant(connection, tenant_id)
 
 
@@ -65,6 +68,12 @@ def tenant(connection: Connection, tenant_id: TenantId) -> Tenant:
 def all_tenants(connection: Connection) -> Sequence[Tenant]:
     """Return all by id."""
     return [rows.tenant(row) for row in connection.execute(select(tenants).order_by(tenants.c.id))]
+
+
+def origins(connection: Connection) -> Mapping[TenantId, Sequence[str]]:
+    """Return the web origins of each tenant that has some of its own."""
+    query = select(tenants.c.id, tenants.c.allowed_origins).where(tenants.c.allowed_origins.is_not(None))
+    return {TenantId(row.id): rows.origins(row.allowed_origins) for row in connection.execute(query)}
 
 
 def add_account(connection: Connection, account: Account, envelope: Envelope) -> None:

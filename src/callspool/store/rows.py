@@ -1,6 +1,7 @@
 """Rows to domain and back."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row
@@ -116,7 +117,16 @@ def history_entry(row: Row[Any]) -> HistoryEntry:
 
 def tenant(row: Row[Any]) -> Tenant:
     """Return the tenant of a row."""
-    return Tenant(TenantId(row.id), row.name, row.slots, row.weight, row.paused, row.retention_days, row.holds > 0)
+    return Tenant(
+        id=TenantId(row.id),
+        name=row.name,
+        slots=row.slots,
+        weight=row.weight,
+        paused=row.paused,
+        retention_days=row.retention_days,
+        held=row.holds > 0,
+        allowed_origins=origins(row.allowed_origins),
+    )
 
 
 def tenant_values(tenant: Tenant) -> dict[str, Any]:
@@ -128,7 +138,18 @@ def tenant_values(tenant: Tenant) -> dict[str, Any]:
         "weight": tenant.weight,
         "paused": tenant.paused,
         "retention_days": tenant.retention_days,
+        "allowed_origins": origins_text(tenant.allowed_origins),
     }
+
+
+def origins(text: str | None) -> tuple[str, ...]:
+    """Return the origins of a column."""
+    return tuple((text or "").split())
+
+
+def origins_text(allowed: Iterable[str]) -> str | None:
+    """Return what a column keeps of them: no origin has a space in it."""
+    return " ".join(allowed) or None
 
 
 def account(row: Row[Any], envelope: Envelope) -> Account:

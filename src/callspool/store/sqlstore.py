@@ -272,13 +272,19 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
         weight: float | None = None,
         paused: bool | None = None,
         retention_days: int | None = None,
+        allowed_origins: Sequence[str] | None = None,
         by: By = CALLSPOOL,
     ) -> Tenant:
-        changes = _given(slots=slots, weight=weight, paused=paused, retention_days=retention_days)
+        changes = _given(
+            slots=slots, weight=weight, paused=paused, retention_days=retention_days, allowed_origins=allowed_origins
+        )
         if retention_days == 0:
             changes["retention_days"] = None
         act = Act("tenant.set", tenant_id, tenant_id, changes)
         return await self._act(by, act, lambda c: registry.adjust_tenant(c, tenant_id, changes))
+
+    async def origins(self) -> Mapping[TenantId, Sequence[str]]:
+        return await self._database.read(registry.origins)
 
     async def tenant(self, tenant_id: TenantId) -> Tenant:
         return await self._database.read(lambda c: registry.tenant(c, tenant_id))

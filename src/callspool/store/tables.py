@@ -84,6 +84,8 @@ tenants = Table(
     Column("retention_days", Integer),
     # Legal holds on all of it.
     Column("holds", Integer, nullable=False, server_default=text("0")),
+    # Web origins, a space between them. Null: those of the setting.
+    Column("allowed_origins", Text),
 )
 
 accounts = Table(

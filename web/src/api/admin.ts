@@ -92,7 +92,7 @@ export class Admin {
     return this.client.json("GET", `/api/throughput?hours=${hours}`, { signal });
   }
 
-  setTenant(id: string, change: Partial<Pick<TenantNow, "slots" | "weight" | "paused">>): Promise<{ in_force: boolean }> {
+  setTenant(id: string, change: Partial<Pick<TenantNow, "slots" | "weight" | "paused" | "allowed_origins">>): Promise<{ in_force: boolean }> {
     return this.client.json("PATCH", `/api/tenants/${path(id)}`, { body: change });
   }
 

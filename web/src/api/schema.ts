@@ -2221,6 +2221,11 @@ export interface components {
              * @description Recordings are purged so long after they became ready. 0: never.
              */
             keep_days?: number | null;
+            /**
+             * Allowed Origins
+             * @description Web pages that may use its API and audio in a browser: origins. Empty: those of the setting.
+             */
+            allowed_origins?: string[] | null;
         };
         /**
          * TenantList
@@ -2245,6 +2250,11 @@ export interface components {
             weight: number;
             /** Paused */
             paused: boolean;
+            /**
+             * Allowed Origins
+             * @description Web pages that may use its API and audio. Empty: as is set for all.
+             */
+            allowed_origins: string[];
             /**
              * Running
              * @description Slots in use.
@@ -2289,6 +2299,11 @@ export interface components {
              * @description Null: its recordings are kept for ever.
              */
             keep_days: number | null;
+            /**
+             * Allowed Origins
+             * @description Empty: those of the setting `ALLOWED_ORIGINS`.
+             */
+            allowed_origins: string[];
             /**
              * In Force
              * @description False: the scheduler does not answer. It is told as soon as it does.

@@ -158,6 +158,10 @@ export const ar: Catalog = {
   "circuit.unknown": "غير معروف",
   "edit.change": "{label}: {value}. تغيير",
   "edit.keep": "حفظ",
+  origins: "صفحات الويب",
+  "origins.all": "كما حُدد للجميع",
+  "origins.own": { one: "واحدة خاصة به", two: "اثنتان خاصتان به", few: "{n} خاصة به", other: "{n} خاصة به" },
+  "origins.about": "الصفحات التي يجوز لها استخدام تسجيلاته، أصل واحد في كل سطر. فارغ: ما حُدد للجميع.",
 
   "failures.none": "لم يفشل شيء.",
   "failures.newest": "الأحدث {time}",

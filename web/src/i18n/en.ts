@@ -158,6 +158,10 @@ export const en = {
   "circuit.unknown": "Not known",
   "edit.change": "{label}: {value}. Change",
   "edit.keep": "Save",
+  origins: "Web pages",
+  "origins.all": "As set for all",
+  "origins.own": { one: "{n} of its own", other: "{n} of its own" },
+  "origins.about": "The pages that may use its recordings, one origin in a line. None: those that are set for all.",
 
   "failures.none": "Nothing has failed.",
   "failures.newest": "newest {time}",

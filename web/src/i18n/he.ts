@@ -158,6 +158,10 @@ export const he: Catalog = {
   "circuit.unknown": "לא ידוע",
   "edit.change": "{label}: {value}. שינוי",
   "edit.keep": "שמירה",
+  origins: "דפי אינטרנט",
+  "origins.all": "כפי שנקבע לכולם",
+  "origins.own": { one: "אחד משלו", two: "שניים משלו", other: "{n} משלו" },
+  "origins.about": "הדפים שרשאים להשתמש בהקלטות שלו, מקור אחד בכל שורה. ריק: אלה שנקבעו לכולם.",
 
   "failures.none": "שום דבר לא נכשל.",
   "failures.newest": "האחרונה {time}",

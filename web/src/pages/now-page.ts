@@ -9,6 +9,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { AccountNow, Overview, TenantNow, Throughput } from "../api/admin.js";
 import { browserRuntime } from "../api/runtime.js";
 import "../elements/edit-number.js";
+import "../elements/edit-origins.js";
 import { theme } from "../elements/theme.js";
 import "../elements/time-plot.js";
 import { ago, count, rate, span } from "../elements/words.js";
@@ -179,6 +180,7 @@ export class NowPage extends Page {
               <th scope="col" class="number">${t("now.deferred")}</th>
               <th scope="col">${t("now.oldestWait")}</th>
               <th scope="col" class="number">${t("now.rate")}</th>
+              ${this.isOperator ? html`<th scope="col">${t("origins")}</th>` : nothing}
               <th scope="col"><span class="visually-hidden">${t("pause")}</span></th>
             </tr>
           </thead>
@@ -212,6 +214,7 @@ export class NowPage extends Page {
         <td class="number">${count(tenant.deferred)}</td>
         <td>${tenant.oldest_waiting_at ? ago(tenant.oldest_waiting_at, at) : "–"}</td>
         <td class="number">${rate(tenant.ready_per_minute)}</td>
+        ${this.isOperator ? html`<td>${this.#origins(tenant, (allowed_origins) => set({ allowed_origins }))}</td>` : nothing}
         <td class="end">${this.#pause(tenant.paused, tenant.name, (paused) => set({ paused }))}</td>
       </tr>
     `;
@@ -227,6 +230,16 @@ export class NowPage extends Page {
         .step=${step}
         @number-set=${(event: CustomEvent<number>) => keep(event.detail)}
       ></callspool-edit-number>
+    `;
+  }
+
+  #origins({ allowed_origins, name }: TenantNow, keep: (origins: string[]) => unknown) {
+    return html`
+      <callspool-edit-origins
+        .value=${allowed_origins}
+        .label=${`${t("origins")}, ${name}`}
+        @origins-set=${(event: CustomEvent<string[]>) => keep(event.detail)}
+      ></callspool-edit-origins>
     `;
   }
 

@@ -13,6 +13,7 @@ from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
 from callspool.api.listening import BY_LINK
 from callspool.api.making import Making
+from callspool.api.origins import belongs_to
 from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
 from callspool.api.quick import Quick
 from callspool.api.ready import SAFETY, conditions_of, fixed_headers, ready_response
@@ -71,6 +72,7 @@ async def authorised(
         recording = await _by_link(services, wanted, token)
         quick.learn(recording, None, None)
         request.state.listener = BY_LINK
+    belongs_to(request, recording.tenant_id)
     return recording
 
 

@@ -52,6 +52,7 @@ def _tenant(
         slots=tenant.slots,
         weight=tenant.weight,
         paused=tenant.paused,
+        allowed_origins=list(tenant.allowed_origins),
         running=load.running if load else None,
         waiting=load.waiting if load else None,
         deferred=load.deferred if load else None,

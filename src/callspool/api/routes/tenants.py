@@ -13,6 +13,7 @@ from callspool.api.services import ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import TenantId
 from callspool.domain.job import TenantLoad
+from callspool.domain.origins import checked_origins
 from callspool.domain.ports import Producer, StateCount, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
@@ -53,6 +54,7 @@ async def change_tenant(id: str, change: TenantChange, services: ServicesOf, cal
         weight=change.weight,
         paused=change.paused,
         retention_days=change.keep_days,
+        allowed_origins=None if change.allowed_origins is None else checked_origins(change.allowed_origins),
         by=caller.by,
     )
     try:
@@ -68,6 +70,7 @@ async def change_tenant(id: str, change: TenantChange, services: ServicesOf, cal
         weight=tenant.weight,
         paused=tenant.paused,
         keep_days=tenant.retention_days,
+        allowed_origins=list(tenant.allowed_origins),
         in_force=in_force,
     )
 

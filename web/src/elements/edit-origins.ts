@@ -1,0 +1,121 @@
+/**
+ * The web pages that may use a tenant's API and audio, changed where they stand: a click turns them into a field.
+ * What is no origin is the server's to refuse.
+ */
+
+import { LitElement, css, html } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { Localized, t } from "../i18n/words.js";
+import { theme } from "./theme.js";
+
+@customElement("callspool-edit-origins")
+export class EditOrigins extends LitElement {
+  static override styles = [
+    theme,
+    css`
+      :host {
+        display: inline-block;
+        min-width: 104px;
+      }
+      .value {
+        min-width: 44px;
+        min-height: 44px;
+        padding: 0 10px;
+        border: 1px dashed transparent;
+        border-radius: 8px;
+        background: none;
+        text-align: start;
+        text-decoration: underline dotted var(--_control);
+        text-underline-offset: 4px;
+        cursor: pointer;
+      }
+      .value:hover {
+        border-color: var(--_control);
+        background: var(--_raised);
+      }
+      form {
+        display: inline-flex;
+        gap: 8px;
+        align-items: start;
+      }
+      textarea {
+        width: 260px;
+        height: 66px;
+        padding: 8px 10px;
+        border: 1px solid var(--_control);
+        border-radius: 8px;
+        background: var(--_ground);
+        font-family: var(--_mono);
+        font-size: 13px;
+        direction: ltr;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) value: readonly string[] = [];
+  @property() label = "";
+
+  @state() private editing = false;
+  @query("textarea") private field!: HTMLTextAreaElement | null;
+  @query(".value") private shown!: HTMLElement | null;
+
+  constructor() {
+    super();
+    new Localized(this);
+  }
+
+  async #edit(): Promise<void> {
+    this.editing = true;
+    await this.updateComplete;
+    this.field?.select();
+  }
+
+  async #leave(): Promise<void> {
+    this.editing = false;
+    await this.updateComplete;
+    this.shown?.focus();
+  }
+
+  #keep(event: SubmitEvent): void {
+    event.preventDefault();
+    const wanted = (this.field?.value ?? "").split(/[\s,]+/).filter((one) => one !== "");
+    if (wanted.join("\n") !== this.value.join("\n")) {
+      this.dispatchEvent(new CustomEvent<string[]>("origins-set", { detail: wanted }));
+    }
+    void this.#leave();
+  }
+
+  protected override render() {
+    if (!this.editing) {
+      const said = this.value.length ? t("origins.own", { n: this.value.length }) : t("origins.all");
+      return html`
+        <button
+          class="value"
+          title=${this.value.join("\n")}
+          aria-label=${t("edit.change", { label: this.label, value: said })}
+          @click=${this.#edit}
+        >
+          ${said}
+        </button>
+      `;
+    }
+    return html`
+      <form @submit=${this.#keep} @keydown=${(event: KeyboardEvent) => event.key === "Escape" && this.#leave()}>
+        <textarea
+          aria-label=${this.label}
+          placeholder="https://crm.example"
+          title=${t("origins.about")}
+          spellcheck="false"
+          .value=${this.value.join("\n")}
+        ></textarea>
+        <button class="button primary">${t("edit.keep")}</button>
+      </form>
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "callspool-edit-origins": EditOrigins;
+  }
+}
