@@ -10,9 +10,12 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from chaos.proxy import Upstream
+from sqlalchemy import make_url
 
 from callspool.domain.errors import Misconfigured, NotFound, StoreUnavailable
 from callspool.domain.ids import TenantId
@@ -20,8 +23,12 @@ from callspool.domain.ports import RecordingFilter, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 from callspool.store import connect
+from callspool.store.envelope import Envelope
+from callspool.store.postgres import PostgresDatabase
+from callspool.store.sqlstore import SqlStore
 from tests.contract.test_store import KEPT, fetching, notice, queued
 from tests.fixtures.databases import ACME, KEY, OTHER, Database, SetClock, SqliteFile
+from tests.fixtures.gate import gate
 from tests.fixtures.made import account
 from tests.fixtures.postgres import Postgres
 
@@ -279,6 +286,38 @@ async def test_connections_that_the_server_closed_are_replaced(postgres: Postgre
         assert await store.tenant(ACME) == Tenant(ACME, "Acme")
     finally:
         await store.close()
+
+
+@pytest.mark.rule("I4")
+async def test_a_frozen_transaction_is_ended_by_the_server_and_others_go_on(postgres_url: str) -> None:
+    address = make_url(postgres_url)
+    others = await connect(postgres_url, clock=SetClock(), secret_key=KEY)
+    async with gate(Upstream(path=f"{address.query['host']}/.s.PGSQL.5432")) as before_commit:
+        through = address.set(host="127.0.0.1", port=before_commit.port, query={})
+        database = await PostgresDatabase.connect(through, timedelta(seconds=6))
+        frozen = SqlStore(database, SetClock(), Envelope(KEY))
+        try:
+            await others.add_tenant(Tenant(ACME, "Acme"))
+            await others.add_account(account())
+            row = await fetching(others)
+            before_commit.holds = lambda said: b"COMMIT;" in said
+            late = asyncio.create_task(frozen.keep(row.id, row.attempt, KEPT, actor="worker:1"))
+            await before_commit.has_held()
+
+            async with asyncio.timeout(5):  # it would give up by itself after 6 s: this one is not really frozen
+                await queued(others, provider_recording_id="another")
+                newer = await others.claim(row.id, actor="worker:2")
+
+            assert newer is not None
+            assert newer.attempt == row.attempt + 1
+            before_commit.release()
+            with pytest.raises(StoreUnavailable):
+                await late
+            assert await frozen.keep(row.id, row.attempt, KEPT, actor="worker:1") is None
+            assert await others.get(None, row.id) == newer
+        finally:
+            await frozen.close()
+            await others.close()
 
 
 async def test_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:

@@ -136,13 +136,20 @@ def _prepare(connection: Connection) -> None:
 
 def _engine(url: URL, patience: timedelta) -> AsyncEngine:
     seconds = patience.total_seconds()
+    # A process that is frozen between two statements holds its locks, and the event log's is everybody's: the server
+    # ends such a transaction while those who wait for it still do.
+    idle_ms = str(int(seconds * 1000 / 2))
     query = dict(url.query)
     mode = query.pop("sslmode", None)  # what every other tool calls it
     if mode is not None:
         query["ssl"] = mode
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
-        connect_args={"timeout": seconds, "command_timeout": seconds},
+        connect_args={
+            "timeout": seconds,
+            "command_timeout": seconds,
+            "server_settings": {"idle_in_transaction_session_timeout": idle_ms},
+        },
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=seconds,
