@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -69,10 +69,12 @@ class System:
         self.servers: list[Process] = []
         self._stack = stack
 
-    async def run(self, *args: str, **settings: str) -> tuple[Process, str]:
+    async def run(
+        self, *args: str, program: Sequence[str] = ("-m", "callspool.cli"), **settings: str
+    ) -> tuple[Process, str]:
         """Start a command; return it and, of ``serve``, its first line."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "callspool.cli", *args),
+            *(sys.executable, *program, *args),
             stdout=asyncio.subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, **self.parts.settings.as_environment(), **settings},
