@@ -272,7 +272,7 @@ class Settings(BaseModel):
     shards: int = Field(
         default=1,
         ge=1,
-        le=64,
+        le=64,  # `scheduler.layout` looks for so many
         description="Parts of the scheduler, spread over a cluster by account. Change it by `callspool drain`.",
     )
 

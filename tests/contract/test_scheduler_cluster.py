@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import valkey
 
+from callspool.domain.errors import Misconfigured, OtherLayout
 from callspool.domain.job import Job, Place, Stop
 from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, shard_of
@@ -109,3 +110,30 @@ async def test_a_bell_rung_on_one_node_is_heard_on_another(bench: Bench, cluster
     )  # not the look that comes anyway
     await heard.aclose()
     await elsewhere.close()
+
+
+@pytest.mark.rule("I1")
+async def test_another_number_takes_over_only_where_the_shards_on_every_node_are_empty(
+    bench: Bench, cluster: Cluster
+) -> None:
+    tenants = [f"t{n}" for n in range(len(POOLS))]
+    await bench.producer.join(tenants)
+    four = Bench(cluster.url, shards=4, confirm_every_s=0)
+    worker = bench.worker()
+    await bench.producer.submit(Job("j", POOLS[7], "t7"))
+    with pytest.raises(Misconfigured, match="works with 6"):
+        await four.producer.join(tenants)
+    (lease,) = (await worker.turn([], 9)).leases
+    with pytest.raises(Misconfigured, match=r"1 job\(s\) run"):
+        await four.producer.join(tenants)
+    await worker.turn([done(lease)], 0)
+    assert await bench.producer.drain(tenants) == 0
+    await four.producer.join(tenants)
+    await four.producer.open()
+    await four.producer.set_pool(POOLS[7], limit=2, paused=False)
+    await four.producer.set_tenant("t7", slots=1, weight=1, paused=False)
+    await four.producer.submit(Job("j", POOLS[7], "t7"))
+    assert ids((await four.worker("four").turn([], 9)).leases) == ["j"]
+    with pytest.raises(OtherLayout):
+        await bench.producer.ping()
+    await four.close()

@@ -7,7 +7,8 @@ import typer
 
 from callspool.cli.console import err, out, print_json
 from callspool.cli.context import Data, Json, read_settings, run
-from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.errors import Misconfigured, OtherLayout, SchedulerUnavailable
+from callspool.domain.ids import TenantId
 from callspool.wiring import Parts
 
 _LOOK_EVERY_S = 0.5
@@ -25,10 +26,12 @@ def drain(
     """
 
     async def work(parts: Parts) -> int:
+        tenants = [tenant.id for tenant in await parts.store.tenants()]
         if undo:
+            await parts.producer.join(tenants)
             await parts.producer.open()
             return 0
-        return await _drain(parts, timeout)
+        return await _drain(parts, tenants, timeout)
 
     settings = read_settings(data)
     running = run(settings, work)
@@ -44,14 +47,15 @@ def drain(
         raise typer.Exit(1)
 
 
-async def _drain(parts: Parts, timeout_s: float) -> int:
-    tenants = [tenant.id for tenant in await parts.store.tenants()]
+async def _drain(parts: Parts, tenants: list[TenantId], timeout_s: float) -> int:
     time = asyncio.get_running_loop().time
     until, told = time() + timeout_s, False
     with err.status("draining") as line:
         while True:
             try:
                 running = await parts.producer.drain(tenants)
+            except OtherLayout as error:
+                raise Misconfigured(f"{error} Or drain it with that number.") from None
             except SchedulerUnavailable:
                 if time() >= until:
                     raise

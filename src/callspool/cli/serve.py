@@ -9,6 +9,7 @@ from callspool.cli.console import out, print_json
 from callspool.cli.context import Data, Json, read_settings
 from callspool.cli.ending import stop_on_signals
 from callspool.cli.folder import publish
+from callspool.cli.layout import join_layout
 from callspool.cli.serving import Server, cancel, listen, run
 from callspool.telemetry import Metrics
 from callspool.wiring import (
@@ -37,6 +38,7 @@ def serve(
 
     async def work() -> None:
         async with open_parts(settings) as parts:
+            await join_layout(parts)
             publish(settings)
             stop = asyncio.Event()
             stop_on_signals(stop)

@@ -16,6 +16,7 @@ from callspool.cli.console import err, out, print_json
 from callspool.cli.context import Data, Json, read_settings
 from callspool.cli.ending import ending_signals, stop_on_signals, stop_with_parent
 from callspool.cli.folder import publish
+from callspool.cli.layout import join_layout
 from callspool.cli.serving import Server, cancel, listen, run
 from callspool.cli.supervisor import SupervisedWorker
 from callspool.domain.errors import Misconfigured
@@ -102,6 +103,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             await stop_with_parent(stop)
         key = None if await parts.store.keys() else (await add_key(parts, None, "first key"))[1]
         reconciler, backfiller = make_reconciler(parts), make_backfiller(parts)
+        await join_layout(parts, alone=owns_valkey)
         await reconciler.push_limits()
         if owns_valkey:
             # The folder's lock says that no other worker of it runs, so there is no lease to wait for.

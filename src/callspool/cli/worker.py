@@ -15,6 +15,7 @@ from prometheus_client import start_http_server
 
 from callspool.cli.context import Data, read_settings
 from callspool.cli.ending import stop_on_signals, stop_with_parent
+from callspool.cli.layout import join_layout
 from callspool.cli.serving import run
 from callspool.domain.errors import Misconfigured
 from callspool.fetch.outcome import Outcome
@@ -49,6 +50,8 @@ def worker(
             stop_on_signals(stop)
             if child:
                 await stop_with_parent(stop)
+            else:
+                await join_layout(parts)
             async with open_worker(parts, worker_id, _report if child else _observe(metrics)) as one:
                 running = asyncio.create_task(one.run())
                 if child:

@@ -10,6 +10,7 @@ CallspoolError
 ├── Unavailable          a part that we need does not answer now: ask again later
 │   ├── StoreUnavailable
 │   ├── SchedulerUnavailable
+│   │   └── OtherLayout  it works with another number of shards than this process
 │   └── VaultUnavailable
 ├── FetchFailed          a fetch ended without a recording: a Reason, perhaps a Retry-After
 └── Misconfigured        settings that cannot work: what to change
@@ -85,6 +86,10 @@ class SchedulerUnavailable(Unavailable):
     """Valkey does not answer. Nothing is granted meanwhile."""
 
     code = "scheduler_unavailable"
+
+
+class OtherLayout(SchedulerUnavailable):
+    """The scheduler works with another number of shards than this process, which gets nothing to do."""
 
 
 class VaultUnavailable(Unavailable):

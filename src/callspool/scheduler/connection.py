@@ -1,5 +1,6 @@
 """How the scheduler's functions are called: loaded where they are missing, errors turned into ours."""
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,12 +13,15 @@ import valkey
 from valkey.asyncio import Valkey
 from valkey.asyncio.cluster import ValkeyCluster
 
-from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.errors import OtherLayout, SchedulerUnavailable
 from callspool.scheduler.keys import Keys
 from callspool.scheduler.library import FAMILY, UNUSED_MS, is_missing, library, names
 
 CLUSTER: Final = "valkey+cluster://"
 """How an address begins that leads to a Valkey Cluster: any of its nodes."""
+
+CONFIRM_EVERY_S: Final = 5.0
+"""How often who has no leases asks whether its layout is in force."""
 
 
 def shard_of(pool: str, count: int) -> int:
@@ -86,27 +90,84 @@ class Health:
     round_trip: timedelta
 
 
-class Functions:
-    """Calls the functions of one shard. Close it."""
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The layout that is written in Valkey."""
 
-    def __init__(self, url: str, shard: str = "1.0", *, timeout_s: float = 5.0) -> None:
+    shards: int
+    """0: none is written."""
+    generation: int
+    quiet_ms: int
+    """For how long nobody was heard who works with it."""
+
+
+def other_layout(in_force: int, mine: int) -> OtherLayout:
+    """Return the error of a process that works with another number of shards."""
+    return OtherLayout(
+        f"This Valkey works with CALLSPOOL_SHARDS={in_force} now, this process with {mine}: it gets nothing to do. "
+        f"Start it again with {in_force}."
+    )
+
+
+class Functions:
+    """Calls the functions of one shard, while the layout that it is of is in force. Close it.
+
+    Whether it is is asked again with a call that comes *confirm_every_s* after the last time (None: never).
+    """
+
+    def __init__(
+        self, url: str, shard: str = "1.0", *, timeout_s: float = 5.0, confirm_every_s: float | None = CONFIRM_EVERY_S
+    ) -> None:
         self.url = url
         self.keys = Keys(shard)
         self.client = connect(url, timeout_s)
+        self.confirmed_at = -math.inf
+        """By the monotonic clock: the moment before the last answer that our layout is in force was asked for."""
+        self._confirm_every_s = confirm_every_s
 
     async def call(self, name: str, *args: str | int | float) -> Any:
         """Call a function; once more where the connection was lost, because all may be repeated.
 
-        Raises `SchedulerUnavailable`.
+        Raises `SchedulerUnavailable`, `OtherLayout`.
         """
+        if self._confirm_every_s is not None and monotonic() - self.confirmed_at >= self._confirm_every_s:
+            await self.confirm()
+        return await self._patiently(name, self.keys.prefix, args)
+
+    async def confirm(self) -> None:
+        """Ask whether our layout is in force. Raises `OtherLayout` where another one is."""
+        before = monotonic()
+        try:
+            found = await self.layout()
+        except SchedulerUnavailable as error:
+            if isinstance(error.__cause__, valkey.ResponseError):
+                return  # a replica, or no memory: it may be looked at, and who writes hears it from the call itself
+            # Its node of a cluster may be away while ours is there. Shards that made way are closed all the same.
+            if not isinstance(self.client, ValkeyCluster):
+                raise
+        else:
+            if found.shards not in {0, self.keys.count}:
+                raise other_layout(found.shards, self.keys.count)
+        self.confirmed_at = before
+
+    async def layout(self, instead_of: str = "") -> InForce:
+        """Return the layout that is written, or write ours in the place of the generation *instead_of*."""
+        return InForce(*await self._patiently("layout", self.keys.layout, (self.keys.count, instead_of)))
+
+    async def has(self, key: str) -> bool:
+        """Say whether there is such a key."""
+        with unavailable():
+            return bool(await self.client.execute_command("EXISTS", key))
+
+    async def _patiently(self, name: str, key: str, args: Sequence[str | int | float]) -> Any:
         with unavailable():
             try:
-                return await self._call(name, args)
+                return await self._call(name, args, key)
             except valkey.ConnectionError:  # the server was restarted since the last call, perhaps
-                return await self._call(name, args)
+                return await self._call(name, args, key)
 
-    async def _call(self, name: str, args: Sequence[str | int | float]) -> Any:
-        command = ("FCALL", f"{library().name}_{name}", 1, self.keys.prefix, *args)
+    async def _call(self, name: str, args: Sequence[str | int | float], key: str) -> Any:
+        command = ("FCALL", f"{library().name}_{name}", 1, key, *args)
         try:
             return await self.client.execute_command(*command)
         except valkey.ResponseError as error:
@@ -122,7 +183,7 @@ class Functions:
         with suppress(valkey.ResponseError):  # a server that does not let us remove the unused keeps them
             listed = await self.client.execute_command("FUNCTION", "LIST", "LIBRARYNAME", f"{FAMILY}*", **everywhere)
             if others := sorted(names(listed) - {library().name}):
-                for name in await self._call("unused", [UNUSED_MS, *others]):
+                for name in await self._call("unused", [UNUSED_MS, *others], self.keys.prefix):
                     await self.client.execute_command("FUNCTION", "DELETE", name.decode(), **everywhere)
 
     def _on(self, nodes: str) -> dict[str, str]:

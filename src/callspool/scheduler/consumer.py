@@ -20,6 +20,7 @@ _LOOK_ANYWAY: Final = timedelta(seconds=5)
 _LEAVE_S: Final = 1.0
 _LOOKS_PER_LEASE: Final = 4
 """Valkey takes half a lease time without a call for a jump of its clock."""
+_CONFIRMS_PER_LEASE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class _Shard:
     """One shard's side of a worker."""
 
     def __init__(self, url: str, shard: str, worker_id: str, address: str, lease_s: float) -> None:
-        self._functions = Functions(url, shard)
+        # A lease is trusted no longer than a lease time after the layout was last confirmed.
+        self._functions = Functions(url, shard, confirm_every_s=lease_s / _CONFIRMS_PER_LEASE)
         self._waiting = Functions(url, shard, timeout_s=_LOOK_ANYWAY.total_seconds() + 5)
         self._worker_id = worker_id
         self._address = address
@@ -84,9 +86,10 @@ class _Shard:
         )
         self._unanswered = None
         self.heartbeat.release(request.settled)
-        leases = self._leases(reply, request.sent_at)
+        trusted_from = min(request.sent_at, self._functions.confirmed_at)
+        leases = self._leases(reply, trusted_from)
         if leases:
-            self.heartbeat.hold(leases, request.sent_at)
+            self.heartbeat.hold(leases, trusted_from)
         return Turn(leases, None if reply[0] < 0 else int(reply[0]))
 
     def _leases(self, reply: list[Any], sent_at: float) -> tuple[Lease, ...]:

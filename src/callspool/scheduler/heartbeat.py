@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import valkey
 
@@ -119,11 +120,12 @@ class Heartbeat:
             args += [job.id, job.pool, job.tenant, job.lane.value, one.lease.token]
         before = monotonic()
         try:
-            verdicts = self._call(args)
+            verdicts = self._call("renew", self._keys.prefix, args)
+            is_in_force = self._is_in_force()
         except (valkey.ValkeyError, OSError):
             return False
         for one, verdict in zip(held, verdicts, strict=True):
-            if verdict == b"lost":
+            if verdict == b"lost" or not is_in_force:
                 self._tell(one, Stop.LOST)
             else:
                 one.trusted_until = before + self._lease_s
@@ -131,12 +133,22 @@ class Heartbeat:
                     self._tell(one, Stop.CANCELLED, final=False)
         return True
 
-    def _call(self, args: list[str | int]) -> list[bytes]:
+    def _is_in_force(self) -> bool:
+        """Ask whether our layout is; where its node of a cluster is away, ours goes on."""
+        try:
+            shards, *_ = self._call("layout", self._keys.layout, [self._keys.count, ""])
+        except (valkey.ValkeyError, OSError):
+            if not isinstance(self._client, valkey.ValkeyCluster):
+                raise
+            return True
+        return shards in {0, self._keys.count}
+
+    def _call(self, name: str, key: str, args: list[str | int]) -> list[Any]:
         if self._client is None:  # here, in the thread: that of a cluster asks for its nodes at once
             self._client = connect_blocking(self._url, self._lease_s / 6)
-        command = ("FCALL", f"{library().name}_renew", 1, self._keys.prefix, *args)
+        command = ("FCALL", f"{library().name}_{name}", 1, key, *args)
         try:
-            reply: list[bytes] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+            reply: list[Any] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise

@@ -6,7 +6,8 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``epoch``            hash    began_ms: when this lifetime of the data began; run, replication: the server process and
                              the line of copies it is of; opens_ms: when grants begin;
                              lease_ms: the longest lease in use; young: leases of before
-                             it have not been looked through; clock: the ring's virtual time; closed: being drained
+                             it have not been looked through; clock: the ring's virtual time; closed: being drained;
+                             retired: closed for another number of shards, the generation of this one
 ``seq``              string  order of arrival
 ``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; while running token, worker, granted_ms,
                              again, cancel
@@ -31,6 +32,11 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``address:<worker>`` string  where its spool is read
 ``versions``         hash    library of functions → when it was last called, within an hour
 ``changed``          channel a hint that the store has new events
+
+One key is of all shards together:
+
+``callspool:layout`` hash    shards: how many there are; generation: when that was decided; seen_ms: when a process that
+                             works with so many was last heard
 """
 
 from dataclasses import dataclass
@@ -46,6 +52,26 @@ class Keys:
     def prefix(self) -> str:
         """KEYS[1] of every function."""
         return f"callspool:{{{self.shard}}}:"
+
+    @property
+    def count(self) -> int:
+        """How many shards there are in the layout that this one is of."""
+        return int(self.shard.partition(".")[0])
+
+    @property
+    def layout(self) -> str:
+        """KEYS[1] of the function of that name: it has all shards in common."""
+        return "callspool:layout"
+
+    @property
+    def epoch(self) -> str:
+        """There from the first call on."""
+        return f"{self.prefix}epoch"
+
+    @property
+    def seq(self) -> str:
+        """There from the first job on."""
+        return f"{self.prefix}seq"
 
     def wake(self, worker_id: str) -> str:
         """The list on which a worker blocks."""

@@ -8,7 +8,8 @@ from time import monotonic
 from typing import Final, TypeVar
 
 from callspool.domain.job import Job, Place, PoolLimits, PoolLoad, Submitted, TenantLimits, TenantLoad, Why
-from callspool.scheduler.connection import Functions, shard_of, unavailable
+from callspool.scheduler.connection import Functions, shard_of
+from callspool.scheduler.layout import join
 
 _BATCH: Final = 500  # jobs in one call: a few milliseconds of the server's time
 _NAMES: Final = 200  # tenants or pools in one call that looks at them
@@ -109,6 +110,17 @@ class ValkeyProducer:
                 fields = ((one.tenant, one.slots, one.weight, int(one.paused)) for one in those)
                 await shard.call("set_tenant", *(field for its_fields in fields for field in its_fields))
 
+    async def join(self, tenants: Sequence[str], *, alone: bool = False) -> None:
+        """Begin to work with this number of shards. Raises `Misconfigured` where another one is in force.
+
+        *tenants* are all that may have jobs; *alone*: the caller knows that no other process works on this Valkey.
+        """
+        await join(self._shards, tenants, alone=alone)
+
+    async def layout(self) -> int:
+        """Return the number of shards in force; 0: none is written."""
+        return (await self._shards[0].layout()).shards
+
     async def open(self) -> None:
         """End the wait of a new lifetime. Only for one who knows that no worker can hold a lease."""
         for shard in self._shards:
@@ -153,10 +165,10 @@ class ValkeyProducer:
 
     async def ping(self) -> timedelta:
         """Return the round-trip time."""
+        await self._shards[0].confirm()
         before = monotonic()
         for shard in self._shards:
-            with unavailable():
-                await shard.client.execute_command("EXISTS", shard.keys.prefix)
+            await shard.has(shard.keys.epoch)
         return timedelta(seconds=(monotonic() - before) / len(self._shards))
 
 

@@ -16,6 +16,7 @@ from callspool.wiring import Parts
 _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...] = (
     ("store", parts.store),
     ("valkey", parts.valkey),
+    ("shards", parts.shards),
     ("vault", parts.vault),
     ("disk", parts.disk),
     ("public address", arrival.public_address),
@@ -26,6 +27,7 @@ _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...]
 
 _WHAT_TO_DO: Final = {
     "valkey": "Start it with 'callspool up', or set CALLSPOOL_VALKEY_URL.",
+    "shards": "Start it with 'callspool up', or set CALLSPOOL_VALKEY_URL.",
     "vault": "Check CALLSPOOL_VAULT_URL, its keys and rights, and the space behind it.",
     "store": "Check that the database runs, is not full, may be written to, and is whole; else restore a backup.",
 }

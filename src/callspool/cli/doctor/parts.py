@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from callspool.cli.doctor.finding import Finding
+from callspool.domain.errors import OtherLayout
 from callspool.wiring import Parts
 
 _LEAST_VALKEY = 7
@@ -26,13 +28,31 @@ async def valkey(parts: Parts) -> Sequence[Finding]:
     )
     if int(health.version.split(".")[0]) < _LEAST_VALKEY:
         return [Finding("valkey", "error", seen, "Use Valkey 8 or newer (or Redis 7 or newer): it needs functions.")]
-    await parts.producer.epoch()
+    with suppress(OtherLayout):  # which is told by itself
+        await parts.producer.epoch()
     seen += ", functions run"
     if health.eviction != "noeviction":
         return [Finding("valkey", "error", seen, "Set maxmemory-policy noeviction: an evicted key is a forgotten job.")]
     if not health.append_only:
         return [Finding("valkey", "warning", seen, "Set appendonly yes, so that a restart does not cost a rebuild.")]
     return [Finding("valkey", "ok", seen)]
+
+
+async def shards(parts: Parts) -> Sequence[Finding]:
+    """Compare the number of shards with that of those who are at work."""
+    in_force, mine = await parts.producer.layout(), parts.settings.shards
+    if in_force == mine:
+        return [Finding("shards", "ok", f"{mine}, as all work with")]
+    if not in_force:
+        return [Finding("shards", "ok", f"{mine}; nobody has begun to work yet")]
+    return [
+        Finding(
+            "shards",
+            "error",
+            f"CALLSPOOL_SHARDS is {mine}, but this Valkey works with {in_force}: with {mine} nothing is granted",
+            f"Set CALLSPOOL_SHARDS={in_force}; or run 'callspool drain' with it, then start everything with {mine}.",
+        )
+    ]
 
 
 async def vault(parts: Parts) -> Sequence[Finding]:

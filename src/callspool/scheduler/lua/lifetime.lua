@@ -13,7 +13,7 @@ redis.register_function('NAME_epoch', epoch)
 local function open(keys)
   local S = begin(keys[1])
   redis.call('HSET', S.P .. 'epoch', 'began_ms', 0, 'opens_ms', 0)
-  redis.call('HDEL', S.P .. 'epoch', 'closed')
+  redis.call('HDEL', S.P .. 'epoch', 'closed', 'retired')
   wake_idle(S, 1000)
   return 'ok'
 end

@@ -1,0 +1,54 @@
+"""Another number of shards: refused while a job of the old one is left, taken after a drain, told of by doctor."""
+
+import asyncio
+import json
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from callspool.domain.job import Job
+from callspool.settings import Settings
+from callspool.wiring import open_parts
+from tests.acceptance.test_cli import up
+from tests.acceptance.test_demo import run
+
+
+@pytest.mark.rule("I1", "I8")
+async def test_another_number_is_refused_until_the_old_one_is_drained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data", str(tmp_path), "--json")
+
+    async def end(process: asyncio.subprocess.Process) -> None:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+
+    async with up(tmp_path) as (process, _):
+        assert (await run("tenants", "add", "acme", *data))[0] == 0
+        async with open_parts(Settings.read({}, data=tmp_path)) as parts:
+            await parts.producer.submit(Job("j", "main", "acme"), delay=timedelta(days=1))
+        monkeypatch.setenv("CALLSPOOL_SHARDS", "2")
+        findings = {one["check"]: one for one in json.loads((await run("doctor", *data))[1])}
+        assert findings["shards"]["level"] == "error"
+        assert findings["shards"]["do"].startswith("Set CALLSPOOL_SHARDS=1; or run 'callspool drain'")
+        assert findings["valkey"]["level"] == "ok"
+        for command in (("drain",), ("drain", "--undo"), ("worker",)):
+            code, _, said = await run(*command, *data[:2])
+            assert code == 1
+            assert "CALLSPOOL_SHARDS" in said
+        await end(process)
+    code, _, said = await run("up", "--port", "0", *data)
+    assert code == 1
+    assert "CALLSPOOL_SHARDS is 2, but this Valkey works with 1, and 0 job(s) run there, 1 are put off" in said
+    assert "Keep CALLSPOOL_SHARDS=1; or run 'callspool drain' with it" in said
+    monkeypatch.setenv("CALLSPOOL_SHARDS", "1")
+    async with up(tmp_path) as (process, _):
+        assert (await run("drain", *data))[0] == 0
+        await end(process)
+    monkeypatch.setenv("CALLSPOOL_SHARDS", "2")
+    async with up(tmp_path) as (process, _):
+        findings = {one["check"]: one for one in json.loads((await run("doctor", *data))[1])}
+        assert (findings["shards"]["level"], findings["shards"]["seen"]) == ("ok", "2, as all work with")
+        await end(process)
