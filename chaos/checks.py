@@ -22,8 +22,10 @@ _AFTER_S: Final = 6.0
 """So long after a blow a download may still begin again for it: leases run out, and connections."""
 _REASONS: Final = frozenset({Event.RETRY, Event.CANCEL, Event.EXPIRE})
 """A person wanted it, or a lease ran out: on a machine that is busy enough, that needs no blow."""
-_MORE_DESCRIPTORS: Final = 48
-"""Connections that stay open for the next request, in pools that are bounded."""
+_MORE_DESCRIPTORS: Final = 8
+"""Of one kind, that came with the first use."""
+_CONNECTIONS: Final = 48
+"""To one part, kept open for the next request: for each call or job that was served at once, and a probe makes 32."""
 _MORE_MEMORY: Final = 96 << 20
 """What is loaded with the first use, and the allocator's; a leak of one body a recording would be more."""
 _JAIN: Final = 0.95
@@ -194,9 +196,11 @@ def nothing_stays(seen: Evidence) -> Iterator[str]:
         yield f"{len(seen.after.keys)} keys of work are left in Valkey, such as {seen.after.keys[0]}"
     if seen.after.spool_bytes > seen.before.spool_bytes:
         yield f"{seen.after.spool_bytes} bytes are left in the spool"
-    for name, held in seen.after.descriptors.items():
-        if held > seen.before.descriptors[name] + _MORE_DESCRIPTORS:
-            yield f"{name} holds {held} descriptors; at the start it held {seen.before.descriptors[name]}"
+    for name, kinds in seen.after.descriptors.items():
+        for kind, held in kinds.items():
+            first = seen.before.descriptors[name].get(kind, 0)
+            if held > (_CONNECTIONS if kind.startswith("connections") else first + _MORE_DESCRIPTORS):
+                yield f"{name} holds {held} {kind}; at the start it held {first}"
     for name, held in seen.after.memory.items():
         if held > seen.before.memory[name] + _MORE_MEMORY:
             yield f"{name} holds {held >> 20} MiB; at the start it held {seen.before.memory[name] >> 20}"

@@ -82,8 +82,8 @@ class Stored:
 class Residue:
     """What a system holds on to at one moment."""
 
-    descriptors: Mapping[str, int]
-    """By process."""
+    descriptors: Mapping[str, Mapping[str, int]]
+    """Open files, by process and kind."""
     memory: Mapping[str, int]
     """Resident bytes, by process."""
     spool_bytes: int

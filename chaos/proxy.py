@@ -95,7 +95,8 @@ class Proxy:
             writer.transport.abort()
             return
         writers = [writer]
-        with contextlib.suppress(OSError):
+        # RuntimeError: somebody speaks on through a side that was half closed meanwhile.
+        with contextlib.suppress(OSError, RuntimeError):
             far_reader, far_writer = await self._upstream.connect()
             writers.append(far_writer)
             self._writers.update(writers)

@@ -95,9 +95,9 @@ class System:
                         return
                 await asyncio.sleep(0.05)
 
-    def pids(self) -> dict[str, int]:
+    def named(self) -> dict[str, Running]:
         """Return the processes that run now, by what they are called."""
-        return {self._log_of(number).stem: running.process.pid for number, running in self.processes.items()}
+        return {self._log_of(number).stem: running for number, running in self.processes.items()}
 
     def start(self, number: int) -> None:
         """Start a process that ended again, behind the same proxies."""

@@ -225,11 +225,17 @@ def test_second_download_needs_a_fault_a_blow_or_a_person() -> None:
 
 @pytest.mark.parametrize(
     "after",
-    [{"keys": ("job:rec_1",)}, {"spool_bytes": 1}, {"descriptors": {"server": 80}}, {"memory": {"server": 500 << 20}}],
-    ids=["a job in Valkey", "bytes in the spool", "open files", "memory"],
+    [
+        {"keys": ("job:rec_1",)},
+        {"spool_bytes": 1},
+        {"descriptors": {"server": {"files": 29, "connections to the valkey": 2}}},
+        {"descriptors": {"server": {"files": 20, "connections to the valkey": 49}}},
+        {"memory": {"server": 500 << 20}},
+    ],
+    ids=["a job in Valkey", "bytes in the spool", "open files", "connections", "memory"],
 )
 def test_what_stays_behind_is_told(after: dict[str, Any]) -> None:
-    before = Residue({"server": 20}, {"server": 100 << 20}, 0, ())
+    before = Residue({"server": {"files": 20, "connections to the valkey": 2}}, {"server": 100 << 20}, 0, ())
     assert broken(before=before, after=before) == []
     assert broken(before=before, after=replace(before, **after)) == ["clean"]
 
