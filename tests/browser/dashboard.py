@@ -67,6 +67,8 @@ class Operations:
         """Return the failures of a tenant: those of an account by reason, and all of them by account."""
         mine = [one for one in self.groups if tenant in (None, one["tenant"])]
         fit = [{**one, "of": _narrowed(one["of"], account)} for one in mine]
+        if account is not None:
+            fit = [{**one, "oldest": None, "newest": None} for one in fit]
         groups = [{**one, "count": sum(one["of"].values()), "accounts": _most_first(one["of"])} for one in fit]
         all_of: Counter[str] = Counter()
         for one in mine:

@@ -506,9 +506,9 @@ async def test_arabic_says_what_is_wrong_and_why_something_waits(
 PATHS = ("/now", "/failures", "/backfill", "/keys", "/audit", "/?tenant=acme", "/recordings/rec_" + f"{1:032x}")
 
 
-@pytest.mark.parametrize(("look", "width"), [("light", 1280), ("dark", 1280), ("he", 1280), ("light", 390)])
+@pytest.mark.parametrize("look", ["light", "dark", "he"])
 async def test_every_page_fits_its_window_and_is_accessible(
-    look: str, width: int, there: StandIn, page: Page, goto: Goto, shoot: Shoot, axe: Callable[[Page], Awaitable[None]]
+    look: str, there: StandIn, page: Page, goto: Goto, shoot: Shoot, axe: Callable[[Page], Awaitable[None]]
 ) -> None:
     furnish(there)
     there.history[f"rec_{1:032x}"] = [
@@ -532,16 +532,19 @@ async def test_every_page_fits_its_window_and_is_accessible(
         ]
     ]
     await page.emulate_media(color_scheme="dark" if look == "dark" else "light")
-    await page.set_viewport_size({"width": width, "height": 900})
     if look == "he":
         await page.add_init_script("localStorage.setItem('callspool.language', 'he')")
     for path in PATHS:
         await goto(path)
         await page.locator("main:not([aria-busy=true])").wait_for()
         await _settled(page.locator("main"))
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} sticks out"
-        await shoot(page, f"dash-{path.strip('/?').split('=')[0].split('/')[0]}-{look}-{width}")
-        await axe(page)
+        for width in (390, 1280):
+            await page.set_viewport_size({"width": width, "height": 900})
+            fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert fits, f"{path} sticks out of {width} pixels"
+            await shoot(page, f"dash-{path.strip('/?').split('=')[0].split('/')[0]}-{look}-{width}")
+            if width > 390 or look == "light":
+                await axe(page)
 
 
 async def _settled(main: Locator) -> None:

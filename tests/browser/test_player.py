@@ -68,11 +68,7 @@ async def test_each_state_has_its_words(
     there.ahead = 3
     shown = [
         (there.add(1, State.ANNOUNCED), "waiting", "still being recorded"),
-        (
-            there.add(2, State.QUEUED),
-            "waiting",
-            "3 of 3 slots of tenant \u2068acme\u2069 are busy. 3 recordings are before",
-        ),
+        (there.add(2, State.QUEUED), "waiting", "3 recordings are before it"),
         (there.add(3, State.FETCHING), "downloading", "being fetched from the provider"),
         (there.add(4, State.READY, **READY), "ready", "3:04"),
         (there.add(5, State.READY, **{**READY, "verified": False}), "unverified", "Not verified"),

@@ -69,6 +69,10 @@ async def test_every_state_can_be_used_by_everybody_and_fits(
     await expect(page.get_by_role("slider").first).to_have_attribute("aria-valuenow", "46")  # left is early, always
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
     await shoot(page, f"player-{lang}-{scheme}-{width}")
+    other = "light" if scheme == "dark" else "dark"
+    await page.emulate_media(color_scheme=other)
+    await shoot(page, f"player-{lang}-{other}-{width}")
+    await page.emulate_media(color_scheme=scheme)
     await page.evaluate((PACKAGES / "node_modules/axe-core/axe.min.js").read_text() + ";0")
     violations = json.loads(await page.evaluate(AXE))
     ours = [one for one in violations if one[0] not in {"page-has-heading-one", "region", "landmark-one-main"}]

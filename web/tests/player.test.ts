@@ -3,7 +3,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import "../player/src/index.js";
 import type { Player } from "../player/src/player.js";
-import type { Client, LiveEvent, Recording } from "../src/api/client.js";
+import type { Client, LiveEvent, Recording, Waiting } from "../src/api/client.js";
 import type { Listener } from "../src/api/feed.js";
 import { Problem } from "../src/api/problem.js";
 import { type Connected, SharedFeed } from "../src/api/shared-feed.js";
@@ -30,6 +30,7 @@ const recording = (state: string, changes: object = {}) => {
 /** A server in the test's hands. */
 class Server {
   retried: Problem | null = null;
+  obstacle: Partial<NonNullable<Waiting["obstacle"]>> | null = null;
   asked: string[] = [];
   feed: Listener | null = null;
 
@@ -50,7 +51,7 @@ class Server {
     };
     const client = {
       recording: () => say("read", read),
-      why: () => say("why", () => ({ state: "queued", ahead: 3 })),
+      why: () => say("why", () => ({ state: "queued", ahead: 3, obstacle: this.obstacle })),
       waveform: () => say("waveform", () => WAVEFORM),
       retry: () => say("retry", retry),
       playback: () => say("playback", () => ({ url: "/sound?token=1" })),
@@ -137,6 +138,21 @@ describe("each state has its words", () => {
     document.documentElement.lang = "";
     expect(inside(".player")?.getAttribute("dir")).toBe("rtl");
     expect(text()).not.toContain("English");
+  });
+
+  test("what holds up more than its place in line is said too, in the reader's language", async () => {
+    const server = new Server(recording("queued"));
+    server.obstacle = { code: "account_paused", account: "main" };
+    await show(server);
+    expect(text()).toContain("Account \u2068main\u2069 is paused by an operator. 3 recordings are before it.");
+    player.lang = "ar";
+    await settled();
+    expect(text()).toContain("أوقف مشغّلٌ الحساب \u2068main\u2069 مؤقتًا. 3 تسجيلات قبله.");
+    player.remove();
+    server.obstacle = { code: "slots_busy", tenant: "acme", held: 3, limit: 3 };
+    await show(server);
+    expect(text()).toContain("3 recordings are before it.");
+    expect(text()).not.toContain("acme");
   });
 
   test("a text of the server's is text", async () => {

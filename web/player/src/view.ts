@@ -36,6 +36,10 @@ export interface View {
   note: string | null;
 }
 
+/** Obstacles of which a listener learns nothing that the place in line, or the time of the next try, does not tell. */
+const ORDINARY: ReadonlySet<string> = new Set([
+  ...["put_off", "on_its_way", "slots_busy", "account_busy", "account_full", "account_slowed", "no_worker"],
+]);
 const NOTHING = { reason: null, sentence: null };
 
 export function body(view: View, timeline: TemplateResult): TemplateResult {
@@ -89,8 +93,7 @@ function waitingText({ model, words }: View): string {
   if (recording.reason) said.push(words.reason(recording));
   if (recording.not_before) said.push(words.say("nextTry", { time: words.timeOfDay(recording.not_before) }));
   const waiting = model.track?.waiting;
-  // The next try is told above.
-  if (waiting && waiting.obstacle?.code !== "put_off") said.push(words.obstacle(waiting.obstacle));
+  if (waiting?.obstacle && !ORDINARY.has(waiting.obstacle.code)) said.push(words.obstacle(waiting.obstacle));
   if (typeof waiting?.ahead === "number") said.push(words.place(waiting.ahead));
   if (!said.some(Boolean)) said.push(words.say("queued"));
   if (model.sound.intends) said.push(words.say("playsSoon"));

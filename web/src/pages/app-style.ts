@@ -28,7 +28,6 @@ export const appStyle = css`
     align-items: center;
     gap: 10px;
     min-height: 44px;
-    
     border-radius: 8px;
     color: inherit;
     font-size: 17px;
@@ -133,6 +132,11 @@ export const appStyle = css`
     color: var(--_ink);
   }
 
+  /* Its word ends where the page does. */
+  header > .button {
+    margin-inline-end: -18px;
+  }
+
   footer {
     margin: 12px auto;
   }
@@ -166,6 +170,7 @@ export const appStyle = css`
       display: none;
     }
     header > .button {
+      margin-inline-end: -8px;
       padding: 0 8px;
     }
   }

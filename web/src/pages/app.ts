@@ -40,6 +40,7 @@ export class App extends LitElement {
   #live: SharedFeed | null = null;
   #session: AbortController | null = null;
   #shown: Page | null = null;
+  #tab: Element | null = null;
 
   readonly #onAddress = () => {
     if (takeKeyFromAddress()) void this.#begin(enter);
@@ -77,7 +78,17 @@ export class App extends LitElement {
 
   protected override updated(): void {
     const page = this.route.page === "recording" ? "recordings" : this.route.page;
+    this.#showTab();
     document.title = `${this.entry ? t(`page.${page}`) : t("sign.title")} · callspool`;
+  }
+
+  /** On a phone the tabs are wider than the window: the one of this page is brought into sight. */
+  #showTab(): void {
+    const tab = this.renderRoot.querySelector("nav [aria-current]");
+    if (!tab?.parentElement || this.#tab === tab) return;
+    this.#tab = tab;
+    const [its, all] = [tab.getBoundingClientRect(), tab.parentElement.getBoundingClientRect()];
+    tab.parentElement.scrollBy({ left: its.left + its.width / 2 - (all.left + all.width / 2) });
   }
 
   /** Enters, or says why not. A server that cannot be reached is asked again when the person asks again. */

@@ -11,10 +11,11 @@ import { dayAndTime } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { tableStyle } from "./table-style.js";
 
 @customElement("callspool-audit-page")
 export class AuditPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, tableStyle];
 
   @state() private entries: readonly AuditEntry[] = [];
   @state() private cursor: string | null = null;

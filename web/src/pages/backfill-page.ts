@@ -12,13 +12,16 @@ import { count, dayAndTime, daysAgo, span } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { formStyle } from "./form-style.js";
+import { cardStyle } from "./card-style.js";
+import { tableStyle } from "./table-style.js";
 
 const LOOK_MS = 1_000;
 const DAYS = 14;
 
 @customElement("callspool-backfill-page")
 export class BackfillPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, formStyle, cardStyle, tableStyle];
 
   @state() private accounts: readonly AccountNow[] = [];
   @state() private runs: readonly Backfill[] = [];
@@ -125,7 +128,7 @@ export class BackfillPage extends Page {
     return html`
       <li>
         <div class="what">
-          <strong>${run.account_id}: ${dayAndTime(run.since)} – ${dayAndTime(run.until)}</strong>
+          <strong><bdi>${run.account_id}</bdi>: <bdi>${dayAndTime(run.since)}</bdi> – <bdi>${dayAndTime(run.until)}</bdi></strong>
           <small>${run.dry_run ? html`<span class="mark">${t("backfill.dryRun")}</span>` : nothing} ${figures}</small>
           ${run.error ? html`<small role="alert">${run.error}</small>` : nothing}
           ${

@@ -13,6 +13,8 @@ import { count, dayAndTime, reasonSentence } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { formStyle } from "./form-style.js";
+import { cardStyle } from "./card-style.js";
 import { type Route, go, href } from "./router.js";
 
 /** Between two looks at a running retry. */
@@ -27,7 +29,7 @@ interface Asked {
 
 @customElement("callspool-failures-page")
 export class FailuresPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, formStyle, cardStyle];
 
   @state() private failures: Failures = { groups: [], accounts: [] };
   @state() private tenants: readonly Tenant[] = [];
@@ -123,7 +125,9 @@ export class FailuresPage extends Page {
               : nothing
           }
         </div>
-        ${this.#tenantChoice()} ${this.#accountChoice()}
+        <form class="fields" @submit=${(event: Event) => event.preventDefault()}>
+          ${this.#tenantChoice()} ${this.#accountChoice()}
+        </form>
         ${this.complaint()} ${this.#ask()} ${this.#progress()}
         ${
           groups.length
@@ -217,15 +221,13 @@ export class FailuresPage extends Page {
     if (!this.isOperator) return nothing;
     const chosen = this.route.params.get("tenant") ?? "";
     return html`
-      <form class="fields" @submit=${(event: Event) => event.preventDefault()}>
-        <label>
-          ${t("tenant")}
-          <select @change=${(event: Event) => this.#narrow({ tenant: (event.target as HTMLSelectElement).value })}>
-            <option value="">${t("recordings.all")}</option>
-            ${this.tenants.map(({ id, name }) => html`<option value=${id} ?selected=${id === chosen}>${name}</option>`)}
-          </select>
-        </label>
-      </form>
+      <label>
+        ${t("tenant")}
+        <select @change=${(event: Event) => this.#narrow({ tenant: (event.target as HTMLSelectElement).value })}>
+          <option value="">${t("recordings.all")}</option>
+          ${this.tenants.map(({ id, name }) => html`<option value=${id} ?selected=${id === chosen}>${name}</option>`)}
+        </select>
+      </label>
     `;
   }
 
@@ -237,14 +239,17 @@ export class FailuresPage extends Page {
     if (accounts.length < 2 && chosen === null) return nothing;
     const all = accounts.reduce((sum, one) => sum + one.count, 0);
     const choice = (id: string | null, label: unknown, number: number) => html`
-      <button aria-pressed=${id === chosen} @click=${() => this.#narrow({ account: id })}>
+      <button type="button" aria-pressed=${id === chosen} @click=${() => this.#narrow({ account: id })}>
         ${label} <small>${count(number)}</small>
       </button>
     `;
     return html`
-      <div class="choices" role="group" aria-label=${t("failures.byAccount")}>
-        ${choice(null, t("recordings.all"), all)}
-        ${accounts.map((one) => choice(one.account_id, html`<bdi>${one.account_id}</bdi>`, one.count))}
+      <div>
+        <span class="caption" aria-hidden="true">${t("account")}</span>
+        <div class="choices" role="group" aria-label=${t("failures.byAccount")}>
+          ${choice(null, t("recordings.all"), all)}
+          ${accounts.map((one) => choice(one.account_id, html`<bdi>${one.account_id}</bdi>`, one.count))}
+        </div>
       </div>
     `;
   }

@@ -12,12 +12,15 @@ import { dayAndTime, daysAgo } from "../elements/words.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { formStyle } from "./form-style.js";
+import { tableStyle } from "./table-style.js";
+import { cardStyle } from "./card-style.js";
 
 const SCOPES: readonly Scope[] = ["read", "play", "write", "admin"];
 
 @customElement("callspool-keys-page")
 export class KeysPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, formStyle, tableStyle, cardStyle];
 
   @state() private keys: readonly Key[] = [];
   @state() private tenants: readonly Tenant[] = [];

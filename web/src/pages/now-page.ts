@@ -16,6 +16,9 @@ import { ago, count, rate, span } from "../elements/words.js";
 import { language, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { formStyle } from "./form-style.js";
+import { tableStyle } from "./table-style.js";
+import { nowStyle } from "./now-style.js";
 import { href } from "./router.js";
 
 const HOURS: readonly number[] = [6, 24, 168];
@@ -27,7 +30,7 @@ const CAUSES: ReadonlySet<string> = new Set(["throttled", "failed", "refused"]);
 
 @customElement("callspool-now-page")
 export class NowPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, formStyle, tableStyle, nowStyle];
 
   @state() private overview: Overview | null = null;
   @state() private throughput: Throughput | null = null;
@@ -199,7 +202,7 @@ export class NowPage extends Page {
     return html`
       <tr>
         <th scope="row">
-          <a href=${href("recordings", { tenant: tenant.id })}><bdi>${tenant.name}</bdi></a>
+          <a dir="auto" href=${href("recordings", { tenant: tenant.id })}>${tenant.name}</a>
           ${tenant.paused ? html`<small class="mark">${t("paused")}</small>` : nothing}
         </th>
         <td>

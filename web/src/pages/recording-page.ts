@@ -14,6 +14,7 @@ import { whyItWaits } from "../i18n/told.js";
 import { type Key, t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { recordingStyle } from "./recording-style.js";
 import { href } from "./router.js";
 import { type Entry, timeline } from "./timeline.js";
 
@@ -21,7 +22,7 @@ type Step = RecordingDetail["history"][number];
 
 @customElement("callspool-recording-page")
 export class RecordingPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, recordingStyle];
 
   @state() private recording: RecordingDetail | null = null;
   @state() private why: Waiting | null = null;
@@ -132,7 +133,7 @@ export class RecordingPage extends Page {
     const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
     return html`
       <dl class="facts">
-        ${known.map(([key, value]) => html`<dt>${t(key)}</dt><dd dir="auto">${value}</dd>`)}
+        ${known.map(([key, value]) => html`<dt>${t(key)}</dt><dd><bdi>${value}</bdi></dd>`)}
       </dl>
     `;
   }

@@ -16,6 +16,8 @@ import { problemSentence } from "../i18n/told.js";
 import { t } from "../i18n/words.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
+import { formStyle } from "./form-style.js";
+import { dockStyle } from "./dock-style.js";
 import { Recordings } from "./recordings.js";
 import { type Route, go, href, recordingHref } from "./router.js";
 
@@ -25,7 +27,7 @@ const TYPING_MS = 300;
 
 @customElement("callspool-recordings-page")
 export class RecordingsPage extends Page {
-  static override styles = [theme, pageStyle];
+  static override styles = [theme, pageStyle, formStyle, dockStyle];
 
   /** What came of copying a link. */
   @state() private shared: string | null = null;
