@@ -283,6 +283,13 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         policy = EMBEDDER_POLICY + " vue"  # Vue has a policy of its own
         return FileResponse(there.files[name] / path, headers={"content-security-policy": policy})
 
+    @app.post("/my/playback-link")
+    async def link_of_their_own() -> dict[str, str]:
+        """What the server of a page that embeds players does: it asks us for a link."""
+        there.links_given += 1
+        (id_,) = there.recordings
+        return {"url": f"{there.url}/api/recordings/{id_}/audio?token={there.void_links + there.links_given}"}
+
     @app.post("/api/recordings/{id}/{action}")
     async def act(id: str, action: str) -> JSONResponse:  # noqa: A002
         recording = there.recordings[id]

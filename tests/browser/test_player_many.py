@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,8 @@ from callspool.api.schemas import RecordingView
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from tests.browser.conftest import Embed, Until
-from tests.browser.stand_in import KEY, StandIn
+from tests.browser.stand_in import StandIn
 from tests.fixtures.browser import PACKAGES, Chromium, Complaints, Shoot, audio_time, plays_beyond
-from tests.fixtures.node import ROOT
 
 WithKey = Callable[[RecordingView], str]
 READY: dict[str, Any] = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
@@ -176,15 +174,3 @@ async def test_the_keyboard_alone_does_everything(
             await asyncio.sleep(0.02)
     await page.keyboard.press("k")
     await page.get_by_role("button", name="Play", exact=True).wait_for()
-
-
-async def test_the_documented_example_plays(there: StandIn, page: Page) -> None:
-    recording = there.add(1, State.READY, **READY)
-    text = (ROOT / "docs" / "player.md").read_text()
-    found = re.search(r"```html\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    example = found[1].replace("https://calls.example.com", there.url)
-    there.pages["example"] = example.replace("rec_…", recording.id).replace("cs_…", KEY)
-    await page.goto(f"{there.url}/embed/example")
-    await page.get_by_role("button", name="Play", exact=True).click()
-    await plays_beyond(page, 0.2)

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from callspool.domain.recording import State
 from tests.browser.calls import Call
 from tests.browser.stand_in import KEY, StandIn
-from tests.fixtures.browser import PACKAGES, plays_beyond
+from tests.fixtures.browser import PACKAGES, Complaints, plays_beyond
 from tests.fixtures.node import ROOT, install, npm, run
 
 READY = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
@@ -65,11 +65,15 @@ export const wrongProps: InVue = { getToken: "cs_1" };
 """
 
 
+def snippets(language: str) -> list[str]:
+    """What docs/player.md gives to be copied, in that language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "player.md").read_text(), re.DOTALL)
+
+
 def example(language: str) -> str:
     """The block of docs/player.md in that language that is a component."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "player.md").read_text(), re.DOTALL)
-    (found,) = (block for block in blocks if "getToken" in block)
-    return str(found)
+    (found,) = (snippet for snippet in snippets(language) if "getToken" in snippet)
+    return found
 
 
 def entry(language: str) -> str:
@@ -115,6 +119,37 @@ async def test_the_example_for_a_framework_plays_and_hears_events(
     await page.get_by_role("button", name="Play", exact=True).click()
     await plays_beyond(page, 0.2)
     assert there.count("/api/events") == 1
+
+
+def test_no_documented_snippet_goes_unloaded() -> None:
+    in_all = {language: len(snippets(language)) for language in ("html", "js", "tsx", "vue", r"\w+")}
+    # The components are built above; those of plain HTML, with the script of one of them, are loaded below.
+    assert in_all == {"html": 2, "js": 1, "tsx": 1, "vue": 1, r"\w+": 5}
+
+
+@pytest.mark.parametrize("example", snippets("html"), ids=["recording", "audio-url"])
+async def test_each_documented_snippet_of_html_plays(
+    example: str, there: StandIn, page: Page, complaints: Complaints, tmp_path: Path
+) -> None:
+    recording = there.add(1, State.READY, **READY)
+    told = {"https://calls.example.com": there.url, "rec_…": recording.id, "cs_…": KEY, "v1…": "1"}
+    for documented, real in told.items():
+        example = example.replace(documented, real)
+    (tmp_path / "index.html").write_text(example)
+    (script,) = snippets("js")
+    (tmp_path / "listen.js").write_text(script)
+    there.files["crm"] = tmp_path
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    by_link = "audio-url" in example
+    if by_link:
+        complaints.allow("status of 403")
+        there.void_links = 1  # the link of the page has run out: its script gets another one
+    await page.goto(f"{there.url}/files/crm/index.html")
+    await page.get_by_role("button", name="Play", exact=True).click()
+    await plays_beyond(page, 0.2)
+    assert there.count("POST", "/my/playback-link") == (1 if by_link else 0)
+    assert [text for text in heard if text.startswith("heard from")] == (["heard from 0 s"] if by_link else [])
 
 
 def test_its_types_are_right_with_react_and_vue(web_tools: Path, tmp_path: Path) -> None:

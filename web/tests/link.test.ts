@@ -11,12 +11,14 @@ let link: Link;
 let server: Problem | typeof WAVEFORM;
 let asked: number;
 let told: string[];
+let fresh: string | null;
 let waits: { ms: number; end: () => void }[];
 
 beforeEach(() => {
   server = NOT_READY;
   asked = 0;
   told = [];
+  fresh = null;
   waits = [];
   const client = {
     waveformOf: async () => {
@@ -34,6 +36,7 @@ beforeEach(() => {
   const runtime = { wait, random: () => 1, now: () => 0, fetch };
   link = new Link("/api/recordings/r/audio?token=1", client, runtime, {
     changed: () => undefined,
+    fresh: async () => fresh,
     whole: () => told.push("whole"),
     again: (goesOn) => told.push(goesOn ? "again" : "rest"),
   });
@@ -55,6 +58,22 @@ test("what is on its way stays so while it is asked for, until it is there", asy
   await link.interrupted();
   expect([link.problem, link.isComing, link.peaks?.seconds]).toEqual([null, false, 2]);
   expect(told).toEqual(["whole"]);
+});
+
+test("a link that ran out before it was used is renewed once", async () => {
+  await settled();
+  server = new Problem("link_expired", "It has run out.", 403);
+  await link.look();
+  expect([link.problem?.code, asked]).toEqual(["link_expired", 2]);
+  fresh = "/api/recordings/r/audio?token=2";
+  link.wake();
+  await link.look();
+  expect([link.url, link.problem?.code, asked]).toEqual([fresh, "link_expired", 4]);
+  await link.look();
+  expect(asked).toBe(5);
+  server = WAVEFORM;
+  await link.look();
+  expect([link.problem, link.peaks?.seconds]).toEqual([null, 2]);
 });
 
 test("it is asked five times, ever later and never before Retry-After; then it rests until somebody asks again", async () => {

@@ -16,6 +16,8 @@ const NOT_READY: ReadonlySet<string> = new Set(["not_ready", "coming"]);
 /** What a link needs of who plays it. */
 export interface LinkHost {
   changed(): void;
+  /** Returns another link to the same recording; null: there is none. */
+  fresh(): Promise<string | null>;
   /** The recording is whole: its sound has an end. */
   whole(): void;
   /** It is time to ask for the sound again; `false`: it was asked for often enough. */
@@ -28,6 +30,7 @@ export class Link {
 
   #coming: Problem | null = null;
   #polls = 0;
+  #renewed = false;
   #first: Promise<unknown>;
   #stop = new AbortController();
   #pause = new AbortController();
@@ -54,6 +57,7 @@ export class Link {
   /** Somebody wants to hear it: what went wrong before counts no more. */
   wake(): void {
     this.#polls = 0;
+    this.#renewed = false;
     this.problem = this.#coming;
   }
 
@@ -89,6 +93,7 @@ export class Link {
     } catch (error) {
       if (signal.aborted) return;
       const problem = Problem.from(error);
+      if (problem.code === "link_expired" && (await this.#renew())) return this.look();
       if (NOT_READY.has(problem.code)) this.problem = this.#coming = problem;
       // Without a picture it may play all the same; what the link itself says is told.
       else if (problem.status !== 0 && problem.code !== "unexpected") this.#end(problem);
@@ -126,6 +131,16 @@ export class Link {
     }
     this.problem = this.#coming = problem;
     return this.#later(problem.retryAfterMs ?? 0);
+  }
+
+  /** A link may run out before it is first used: another one is asked for, once. */
+  async #renew(): Promise<boolean> {
+    if (this.#renewed) return false;
+    this.#renewed = true;
+    const url = await this.host.fresh().catch(() => null);
+    if (url === null || this.#stop.signal.aborted) return false;
+    this.url = url;
+    return true;
   }
 
   #end(problem: Problem): void {

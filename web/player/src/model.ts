@@ -67,6 +67,7 @@ export class Model implements SoundHost {
     this.goTo(location.hash);
     this.bare = new Link(link, this.#client(), this.runtime, {
       changed: () => this.changed(),
+      fresh: () => this.host.freshLink(),
       whole: () => this.sound.completed(),
       again: (goesOn) => (goesOn ? this.sound.play() : this.sound.pause()),
     });

@@ -156,7 +156,8 @@ export class Player extends LitElement implements ModelHost {
     const names = ["recording", "src", "base", "token", "server"] as const;
     const isOther = names.some((name) => changed.has(name) && this.hasUpdated);
     const gotKey = changed.has("getToken") && this.hasUpdated && this.#model.problem?.code === "unauthenticated";
-    if (isOther || gotKey) this.#begin();
+    const gotLink = changed.has("getAudioUrl") && this.hasUpdated && this.#model.problem?.code === "link_expired";
+    if (isOther || gotKey || gotLink) this.#begin();
     else if (changed.has("audioUrl") && this.hasUpdated) this.#newLink();
     this.#words = new Words(this.lang || this.#inheritedLanguage());
     const view = this.#view();
