@@ -19,7 +19,7 @@ TENANTS = [f"t{n}" for n in range(100)]
 POOLS = ["p0", "p1", "p2"]
 SLOTS, LIMIT = 3, 90
 LEASE_MS = 50
-AT_REST = {"epoch", "seq", "idle", "versions"} | {
+AT_REST = {"epoch", "seq", "idle", "versions", "pools", "tenants"} | {
     *(f"tenant:{name}" for name in TENANTS),
     *(f"pool:{name}" for name in POOLS),
 }

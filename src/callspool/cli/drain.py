@@ -7,8 +7,8 @@ import typer
 
 from callspool.cli.console import err, out, print_json
 from callspool.cli.context import Data, Json, read_settings, run
+from callspool.cli.layout import all_with_jobs
 from callspool.domain.errors import Misconfigured, OtherLayout, SchedulerUnavailable
-from callspool.domain.ids import TenantId
 from callspool.wiring import Parts
 
 _LOOK_EVERY_S = 0.5
@@ -26,7 +26,7 @@ def drain(
     """
 
     async def work(parts: Parts) -> int:
-        tenants = [tenant.id for tenant in await parts.store.tenants()]
+        tenants = await all_with_jobs(parts.store)
         if undo:
             await parts.producer.join(tenants)
             await parts.producer.open()
@@ -47,7 +47,7 @@ def drain(
         raise typer.Exit(1)
 
 
-async def _drain(parts: Parts, tenants: list[TenantId], timeout_s: float) -> int:
+async def _drain(parts: Parts, tenants: list[str], timeout_s: float) -> int:
     time = asyncio.get_running_loop().time
     until, told = time() + timeout_s, False
     with err.status("draining") as line:

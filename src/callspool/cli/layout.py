@@ -6,9 +6,15 @@ from typing import Final
 import structlog
 
 from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.ports import Store
 from callspool.wiring import Parts
 
 _PATIENCE_S: Final = 10.0
+
+
+async def all_with_jobs(store: Store) -> list[str]:
+    """Return all who may have jobs in the scheduler: tenants, and the endpoints to which messages are sent."""
+    return [*(one.id for one in await store.tenants()), *(one.id for one in await store.endpoints(None))]
 
 
 async def join_layout(parts: Parts, *, alone: bool = False) -> None:
@@ -17,9 +23,8 @@ async def join_layout(parts: Parts, *, alone: bool = False) -> None:
     A Valkey that does not answer stops nobody from starting; what is wrong is said when it does.
     *alone*: no other process works on this Valkey.
     """
-    tenants = [tenant.id for tenant in await parts.store.tenants()]
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await parts.producer.join(tenants, alone=alone)
+            await parts.producer.join(await all_with_jobs(parts.store), alone=alone)
     except (SchedulerUnavailable, TimeoutError) as error:
         structlog.get_logger("callspool.cli").warning("scheduler.unavailable", error=str(error))

@@ -127,6 +127,14 @@ class PoolLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Pools and tenants by name."""
+
+    pools: frozenset[str]
+    tenants: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TenantLoad:
     """A tenant's scheduler figures, for metrics and status."""
 

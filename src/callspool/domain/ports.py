@@ -15,6 +15,7 @@ from callspool.domain.hold import HoldStore
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.job import (
     Job,
+    Names,
     Place,
     PoolLimits,
     PoolLoad,
@@ -99,6 +100,17 @@ class Producer(Protocol):
 
     async def set_limits(self, pools: Sequence[PoolLimits], tenants: Sequence[TenantLimits]) -> None:
         """Set many in bounded batches. For the reconciler."""
+        ...
+
+    async def names(self) -> Names:
+        """Return the pools and tenants whose limits it keeps."""
+        ...
+
+    async def forget(self, gone: Names, staying: Names) -> int:
+        """Forget the limits of those that are *gone* and have no job left; return how many.
+
+        Those of the others are forgotten with a later call, when their jobs have come to an end.
+        """
         ...
 
     async def epoch(self) -> int:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from callspool.domain.job import Job, Lane, PoolLimits, TenantLimits
+from callspool.domain.job import Job, Lane, Names, PoolLimits, TenantLimits
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
@@ -69,6 +69,7 @@ class Reconciler:
         if epoch != self._epoch or time() >= self._due:
             await self.push_limits()
             await self.resubmit()
+            await self.forget_removed()
             self._epoch, self._due = epoch, time() + self._settings.reconcile_every.total_seconds()
 
     async def push_limits(self) -> None:
@@ -103,6 +104,22 @@ class Reconciler:
                 "recordings.overdue", count=overdue, older_than_s=self._settings.queued_ttl.total_seconds()
             )
         return found
+
+    async def forget_removed(self) -> int:
+        """Have the scheduler forget accounts and endpoints that the store has no more; return how many."""
+        kept = await self._producer.names()  # first: whatever comes later is not among them
+        endpoints = {one.id for one in await self._store.endpoints(None)}
+        staying = Names(
+            pools=frozenset(endpoints | {one.id for one in await self._store.accounts()}),
+            tenants=frozenset(endpoints | {one.id for one in await self._store.tenants()}),
+        )
+        gone = Names(kept.pools - staying.pools, kept.tenants - staying.tenants)
+        if not (gone.pools or gone.tenants):
+            return 0
+        forgotten = await self._producer.forget(gone, staying)
+        if forgotten:
+            self._log.info("limits.forgotten", count=forgotten)
+        return forgotten
 
     async def _resting(self) -> tuple[Container[str], Container[str]]:
         """Return the tenants and the accounts that a person paused: what waits there waits on purpose."""

@@ -21,6 +21,7 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
 ``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changed_ms, base_ms, base_at; failures,
                              trips, probing; retries
+``pools``, ``tenants``  set  those whose limits were set
 ``full``             set     tenants that wait and have no free slot
 ``rest``             hash    tenant with many pools → where to go on with letting it join or leave their rings
 ``ring``             zset    runnable pool → virtual time
@@ -72,6 +73,16 @@ class Keys:
     def seq(self) -> str:
         """There from the first job on."""
         return f"{self.prefix}seq"
+
+    @property
+    def pools(self) -> str:
+        """Those whose limits were set."""
+        return f"{self.prefix}pools"
+
+    @property
+    def tenants(self) -> str:
+        """Those whose limits were set."""
+        return f"{self.prefix}tenants"
 
     def wake(self, worker_id: str) -> str:
         """The list on which a worker blocks."""

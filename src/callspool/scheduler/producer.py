@@ -7,9 +7,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import Final, TypeVar
 
-from callspool.domain.job import Job, Place, PoolLimits, PoolLoad, Submitted, TenantLimits, TenantLoad, Why
+from callspool.domain.job import Job, Names, Place, PoolLimits, PoolLoad, Submitted, TenantLimits, TenantLoad, Why
 from callspool.scheduler.connection import Functions, shard_of
 from callspool.scheduler.layout import join
+from callspool.scheduler.names import kept, prune
 
 _BATCH: Final = 500  # jobs in one call: a few milliseconds of the server's time
 _NAMES: Final = 200  # tenants or pools in one call that looks at them
@@ -120,6 +121,23 @@ class ValkeyProducer:
     async def layout(self) -> int:
         """Return the number of shards in force; 0: none is written."""
         return (await self._shards[0].layout()).shards
+
+    async def names(self) -> Names:
+        """Return the pools and tenants whose limits are kept, of all shards."""
+        return await kept(self._shards)
+
+    async def forget(self, gone: Names, staying: Names) -> int:
+        """Forget those that are gone, where they have no job left."""
+        loads = await self.load(sorted(gone.tenants))
+        busy = {one.tenant for one in loads if one.running or one.waiting or one.deferred}
+        # A tenant that is a pool too has jobs there that are put off, which the pool does not know.
+        pools = await self.pool_loads(sorted(gone.pools - busy), sorted(gone.tenants | staying.tenants))
+        idle = [one.pool for one in pools if not (one.running or one.waiting)]
+        tenants, forgotten = sorted(gone.tenants - busy), 0
+        for shard in self._shards:
+            its = [pool for pool in idle if self._of(pool) is shard]
+            forgotten += await prune(shard, its, tenants, staying.tenants)
+        return forgotten
 
     async def open(self) -> None:
         """End the wait of a new lifetime. Only for one who knows that no worker can hold a lease."""

@@ -14,6 +14,7 @@ local function set_one(S, pool, limit, paused)
     redis.call('HDEL', key, 'window')
   end
   redis.call('HSET', key, 'limit', limit, 'paused', paused)
+  redis.call('SADD', S.P .. 'pools', pool)
   S.dirty[pool] = true
 end
 

@@ -7,6 +7,7 @@ local function set_tenant(keys, argv)
   local S, most = begin(keys[1]), 0
   for i = 1, #argv, 4 do
     redis.call('HSET', S.P .. 'tenant:' .. argv[i], 'slots', argv[i + 1], 'weight', argv[i + 2], 'paused', argv[i + 3])
+    redis.call('SADD', S.P .. 'tenants', argv[i])
     refresh_tenant(S, tenant_of(S, argv[i]))
     most = most + tonumber(argv[i + 1])
   end
