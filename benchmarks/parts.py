@@ -161,3 +161,15 @@ DATAPATH: Final = (
         "of both channels, the heads of all frames, and the vault.",
     ),
 )
+
+PLAYER: Final = (
+    Part(
+        "Twenty timelines of a call",
+        "Of 184 s with two channels, from peaks that are there already, in one Chromium, in turns. callspool is the "
+        "player's own canvas with its pointer, its loop and its reading of peaks; wavesurfer.js has the plug-in for "
+        "regions, which a loop needs. Both are bundled and compressed by the same tools. The decision that rests on it "
+        "is [adr/0007](adr/0007-the-players-own-waveform.md).",
+        ("drawing.bytes", "drawing.made", "drawing.painted"),
+        {"drawing.painted": None},
+    ),
+)

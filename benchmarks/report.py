@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import datapath, slots
-from benchmarks.parts import DATAPATH, SLOTS, Part
+from benchmarks import datapath, player, slots
+from benchmarks.parts import DATAPATH, PLAYER, SLOTS, Part
 from benchmarks.result import OURS, Figure, number, read
 from benchmarks.subject import SUBJECTS
 from benchmarks.svg import Bar, bars
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
+_EXPERIMENTS: Final = (*slots.EXPERIMENTS, *datapath.EXPERIMENTS, *player.EXPERIMENTS)
 _WORDS: Final = (
     "Everything is measured beside its peers in turns in the same run, each in processes of its own, on loopback. "
     "Values are medians; in brackets the least and the most of the runs."
@@ -26,6 +27,7 @@ _DATAPATH: Final = (
     "From the provider's first byte to the disk, to the proof, and to the ear. Where callspool stands against a peer, "
     "the ratio is that of runs that followed each other, so a busy minute of the machine meets both."
 )
+_PLAYER: Final = "What a page loads and waits for until a recording can be seen, beside the library that people know."
 
 
 def kept(docs: Path = _DOCS) -> list[Path]:
@@ -43,9 +45,10 @@ def write(results: Sequence[Path], docs: Path = _DOCS) -> Path:
     ]
     charts = docs / "benchmarks"
     charts.mkdir(exist_ok=True)
-    titles = {name: title for one in (*slots.EXPERIMENTS, *datapath.EXPERIMENTS) for name, title in one.titles.items()}
+    titles = {name: title for one in _EXPERIMENTS for name, title in one.titles.items()}
     parts = [_head(figures), _bars(figures, titles)]
     parts += _sections("The data path", _DATAPATH, DATAPATH, figures, charts, titles)
+    parts += _sections("The player", _PLAYER, PLAYER, figures, charts, titles)
     parts += _sections("The scheduler", _SCHEDULER, SLOTS, figures, charts, titles)
     growth = [one for one in figures if one.figure.startswith("growth.") and one.unit == "us"]
     if growth:
@@ -185,6 +188,7 @@ make bench BENCH=datapath                     # the data path, all of it: about 
 make bench BENCH=datapath ARGS="--quick"      # within a minute: fewer runs, fewer peers
 .venv/bin/python -m benchmarks datapath --only click-to-sound --json
 .venv/bin/python -m benchmarks datapath --json > docs/benchmarks/datapath.jsonl
+.venv/bin/python -m benchmarks player --json > docs/benchmarks/player.jsonl
 .venv/bin/python -m benchmarks report         # writes this page from docs/benchmarks/*.jsonl
 ```
 

@@ -253,6 +253,20 @@ def test_data_path_is_measured_beside_its_peer_and_written_on_the_page(tmp_path:
     assert "The scheduler" not in page
 
 
+def test_results_of_the_player_have_a_section(tmp_path: Path) -> None:
+    results = tmp_path / "player.jsonl"
+    painted = Bar("sooner than wavesurfer.js", 500.0).judge(figure("drawing.painted", OURS, [90.0], "ms"), QUIET)
+    peer = figure("drawing.painted", "wavesurfer.js 8.0.1", [500.0], "ms")
+    results.write_text(f"{painted.line()}\n{peer.line()}\n")
+
+    page = report.write([results], tmp_path).read_text()
+
+    assert "## The player" in page
+    assert "| 20 timelines, until they are painted | 90 ms | sooner than wavesurfer.js | holds |" in page
+    assert page.index("## The player") < page.index("| wavesurfer.js 8.0.1 |")
+    assert (tmp_path / "benchmarks" / "drawing-painted.svg").is_file()
+
+
 @pytest.mark.usefixtures("valkey")
 @pytest.mark.parametrize("kind", ["wav", "mp3"])
 def test_proof_is_measured_from_the_last_byte_to_ready(tmp_path: Path, kind: str) -> None:
