@@ -228,7 +228,7 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded
 
 @pytest.fixture
 async def functions(valkey_server: Embedded) -> AsyncIterator[Functions]:
-    functions = Functions(valkey_server.url, secrets.token_hex(8))
+    functions = Functions(valkey_server.url, f"1.{secrets.token_hex(8)}")  # of a layout of one
     yield functions
     await functions.close()
 
