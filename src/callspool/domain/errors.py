@@ -19,9 +19,10 @@ Expected answers ("joined", "stale") are return values, not errors.
 """
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from callspool.domain.reasons import Reason
+if TYPE_CHECKING:  # the scheduler, which is used for other work too, knows errors and no recordings
+    from callspool.domain.reasons import Reason
 
 
 class CallspoolError(Exception):
@@ -103,7 +104,7 @@ class FetchFailed(CallspoolError):
 
     code = "fetch_failed"
 
-    def __init__(self, reason: Reason, detail: str = "", retry_after: timedelta | None = None) -> None:
+    def __init__(self, reason: "Reason", detail: str = "", retry_after: timedelta | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
