@@ -138,6 +138,19 @@ async def test_retry_between_commit_and_settle_is_not_lost(bench: Bench) -> None
 
 
 @pytest.mark.rule("S1")
+async def test_submits_repeated_while_a_job_runs_are_one_more_round_of_it_however_many(bench: Bench) -> None:
+    await bench.limits("acme")
+    worker = bench.worker()
+    await bench.submit("acme", "j0")
+    (lease,) = (await worker.turn([], 9)).leases
+    await bench.submit("acme", "j0", "j0", "j0")
+    (again,) = (await worker.turn([done(lease)], 9)).leases
+    assert again.job == lease.job
+    assert (await worker.turn([done(again)], 9)).leases == ()
+    assert await bench.producer.place("j0") is Place.UNKNOWN
+
+
+@pytest.mark.rule("S1")
 async def test_lost_job_blocks_no_longer_than_the_dedup_window(bench: Bench) -> None:
     await bench.limits("acme")
     await bench.submit("acme", "j0")

@@ -55,10 +55,10 @@ async def test_a_dead_workers_slot_comes_back_within_one_more_lease_after_a_jump
 
 
 @pytest.mark.rule("I5")
-async def test_where_nobody_called_for_long_what_ran_out_comes_back_within_one_more_lease(
+async def test_where_nobody_called_for_long_what_ran_out_comes_back_once_calls_are_regular_for_one_lease(
     bench: Bench, clocked: Clocked
 ) -> None:
-    """Silence looks like a jump; it must not do so again and again."""
+    """Silence looks like a jump, and does so again in the wait after it."""
     lease = timedelta(seconds=1)
     await bench.submit("acme", "j0")
     dead = bench.worker("dead", lease)
@@ -68,8 +68,29 @@ async def test_where_nobody_called_for_long_what_ran_out_comes_back_within_one_m
     clocked.set_clock(60)
     assert (await late.turn([], 1)).leases == ()
     clocked.set_clock(120)  # the next who calls comes as late
-    assert ids((await late.turn([], 1)).leases) == ["j0"]
+    assert (await late.turn([], 1)).leases == ()
+    assert ids(await next_leases(late)) == ["j0"]
     assert monotonic() - begun < 5
+
+
+@pytest.mark.rule("I1", "I8")
+async def test_a_jump_in_the_wait_after_a_loss_does_not_end_it(bench: Bench, clocked: Clocked) -> None:
+    """Whoever lives has not registered yet: that nothing is known to be held says nothing."""
+    await bench.submit("acme", "j0", "j1")
+    alive, other = bench.worker("alive"), bench.worker("other")
+    (held,) = (await alive.turn([], 1)).leases
+    await bench.functions.client.flushall()
+    await bench.limits("acme", slots=1)
+    await bench.submit("acme", "j1")
+    epoch = await bench.producer.epoch()
+    clocked.set_clock(TEN_MINUTES)
+    assert (await other.turn([], 9)).leases == ()
+    assert await bench.producer.epoch() == epoch  # the store need not fill it once more
+    while await bench.producer.place("j0") is not Place.RUNNING:
+        assert (await other.turn([], 9)).leases == ()
+        await other.wait(LEASE / 10)
+    await alive.turn([done(held)], 0)
+    assert ids(await next_leases(other)) == ["j1"]
 
 
 async def test_a_jump_with_nothing_held_delays_nothing(bench: Bench, clocked: Clocked) -> None:

@@ -156,7 +156,6 @@ async def test_slow_answers_shrink_the_limit_once_a_second(bench: Bench) -> None
 async def test_good_jobs_of_before_a_slow_down_do_not_let_the_limit_grow(bench: Bench) -> None:
     worker = bench.worker()
     leases = (await worker.turn([], 100)).leases
-    await worker.wait(timedelta(milliseconds=20))  # so that the answer is of a later moment
     await worker.turn([deferred(leases[0], 60_000, signal=Signal.THROTTLED)], 0)
     await worker.turn([done(lease, Signal.OK) for lease in leases[1:]], 0)
     (load,) = await bench.producer.pool_loads(["main"], [])

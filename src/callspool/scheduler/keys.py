@@ -10,7 +10,7 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
                              retired: closed for another number of shards, the generation of this one
 ``seq``              string  order of arrival
 ``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; while running token, worker, granted_ms,
-                             again, cancel
+                             changes (of its pool, at its grant), again, cancel
 ``leases``           zset    job → expiry, ms
 ``due``              zset    deferred job → when it is due, ms
 ``held:t:<tenant>``  set     jobs that hold a slot of the tenant
@@ -19,8 +19,8 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``line:<pool>:<tenant>``  zset  waiting job → order; the interactive lane's lie below zero
 ``lines:<tenant>``   set     pools in which the tenant has waiting jobs
 ``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
-``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changed_ms, base_ms, base_at; failures,
-                             trips, probing; retries
+``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changes, changed_ms, base_ms, base_at;
+                             failures, trips, probing; retries
 ``pools``, ``tenants``  set  those whose limits were set
 ``full``             set     tenants that wait and have no free slot
 ``rest``             hash    tenant with many pools → where to go on with letting it join or leave their rings

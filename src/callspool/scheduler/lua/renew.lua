@@ -13,7 +13,7 @@ local function register(S, worker, id, pool, tenant, lane, token)
     flush(S)
   end
   redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now,
-    'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
+    'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now, 'changes', 0)
   local t, p = tenant_of(S, tenant), pool_of(S, pool)
   redis.call('SADD', S.P .. 'held:t:' .. tenant, id)
   redis.call('SADD', S.P .. 'held:p:' .. pool, id)

@@ -13,10 +13,11 @@ local IDLE_MS = 60000
 local function settle(S, given)
   local id, token, verdict, delay, pause, signal, latency = unpack(given)
   local key = job_key(S.P, id)
-  local j = redis.call('HMGET', key, 'token', 'pool', 'tenant', 'cancel', 'again', 'granted_ms')
+  local j = redis.call('HMGET', key, 'token', 'pool', 'tenant', 'cancel', 'again', 'changes')
   if j[1] ~= token then return end -- a late worker frees nobody's slot
   local p = pool_of(S, j[2])
-  if signal ~= 'none' then delay = heed(S, p, signal, latency, tonumber(j[6]), pause, delay) end
+  -- One that an older library granted has no number; it is taken for one of now.
+  if signal ~= 'none' then delay = heed(S, p, signal, latency, tonumber(j[6]) or p.changes, pause, delay) end
   if pause > 0 and signal ~= 'refused' then pause_pool(S, p, pause, signal) end
   release(S, id, j[2], j[3])
   -- A submit that came after the cancellation has the last word.
@@ -57,7 +58,8 @@ local function grant(S, p, t, worker, token, reply)
   if t.held >= t.slots then return nil, true end -- this ring is yet to hear that its last slot was taken elsewhere
   local id, lane = take(S, t, line)
   if id then
-    redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now)
+    redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now,
+      'changes', p.changes)
     redis.call('SADD', P .. 'held:t:' .. t.name, id)
     t.held, p.held = t.held + 1, p.held + 1
     local n = #reply

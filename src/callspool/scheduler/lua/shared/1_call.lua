@@ -16,7 +16,8 @@ end
 --   - when the clock went back, or jumped over the end of leases that their holders may well trust: by half a lease
 --     or more. Where workers live, calls come far more often than that; where nobody called, it looks the same.
 -- Nothing is granted and no lease runs out for one lease time after its beginning. Workers that still run hold leases that
--- we may not know, and register them again by their heartbeats. The longest lease in use counts.
+-- we may not know, and register them again by their heartbeats. The longest lease in use counts. A jump in that wait begins
+-- the wait again, and no other lifetime: what the data say is as true as before.
 local SHORTEST_JUMP_MS = 1000 -- a busy machine is silent for less
 local FORGET_LEASE_AFTER = 10 -- times its length: a shorter one is in use now
 
@@ -25,16 +26,24 @@ local FORGET_LEASE_AFTER = 10 -- times its length: a shorter one is in use now
 local run, replication
 local memory = {}
 
-local function begins_anew(S, m, began, stored_run, stored_replication)
-  local went = S.now - m.seen
+-- What begins with this call: 'lifetime', 'wait' or nothing.
+local function begins(S, m, opens, stored_run, stored_replication)
+  local began, went, waited = S.began, S.now - m.seen, m.seen < opens
   m.seen = S.now
-  if not began or stored_run ~= run or began > S.now then return true end
-  if m.is_new and stored_replication and stored_replication ~= replication then return true end
+  if not began or stored_run ~= run or began > S.now then return 'lifetime' end
+  if m.is_new and stored_replication and stored_replication ~= replication then return 'lifetime' end
   local half = math.max(m.lease_ms / 2, SHORTEST_JUMP_MS)
-  if math.abs(went) <= half then return false end
+  if math.abs(went) <= half then return nil end
   m.lease_at = S.now
+  if went < 0 then return 'lifetime' end
+  if waited then return 'wait' end -- who holds what is not known yet
   -- Is there a lease that ends before its holder renews again? Not one that was so when this lifetime began: it had its time.
-  return went < 0 or redis.call('ZCOUNT', S.P .. 'leases', '(' .. (began + half), S.now + half) > 0
+  return redis.call('ZCOUNT', S.P .. 'leases', '(' .. (began + half), S.now + half) > 0 and 'lifetime' or nil
+end
+
+-- When grants begin; an older library writes only `began_ms`.
+local function opening(began, opens, lease_ms)
+  return opens >= began and began > 0 and opens or began + lease_ms
 end
 
 -- Put into S: began; opens: grants are made from then on; closed: not while the shard is drained; is_young: the leases of
@@ -51,15 +60,18 @@ local function live(S, lease_ms)
     replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
   end
   S.began, S.closed, S.is_young = tonumber(c[1]), c[4] == '1', c[5] == '1'
-  local is_anew = begins_anew(S, m, S.began, c[2], c[6])
+  local opens = tonumber(c[7] or '0')
+  local what = begins(S, m, opening(S.began or 0, opens, m.lease_ms), c[2], c[6])
   if lease_ms and (lease_ms >= m.lease_ms or S.now - m.lease_at > FORGET_LEASE_AFTER * m.lease_ms) then
     m.lease_ms, m.lease_at = lease_ms, S.now
   end
-  local opens = tonumber(c[7] or '0')
-  if is_anew then
+  if what == 'lifetime' then
     S.began, S.is_young, opens = S.now, true, S.now + m.lease_ms
     redis.call('HSET', key, 'began_ms', S.now, 'opens_ms', opens, 'run', run, 'replication', replication,
       'lease_ms', m.lease_ms, 'young', '1')
+  elseif what == 'wait' then
+    opens = S.now + m.lease_ms
+    redis.call('HSET', key, 'opens_ms', opens, 'lease_ms', m.lease_ms)
   elseif stored ~= m.lease_ms or not c[6] then
     -- The first worker is heard of, or one with a longer lease while we wait. Once open it stays so.
     if stored == 0 or S.now < opens then opens = math.max(opens, S.began + m.lease_ms) end
@@ -67,7 +79,7 @@ local function live(S, lease_ms)
   end
   m.is_new = false
   S.longest = m.lease_ms
-  S.opens = opens >= S.began and S.began > 0 and opens or S.began + m.lease_ms -- an older library writes only `began_ms`
+  S.opens = opening(S.began, opens, m.lease_ms)
 end
 
 -- When this process last noted of a shard that this library is in use. Who brings another one removes the unused.
@@ -115,14 +127,16 @@ end
 local function pool_of(S, name)
   local p = S.pools[name]
   if not p then
-    local c = redis.call('HMGET', S.P .. 'pool:' .. name, 'limit', 'paused', 'until_ms', 'probing', 'window', 'v', 'clock')
+    local c = redis.call('HMGET', S.P .. 'pool:' .. name, 'limit', 'paused', 'probing', 'window', 'v', 'clock', 'changes')
     p = {
       name = name, key = S.P .. 'pool:' .. name,
-      limit = tonumber(c[1] or '0'), probing = c[4] == '1', window = tonumber(c[5]),
-      v = tonumber(c[6] or '0'), clock = tonumber(c[7] or '0'),
+      limit = tonumber(c[1] or '0'), probing = c[3] == '1', window = tonumber(c[4]),
+      v = tonumber(c[5] or '0'), clock = tonumber(c[6] or '0'), changes = tonumber(c[7] or '0'),
       held = redis.call('SCARD', S.P .. 'held:p:' .. name),
     }
-    p.closed = c[2] == '1' or tonumber(c[3] or '0') > S.now
+    p.is_paused = c[2] == '1'
+    -- A rest ends with the turn that finds it over, and does not come again when the clock goes back.
+    p.closed = p.is_paused or redis.call('ZSCORE', S.P .. 'paused', name) ~= false
     S.pools[name] = p
   end
   return p
@@ -131,7 +145,7 @@ end
 -- How many of its jobs may run at once now.
 local function capacity(p)
   if p.closed then return 0 end
-  if p.probing then return 1 end
+  if p.probing then return math.min(p.limit, 1) end
   return p.window and math.min(p.limit, math.floor(p.window)) or p.limit
 end
 

@@ -120,6 +120,9 @@ local function tick(S)
   end
   for _, pool in ipairs(due(S, 'paused')) do
     redis.call('ZREM', P .. 'paused', pool)
+    redis.call('HDEL', P .. 'pool:' .. pool, 'until_ms')
+    local p = pool_of(S, pool)
+    p.closed = p.is_paused
     S.dirty[pool] = true
   end
   refresh_rest(S)

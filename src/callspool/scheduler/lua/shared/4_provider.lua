@@ -5,7 +5,8 @@
 -- tenth when answers take four times as long as they can, and grows by one for each window's worth of good jobs.
 -- The circuit. Five failures in a row open it: the pool rests, longer each time; then one job alone may try, and
 -- how that ends decides. Refused credentials open it at once.
--- A job that was granted before the last such change says nothing about the time after it.
+-- A job that was granted before the last such change says nothing about the time after it: a job bears the number of
+-- changes that there were. (Times would not do: a millisecond holds many turns, and the clock may go back.)
 
 local FAILURES_TO_OPEN = 5
 local FIRST_REST_MS, LONGEST_REST_MS = 5000, 300000
@@ -23,9 +24,15 @@ local function pause_pool(S, p, pause_ms, cause)
   S.dirty[p.name] = true
 end
 
+local function note_change(S, p)
+  p.changes = redis.call('HINCRBY', p.key, 'changes', 1)
+  redis.call('HSET', p.key, 'changed_ms', S.now)
+end
+
 local function open_circuit(S, p, rest_ms, cause)
   p.probing = true
-  redis.call('HSET', p.key, 'probing', '1', 'changed_ms', S.now)
+  note_change(S, p)
+  redis.call('HSET', p.key, 'probing', '1')
   redis.call('HDEL', p.key, 'failures')
   pause_pool(S, p, rest_ms, cause)
 end
@@ -36,8 +43,9 @@ local function resize(S, p, window)
     p.window = nil
     redis.call('HDEL', p.key, 'window')
   else
-    p.window = window
-    redis.call('HSET', p.key, 'window', string.format('%.4f', window))
+    local kept = string.format('%.4f', window)
+    p.window = tonumber(kept)
+    redis.call('HSET', p.key, 'window', kept)
   end
   S.dirty[p.name] = true
 end
@@ -46,18 +54,18 @@ local function is_slow(S, p, latency_ms, base, base_at)
   if latency_ms <= 0 then return false end
   if not base or latency_ms < base then
     redis.call('HSET', p.key, 'base_ms', latency_ms, 'base_at', S.now)
-  elseif S.now - base_at > 10000 then -- what was possible once may not be any more
+  elseif math.abs(S.now - base_at) > 10000 then -- what was possible once may not be any more
     redis.call('HSET', p.key, 'base_ms', math.min(latency_ms, math.ceil(base * 1.1)), 'base_at', S.now)
   end
   return base and latency_ms > 4 * base + 250
 end
 
--- Heed how a job went. Returns the delay of its retry.
-local function heed(S, p, signal, latency_ms, granted_ms, pause_ms, delay_ms)
+-- Heed how a job went that was granted after so many changes. Returns the delay of its retry.
+local function heed(S, p, signal, latency_ms, changes, pause_ms, delay_ms)
   local c = redis.call('HMGET', p.key, 'failures', 'trips', 'changed_ms', 'base_ms', 'base_at', 'retries')
   local failures, trips, changed = tonumber(c[1] or '0'), tonumber(c[2] or '0'), tonumber(c[3] or '0')
   local retries = tonumber(c[6]) or MOST_RETRIES
-  local is_news = granted_ms >= changed
+  local is_news = changes == p.changes
   if signal == 'ok' then
     if is_news and (p.probing or failures > 0) then
       p.probing = false
@@ -66,15 +74,15 @@ local function heed(S, p, signal, latency_ms, granted_ms, pause_ms, delay_ms)
     end
     if retries < MOST_RETRIES then redis.call('HSET', p.key, 'retries', math.min(MOST_RETRIES, retries + RETRIES_PER_GOOD)) end
     if is_slow(S, p, latency_ms, tonumber(c[4]), tonumber(c[5] or '0')) then
-      if is_news and S.now - changed >= SHRINK_EVERY_MS then
-        redis.call('HSET', p.key, 'changed_ms', S.now)
+      if is_news and math.abs(S.now - changed) >= SHRINK_EVERY_MS then
+        note_change(S, p)
         resize(S, p, (p.window or p.limit) * 0.9)
       end
     elseif p.window and is_news then
       resize(S, p, p.window + 1 / p.window)
     end
   elseif signal == 'throttled' and is_news then
-    redis.call('HSET', p.key, 'changed_ms', S.now)
+    note_change(S, p)
     resize(S, p, (p.window or p.limit) / 2)
   elseif signal == 'refused' and is_news then
     open_circuit(S, p, pause_ms, signal)
