@@ -4,18 +4,13 @@ It does not say which of several allowed jobs is granted: it takes the grants th
 not allowed, where one was missing, or where a tenant was passed over too often.
 """
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.fixtures.raw import End, Grant
-
-BULK_FLOOR = 5
-"""Of a tenant's jobs in a pool at least one in so many is bulk, while it has both."""
-BYPASS = 2
-"""How often more than by its weight another tenant may go first: one grant is under way, one is rounding."""
-POOL_BYPASS = 3
+from tests.model.fairness import Fairness
+from tests.model.lifetime import LEASE_MS, Lifetime
+from tests.model.pace import Pool
 
 
 @dataclass(slots=True)
@@ -30,52 +25,46 @@ class Job:
     token: str = ""
     again: bool = False
     cancelled: bool = False
-    expired: bool = False
-    """Its lease has run out; the next turn puts it back."""
-    due: bool = False
-    """It was put off until a time that has come; the next turn puts it back."""
+    until: int = 0
+    """When its lease ends, or what it was put off for comes; the next turn puts it back."""
+    changes: int = 0
+    """Those of its pool when it was granted."""
 
 
 @dataclass(slots=True)
 class Tenant:
-    """A tenant's limits, and how it fared."""
+    """A tenant's limits."""
 
     slots: int = 0
     weight: float = 1.0
-    streak: int = 0
-    passed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How often, in this pool, that other tenant was served while this one could have been."""
-
-
-@dataclass(slots=True)
-class Pool:
-    """A pool's limits."""
-
-    limit: int = 0
-    paused: bool = False
-    resting: bool = False
-    """Paused until a time that has not come."""
-    passed: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def room(self) -> int:
-        """The most that may run in it."""
-        return 0 if self.paused or self.resting else self.limit
 
 
 class Model:
     """All that the scheduler knows."""
 
     def __init__(self) -> None:
+        self.now = 0
+        """The server's clock, in ms."""
+        self.lifetime = Lifetime()
         self.forget()
 
     def forget(self) -> None:
-        """Lose everything: a new lifetime begins."""
+        """Lose everything."""
         self.jobs: dict[str, Job] = {}
         self.tenants: dict[str, Tenant] = {}
         self.pools: dict[str, Pool] = {}
-        self.mourning = True
+        self._fairness = Fairness()
         self._order = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Be another process, which does not know whether it has all that was written."""
+        self.lifetime.began = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a lifetime has begun that grants nothing yet."""
+        return self.now < self.lifetime.opens
 
     # --- what may run --------------------------------------------------------------------------------
 
@@ -119,11 +108,21 @@ class Model:
 
     # --- calls ---------------------------------------------------------------------------------------
 
+    def hear(self) -> None:
+        """Begin a call: each looks whether a new lifetime does."""
+        self.lifetime.hear(self.now, [job.until for job in self.jobs.values() if job.place == "running"])
+
+    def open(self) -> None:
+        """End the wait of a lifetime."""
+        self.hear()
+        self.lifetime.open()
+
     def submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
         """Return the expected answer."""
+        self.hear()
         job = self.jobs.get(name)
         if job is None:
-            job = self.jobs[name] = Job(pool, tenant, lane, "deferred")
+            job = self.jobs[name] = Job(pool, tenant, lane, "deferred", until=self.now + delay_ms)
             if delay_ms == 0:
                 self._wait(job, new=True)
             return "accepted", job.place
@@ -135,6 +134,7 @@ class Model:
 
     def promote(self, name: str, pool: str, tenant: str) -> tuple[str, str]:
         """Return the expected answer."""
+        self.hear()
         job = self.jobs.get(name)
         if job is None:
             job = self.jobs[name] = Job(pool, tenant, "interactive", "deferred")
@@ -149,6 +149,7 @@ class Model:
 
     def cancel(self, name: str) -> str:
         """Return the expected answer."""
+        self.hear()
         job = self.jobs.get(name)
         if job is None:
             return "unknown"
@@ -160,49 +161,63 @@ class Model:
 
     def set_tenant(self, name: str, slots: int, weight: float) -> None:
         """Change its limits; what it was owed by its old weight is forgotten."""
+        self.hear()
         tenant = self.tenant(name)
         if weight != tenant.weight:
-            for one in self.tenants.values():
-                one.passed.clear()
+            self._fairness.forget_debts()
         tenant.slots, tenant.weight = slots, weight
 
     def set_pool(self, name: str, limit: int, *, paused: bool) -> None:
-        """Change its limit. Ending a pause by hand ends a rest too."""
-        pool = self.pool(name)
-        if pool.paused and not paused:
-            pool.resting = False
-        pool.limit, pool.paused = limit, paused
+        """Change its limit."""
+        self.hear()
+        self.pool(name).set(limit, paused=paused)
 
     def renew(self, grants: Sequence[Grant]) -> list[str]:
         """Return what a heartbeat is told of each lease."""
+        self.hear()
         return [self._renew(grant) for grant in grants]
 
     def _renew(self, grant: Grant) -> str:
         job = self.jobs.get(grant.job)
         if job is not None and job.place == "running" and job.token == grant.token:
-            job.expired = False
+            job.until = self.now + LEASE_MS
             return "cancelled" if job.cancelled else "held"
-        if not self.mourning:
+        if not self.is_waiting:
             return "lost"
         if job is None:
             job = self.jobs[grant.job] = Job(grant.pool, grant.tenant, grant.lane, "running")
         job.pool, job.tenant, job.lane = grant.pool, grant.tenant, grant.lane
-        job.place, job.token, job.expired = "running", grant.token, False
+        job.place, job.token, job.until = "running", grant.token, self.now + LEASE_MS
+        job.changes = 0  # it was granted before all that the pool has learned since
         return "held"
 
-    def turn(self, ends: Sequence[End], room: int, grants: Sequence[Grant]) -> None:
-        """Take a turn and the grants that were its answer. Raises `AssertionError` where they were not allowed."""
+    def turn(self, ends: Sequence[End], room: int, grants: Sequence[Grant]) -> int:
+        """Take a turn and the grants that were its answer; return when something comes due, in ms (-1: never).
+
+        Raises `AssertionError` where they were not allowed.
+        """
+        self.hear()
         self._tick()
         for end in ends:
             self._settle(end)
         for grant in grants:
-            assert not self.mourning, f"{grant} in the wait after a loss"
+            assert not self.is_waiting, f"{grant} in the wait of a lifetime"
             self._grant(grant)
         assert len(grants) <= room
-        if len(grants) < room and not self.mourning:
+        if len(grants) < room and not self.is_waiting:
             assert not self.runnable(), (
                 f"room for {room}, granted {len(grants)}, and these could run: {self.runnable()}"
             )
+        return self._next_due()
+
+    def _next_due(self) -> int:
+        dates = [job.until for job in self.jobs.values() if job.place == "deferred"]
+        dates += [pool.rests_until for pool in self.pools.values() if pool.rests_until]
+        if self.is_waiting:
+            dates.append(self.lifetime.opens)
+        else:
+            dates += [job.until for job in self.jobs.values() if job.place == "running"]
+        return min(dates) - self.now if dates else -1
 
     # --- moves ---------------------------------------------------------------------------------------
 
@@ -211,32 +226,47 @@ class Model:
             self._order += 1
             job.order = self._order
         job.place, job.token = "waiting", ""
-        job.again, job.cancelled, job.expired, job.due = False, False, False, False
+        job.again, job.cancelled = False, False
 
     def _tick(self) -> None:
-        # Expired leases come first; each job keeps the place in the line that it had.
-        for name, job in sorted(self.jobs.items()):
-            if job.place == "running" and job.expired and not self.mourning:
-                if job.cancelled and not job.again:
-                    del self.jobs[name]
-                else:
-                    self._wait(job)
-        for _, job in sorted(self.jobs.items()):
-            if job.place == "deferred" and job.due:
+        # Each job keeps the place in the line that it had; those that had none come in the order of their dates.
+        for name in self._expired():
+            job = self.jobs[name]
+            if job.cancelled and not job.again:
+                del self.jobs[name]
+            else:
                 self._wait(job)
+        for _, name in sorted((job.until, name) for name, job in self.jobs.items() if job.place == "deferred"):
+            if self.jobs[name].until <= self.now:
+                self._wait(self.jobs[name])
+        for pool in self.pools.values():
+            if pool.rests_until <= self.now:
+                pool.rests_until = 0
+
+    def _expired(self) -> list[str]:
+        """Return whose leases have ended: in the wait of a lifetime nobody's."""
+        if self.is_waiting:
+            return []
+        leases = sorted((job.until, name) for name, job in self.jobs.items() if job.place == "running")
+        expired = [name for until, name in leases if until <= self.now]
+        if self.lifetime.young:  # of a time when the clock was ahead
+            expired += [name for until, name in leases if until > self.now + LEASE_MS]
+            self.lifetime.young = False
+        return expired
 
     def _settle(self, end: End) -> None:
         job = self.jobs.get(end.job)
         if job is None or job.place != "running" or job.token != end.token:
             return  # a late worker changes nothing
-        if end.pause_ms:
-            self.pool(job.pool).resting = True
+        pool = self.pool(job.pool)
+        is_news = job.changes == pool.changes
+        delay_ms = pool.heed(end.signal, end.latency_ms, end.pause_ms, end.delay_ms, self.now, is_news=is_news)
         if not job.again and (job.cancelled or end.verdict == "done"):
             del self.jobs[end.job]
-        elif end.verdict == "done" or job.again or end.delay_ms == 0:
+        elif end.verdict == "done" or job.again or delay_ms == 0:
             self._wait(job, new=end.verdict == "done")
         else:
-            job.place, job.token, job.again = "deferred", "", False
+            job.place, job.token, job.again, job.until = "deferred", "", False, self.now + delay_ms
 
     def _grant(self, grant: Grant) -> None:
         job = self.jobs[grant.job]
@@ -244,48 +274,9 @@ class Model:
         assert (grant.pool, grant.tenant, grant.lane) == (job.pool, job.tenant, job.lane)
         others = self.runnable()
         assert (job.pool, job.tenant) in others, f"{grant.job}: no slot, or no room in its pool"
-        self._check_lane(grant.job, job)
-        self._check_bypass(job, others)
-        job.place, job.token, job.expired, job.cancelled = "running", grant.token, False, False
-        self._reset_those_that_cannot_run()
-
-    def _check_lane(self, name: str, job: Job) -> None:
         interactive, bulk = (self.line(job.pool, job.tenant, lane) for lane in ("interactive", "bulk"))
-        first = interactive if job.lane == "interactive" else bulk
-        assert name == first[0], f"{name} goes before {first[0]}"
-        tenant = self.tenant(job.tenant)
-        if interactive and bulk:
-            is_bulks_turn = tenant.streak >= BULK_FLOOR - 1
-            assert (job.lane == "bulk") == is_bulks_turn, (
-                f"{name} is {job.lane}, after {tenant.streak} interactive ones"
-            )
-            tenant.streak = 0 if is_bulks_turn else tenant.streak + 1
-        elif bulk and tenant.streak >= BULK_FLOOR - 1:
-            tenant.streak = 0
-
-    def _check_bypass(self, served: Job, others: set[tuple[str, str]]) -> None:
-        pool = self.pool(served.pool)
-        for name, waiting in others:
-            if name == served.pool and waiting != served.tenant:
-                one = self.tenant(waiting)
-                one.passed[name, served.tenant] += 1
-                times, share = one.passed[name, served.tenant], self.tenant(served.tenant).weight / one.weight
-                assert times <= math.ceil(share) + BYPASS, f"{waiting} waits, {served.tenant} went first {times} times"
-        for name in {name for name, _ in others} - {served.pool}:
-            one_pool = self.pool(name)
-            one_pool.passed[served.pool] += 1
-            times = one_pool.passed[served.pool]
-            assert times <= POOL_BYPASS, f"pool {name} waits, {served.pool} went first {times} times"
-        pool.passed.clear()
-        for key in [key for key in self.tenant(served.tenant).passed if key[0] == served.pool]:
-            del self.tenant(served.tenant).passed[key]
-
-    def _reset_those_that_cannot_run(self) -> None:
-        able = self.runnable()
-        pools = {pool for pool, _ in able}
-        for name, tenant in self.tenants.items():
-            for key in [key for key in tenant.passed if (key[0], name) not in able]:
-                del tenant.passed[key]
-        for name, pool in self.pools.items():
-            if name not in pools:
-                pool.passed.clear()
+        self._fairness.check_lane(job.tenant, grant.job, job.lane, interactive, bulk)
+        self._fairness.check_turn(job.pool, job.tenant, others, lambda name: self.tenant(name).weight)
+        job.place, job.token, job.until = "running", grant.token, self.now + LEASE_MS
+        job.changes, job.cancelled = self.pool(job.pool).changes, False
+        self._fairness.forget_all_but(self.runnable())
