@@ -66,6 +66,28 @@ async def test_log_knows_how_many_ran_at_once_and_what_was_sent(simulator: Simul
     assert [Entry.from_json(values) for values in simulator.log.as_json()] == entries
 
 
+async def test_what_a_client_does_after_it_left_does_not_overlap_however_late_it_is_read(simulator: Simulator) -> None:
+    account = simulator.add_account()
+    left, next_one = (
+        simulator.add_recording(account_sid=account.sid, tag="acme", fault="stall:0.01") for _ in range(2)
+    )
+    host, port = simulator.url.removeprefix("http://").split(":")
+    heads = [
+        "\r\n".join([f"GET {path} HTTP/1.1", f"Authorization: {basic(account)['Authorization']}", "", ""]).encode()
+        for path in (media_path(left), "/nothing", media_path(next_one))
+    ]
+    with socket.create_connection((host, int(port))) as first, socket.create_connection((host, int(port))) as second:
+        first.sendall(heads[0])
+        second.sendall(heads[1])  # a connection that is kept for later
+        await wait_until(lambda: sum(entry.sent > 0 for entry in simulator.log.entries) == 2)
+        # The provider sleeps, as on a busy machine, while a download is broken off and then another one begun.
+        first.shutdown(socket.SHUT_RDWR)
+        second.sendall(heads[2])
+        await wait_until(lambda: len(simulator.log.entries) == 3)
+
+        assert highest_concurrency(simulator.log.entries, "tag") == {"acme": 1}
+
+
 @pytest.mark.parametrize("fault", ["drip:8000", "stall:0.01", "endless"])
 async def test_client_that_leaves_ends_its_download_at_once(simulator: Simulator, fault: str) -> None:
     account = simulator.add_account()

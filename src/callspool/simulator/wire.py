@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -102,6 +103,30 @@ class Exchange:
 Handler = Callable[[Exchange], Awaitable[None]]
 
 
+class _Reader(asyncio.StreamReader):
+    """Tells that the client is gone in the very step in which the system says so.
+
+    A task would learn of it some turns of the loop later; on a busy machine the same client's next request, which came
+    after, might have begun by then, and the two would seem to have run at once.
+    """
+
+    gone: Callable[[], None] | None = None
+
+    def feed_eof(self) -> None:
+        """Note the end."""
+        super().feed_eof()
+        self._tell()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Note the break."""
+        super().set_exception(exc)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.gone is not None:
+            self.gone()
+
+
 class HttpServer:
     """One origin: a listening socket on the loopback and its connections."""
 
@@ -121,7 +146,7 @@ class HttpServer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # its connections inherit it
             listener.bind((host, port))
-            self._server = await asyncio.start_server(self._connected, sock=listener, limit=_LARGEST_HEAD, backlog=1024)
+            self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener, backlog=1024)
         except BaseException:
             listener.close()
             raise
@@ -138,6 +163,9 @@ class HttpServer:
         await self._server.wait_closed()
         self._server = None
 
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_Reader(limit=_LARGEST_HEAD), self._connected)
+
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.ensure_future(self._serve(reader, writer))
         self._connections.add(connection)
@@ -153,11 +181,13 @@ class HttpServer:
                 entry.authorized = "authorization" in request.headers
                 entry.range, entry.if_range = request.headers.get("range", ""), request.headers.get("if-range", "")
                 exchange = Exchange(request, entry, writer, self._clock)
+                assert isinstance(reader, _Reader)  # noqa: S101 -- of our own protocol
+                reader.gone = partial(self._ended, entry)
                 try:
                     early = await self._answer_unless_gone(exchange, reader)
                 finally:
-                    if entry.end is None:  # stopped before the answer had begun
-                        self._log.end(entry, self._clock.monotonic())
+                    reader.gone = None
+                    self._ended(entry)  # also where it was stopped before the answer had begun
                 if exchange.must_close:
                     return
         except BadRequest as error:
@@ -175,7 +205,12 @@ class HttpServer:
         finally:
             # In the very step in which the last byte went: one turn of the loop later, the client's next request
             # might already have been read, and the two would seem to have run at once.
-            self._log.end(exchange.entry, self._clock.monotonic())
+            self._ended(exchange.entry)
+
+    def _ended(self, entry: Entry) -> None:
+        """Note the end, the first time that it is seen."""
+        if entry.end is None:
+            self._log.end(entry, self._clock.monotonic())
 
     async def _answer_unless_gone(self, exchange: Exchange, reader: asyncio.StreamReader) -> bytes:
         """Answer, but end at once when the client leaves. Return what came early of its next request."""

@@ -13,8 +13,8 @@ from callspool.domain.recording import FINAL, Recording, State
 from callspool.wiring import Parts
 
 _PAGE: Final = 200
-_BROKEN_S: Final = 0.25
-"""The provider may learn so much later that we broke a download off: on a busy machine its slot is in use again."""
+_BROKEN_S: Final = 0.1
+"""The provider may learn so much later that we broke a download off: the system closes a connection in its own time."""
 
 
 @dataclass(frozen=True, slots=True)
