@@ -7,15 +7,19 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.tenant import Account, Tenant
 from callspool.settings import Settings
+from callspool.simulator import Simulator
 from callspool.wiring import open_parts
 from tests.acceptance.system import until
 from tests.acceptance.test_demo import run
@@ -59,6 +63,49 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that a process started."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who started whom is read in /proc")
+@pytest.mark.timeout(400)
+async def test_a_worker_of_up_that_dies_is_replaced_and_still_counted(tmp_path: Path) -> None:
+    async with Simulator(seed=1) as simulator, up(tmp_path / "data") as (process, started):
+
+        async def worker() -> int | None:
+            for pid in children_of(process.pid):
+                with suppress(OSError):  # it has just gone
+                    if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return pid
+            return None
+
+        killed = await until(worker)
+        os.kill(killed, signal.SIGKILL)
+
+        async def another() -> bool:
+            return await worker() not in {None, killed}
+
+        await until(another)
+        simulator.add_account(SID, "token")
+        async with open_parts(Settings.read({}, data=tmp_path / "data")) as parts:
+            await parts.store.add_tenant(Tenant(TenantId("acme"), "Acme"))
+            account = Account(AccountId("main"), "twilio", TenantId("acme"), SID, "token", base_url=simulator.url)
+            await parts.store.add_account(account)
+            await parts.producer.set_pool(account.id, limit=account.limit, paused=False)
+            await parts.producer.set_tenant("acme", slots=3, weight=1.0, paused=False)
+        made = simulator.add_recording(account_sid=SID, tag="acme", duration_s=1.0)
+        (told,) = await simulator.announce(made, f"{started['url']}/webhooks/twilio/main/acme", events=["completed"])
+        assert told.status == 204
+
+        async def counted() -> bool:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                text = (await client.get(f"{started['url']}/metrics")).text
+            return any("ready" in line and "acme" in line and line.endswith(" 1.0") for line in text.splitlines())
+
+        await until(counted)
 
 
 @pytest.mark.parametrize(

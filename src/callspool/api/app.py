@@ -50,6 +50,7 @@ from callspool.api.routes import (
     why,
 )
 from callspool.api.services import Services
+from callspool.tasks import cancel
 from callspool.telemetry import Metrics
 
 _PAGE_POLICY: Final = (
@@ -96,9 +97,7 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
             yield
         finally:
             live.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(*tasks)
 
     for_all = [origin.strip() for origin in services.settings.allowed_origins.split(",")]
     app = shell(lifespan, for_all)

@@ -16,7 +16,6 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ports import LocalVault
 
 _GRACE_S = 3
-_AGAIN_S = 0.5
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -26,18 +25,6 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         from uvloop import new_event_loop as make_loop
     with asyncio.Runner(loop_factory=make_loop) as runner:
         runner.run(work)
-
-
-async def cancel(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks until they are over, and wait for it.
-
-    Once is not enough: where an answer comes at the same moment, `asyncio.wait_for` of Python 3.11 forgets that it
-    was cancelled, and a loop that waits for ever goes on.
-    """
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=_AGAIN_S)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -62,6 +62,8 @@ class SupervisedWorker:
             env=self._settings.for_child(),
             start_new_session=True,  # Ctrl-C is ours to pass on
         )
+        if self._stopping.is_set():  # it began to start before, and `stop` did not know it yet
+            self._process.terminate()
         assert self._process.stdout is not None  # noqa: S101 -- PIPE was asked for
         while True:
             try:

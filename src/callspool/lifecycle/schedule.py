@@ -24,6 +24,7 @@ from callspool.lifecycle.replay import replay_tombstones
 from callspool.lifecycle.retention import purge_expired
 from callspool.lifecycle.scrub import Scrubber
 from callspool.settings import Settings
+from callspool.tasks import cancel
 
 BATCH = 200
 """Recordings that expire, or are erased, in one turn."""
@@ -71,9 +72,7 @@ class Lifecycle:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(*tasks)
 
     async def _work(self) -> None:
         time = asyncio.get_running_loop().time

@@ -21,9 +21,12 @@ from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store
 from callspool.reconcile.listing import Lister, Lost, Parts, PutOff
 from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
+from callspool.tasks import cancel
 
 _LOOK_EVERY: Final = timedelta(seconds=2)
 """How often the store is asked for a run that is due: one small question."""
+_RELEASE_S: Final = 5.0
+"""So long a run that is ended may take to say in the store that another may go on with it."""
 MOST_AT_ONCE: Final = 16
 """Runs of a kind in one process, each of another account."""
 
@@ -67,9 +70,7 @@ class Backfiller:
             await self._stopping.wait()
         finally:
             works = [*looks, *self._listing[False].values(), *self._listing[True].values()]
-            for work in works:
-                work.cancel()
-            await asyncio.gather(*works, return_exceptions=True)
+            await cancel(*works, again_s=_RELEASE_S)
 
     async def run_one(self, backfill_id: str | None = None, *, sliding: bool = False) -> bool:
         """Take a run that is due (that one) and list until its end; False: there is none, or another has it.

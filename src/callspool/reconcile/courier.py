@@ -10,7 +10,7 @@ from typing import Final
 from callspool.domain.job import Job
 from callspool.domain.ports import Bulletin, Clock, Producer, Store
 from callspool.domain.webhook import AT_ONCE, Delivery
-from callspool.reconcile.loop import for_ever
+from callspool.reconcile.loop import Outage, for_ever
 from callspool.settings import Settings
 
 KEPT: Final = timedelta(days=30)
@@ -32,14 +32,16 @@ class Courier:
         self._settings = settings
         self._epoch: int | None = None
         self._due: datetime | None = None
+        self._outage = Outage("webhooks")
 
     async def run(self) -> None:
         """Look at every hint, and every few seconds without one, for ever. A part that is away is waited for."""
-        await for_ever("webhooks", self._follow, rest=_AGAIN)
+        await for_ever("webhooks", self._follow, rest=_AGAIN, outage=self._outage)
 
     async def _follow(self) -> None:
         async for _ in self._bulletin.listen():
             await self.step()
+            self._outage.is_over()
 
     async def step(self) -> None:
         """Submit what is new; from time to time, and after the scheduler lost its data, all there is."""

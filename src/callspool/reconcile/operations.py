@@ -11,7 +11,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.operation import OperationState
 from callspool.domain.ports import Bulletin, Producer, Store
-from callspool.reconcile.loop import for_ever
+from callspool.reconcile.loop import Outage, for_ever
 
 STEP = 50
 """Recordings in one transaction: a few milliseconds, so that nobody else's write waits long."""
@@ -26,15 +26,17 @@ class OperationRunner:
         self._producer = producer
         self._bulletin = bulletin
         self._log = structlog.get_logger()
+        self._outage = Outage("operations")
 
     async def run(self) -> None:
         """Look at every hint, and every few seconds without one, for ever. A part that is away is waited for."""
-        await for_ever("operations", self._follow, rest=_AGAIN)
+        await for_ever("operations", self._follow, rest=_AGAIN, outage=self._outage)
 
     async def _follow(self) -> None:
         async for _ in self._bulletin.listen():
             while await self.step():
                 pass
+            self._outage.is_over()
 
     async def step(self) -> bool:
         """Do a bit of what there is to do; False: there is nothing."""

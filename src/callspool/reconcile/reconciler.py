@@ -16,6 +16,7 @@ from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
 from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
+from callspool.tasks import cancel
 
 _BATCH = 500
 _LOOK_EVERY = timedelta(seconds=5)
@@ -58,9 +59,7 @@ class Reconciler:
         try:
             await self._stopping.wait()
         finally:
-            for work in works:
-                work.cancel()
-            await asyncio.gather(*works, return_exceptions=True)
+            await cancel(*works)
 
     async def _look(self) -> None:
         """Reconcile if it is time, or the scheduler has lost its data."""
