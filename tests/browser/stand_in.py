@@ -33,6 +33,12 @@ EMBEDDER_POLICY = (
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
+def _is_set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class StandIn:
     """What the server has and how it answers."""
@@ -71,6 +77,8 @@ class StandIn:
     """Another origin, to which players are sent for the sound of what is ready."""
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     """Until then the second half of what is being fetched has not come."""
+    answers_late: asyncio.Event = field(default_factory=_is_set)
+    """Until then nobody is told that the sound of what waits is not there yet."""
     breaks_off: bool = False
     """What is being fetched ends in the middle, when the second half should come."""
     operations: dashboard.Operations = field(default_factory=dashboard.Operations)
@@ -254,6 +262,7 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         if there.recordings[id].state is State.FETCHING:
             return StreamingResponse(there.coming(), media_type="audio/wav", headers={"accept-ranges": "none"})
         if there.recordings[id].state is not State.READY:
+            await there.answers_late.wait()
             return JSONResponse({"state": there.recordings[id].state}, status_code=202, headers={"retry-after": "2"})
         if there.storage is not None:
             return RedirectResponse(f"{there.storage}/storage", 307, {"access-control-allow-origin": "*"})

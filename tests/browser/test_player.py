@@ -123,6 +123,24 @@ async def test_what_comes_is_played_while_it_comes_and_goes_on_when_it_is_whole(
     await plays_beyond(page, 170.2)
 
 
+@pytest.mark.rule("F18")
+async def test_what_began_to_come_while_its_sound_was_asked_for_is_asked_for_again(
+    there: StandIn, embed: Embed, with_key: WithKey, until: Until
+) -> None:
+    """The server had no sound yet, and its answer comes after the event that tells of the download."""
+    there.answers_late.clear()
+    recording = there.add(1, State.QUEUED, announced_duration_s=184.0, channels=2)
+    page = await embed(with_key(recording))
+    await page.get_by_role("button", name="Play as soon as it comes").click()
+    await until(lambda: there.count("/audio") == 1)
+    await there.change(recording, State.FETCHING)
+    await expect(player(page)).to_contain_text("It is being fetched from the provider")
+    there.answers_late.set()
+    await plays_beyond(page, 0.2)
+    assert await player(page).evaluate("(player) => player.state") == "streaming"
+    assert there.count("POST", "/fetch") == there.count("/audio") == 2
+
+
 async def test_how_much_of_a_download_is_here_is_said_before_anybody_listens(
     there: StandIn, embed: Embed, with_key: WithKey
 ) -> None:

@@ -51,6 +51,8 @@ export class Sound {
   /** Goes up when another recording is taken: what was under way for the old one changes nothing. */
   #turn = 0;
   #asking = false;
+  /** It began to come after the link was asked for: what the link says by now may be older than that. */
+  #cameMeanwhile = false;
 
   constructor(host: SoundHost) {
     this.#host = host;
@@ -113,14 +115,14 @@ export class Sound {
     this.#audio?.remove();
     this.#audio = null;
     this.#intends = this.playing = this.loading = this.growing = false;
-    this.#renewed = this.#retried = this.#asking = false;
+    this.#renewed = this.#retried = this.#asking = this.#cameMeanwhile = false;
     this.position = 0;
     this.length = null;
   }
 
   /** Stops for good: there is nothing to be heard any more. */
   stop(): void {
-    this.#intends = this.loading = this.growing = false;
+    this.#intends = this.loading = this.growing = this.#cameMeanwhile = false;
     this.#release();
     this.#host.changed();
   }
@@ -142,7 +144,9 @@ export class Sound {
 
   /** The recording is on its way (again): who waits for its sound asks for it once. */
   coming(): void {
-    if (this.#intends && !this.#source) void this.#open(false);
+    if (!this.#intends) return;
+    if (this.#source || this.#asking) this.#cameMeanwhile = true;
+    else void this.#open(false);
   }
 
   async #open(isRenewal: boolean): Promise<void> {
@@ -241,7 +245,7 @@ export class Sound {
   #onPlaying(): void {
     const began = !this.playing;
     this.playing = this.heard = true;
-    this.loading = this.#renewed = this.#retried = false;
+    this.loading = this.#renewed = this.#retried = this.#cameMeanwhile = false;
     if (began) this.#host.tell("play");
     this.#host.changed();
   }
@@ -274,7 +278,10 @@ export class Sound {
     this.growing = false;
     this.#release();
     this.loading = this.#intends;
-    this.#host.interrupted();
+    const again = this.#intends && this.#cameMeanwhile;
+    this.#cameMeanwhile = false;
+    if (again) void this.#open(false);
+    else this.#host.interrupted();
     this.#host.changed();
   }
 
