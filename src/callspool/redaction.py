@@ -32,7 +32,7 @@ _PATTERNS: Final = tuple(
         (r"(cs_[0-9a-f]{16})_[A-Za-z0-9_-]{20,}", rf"\1_{HIDDEN}"),
         (r"\bwhsec_[A-Za-z0-9+/=_-]{8,}", f"whsec_{HIDDEN}"),
         (r"\b(v1a?,)[A-Za-z0-9+/]{20,}=*", rf"\1{HIDDEN}"),
-        (r"(?i)([?&;](?:sig|x-amz-[a-z-]+)=)[^&\s\"'\\<>]+", rf"\1{HIDDEN}"),
+        (r"(?i)([?&;](?:sig|code|x-amz-[a-z-]+)=)[^&\s\"'\\<>]+", rf"\1{HIDDEN}"),
         (r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}", rf"\1 {HIDDEN}"),
         # To the last @ before a space: a password may have @ and / in it.
         (r"(://)[^/\s:@\"'\\]*:[^\s\"'\\]{1,300}@", rf"\1{HIDDEN}@"),

@@ -16,10 +16,12 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
 from callspool.domain.errors import Misconfigured
+from callspool.domain.identity import Admission, read_grants
 
 PREFIX = "CALLSPOOL_"
 
@@ -49,6 +51,20 @@ def _public_url(text: str) -> str:
     is_right = url.scheme in {"http", "https"} and url.hostname and _has_port(text) and not url.username
     if not is_right or url.query or url.fragment:
         raise ValueError("it must be https://your.host, perhaps with a port or a path, and nothing behind that")
+    return text
+
+
+def _issuer(text: str) -> str:
+    url = urlsplit(text)
+    is_local = url.hostname in {"localhost", "127.0.0.1", "::1"}
+    is_right = url.hostname and _has_port(text) and (url.scheme == "https" or (url.scheme == "http" and is_local))
+    if text and (not is_right or url.username or url.query or url.fragment):
+        raise ValueError("it must be https://the.issuer, as its tokens have it")
+    return text
+
+
+def _grants(text: str) -> str:
+    read_grants(text)
     return text
 
 
@@ -250,6 +266,32 @@ class Settings(BaseModel):
         le=timedelta(days=30),
         description="Seconds. How long a browser stays signed in to the dashboard.",
     )
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        default="",
+        description="People may also sign in with this OpenID Connect provider: its issuer, `https://…`. Empty: they "
+        "may not.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls callspool.", validate_default=True)
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Empty: a public client.")
+    oidc_name: str = Field(
+        default="", max_length=60, description="What people call the provider. Empty: its host's name."
+    )
+    oidc_scopes: str = Field(
+        default="openid email profile",
+        pattern=r"^openid( [\x21-\x7e]+)*$",
+        description="What is asked of the provider, a space between them.",
+    )
+    oidc_user_claim: str = Field(
+        default="email", min_length=1, description="The claim of the token that names a user here."
+    )
+    oidc_role_claim: str = Field(
+        default="email", min_length=1, description="The claim that tells what a user may: a text or a list of them."
+    )
+    oidc_grants: Annotated[str, AfterValidator(_grants)] = Field(
+        default="",
+        description="`VALUE=operator` or `VALUE=tenant:NAME`, comma-separated: what a value of that claim allows; the "
+        "first that fits counts. Of `email` a value may be a domain: `@example.com`. Who has none is not let in.",
+    )
     drain_grace: Seconds = Field(
         default=timedelta(seconds=25),
         ge=timedelta(0),
@@ -275,6 +317,13 @@ class Settings(BaseModel):
         le=64,  # `scheduler.layout` looks for so many
         description="Parts of the scheduler, spread over a cluster by account. Change it by `callspool drain`.",
     )
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _is_client(cls, text: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not text:
+            raise ValueError("CALLSPOOL_OIDC_ISSUER needs it")
+        return text
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -311,6 +360,11 @@ class Settings(BaseModel):
     def for_child(self) -> dict[str, str]:
         """Return the environment of a process that we start: ours, with these very settings and no others."""
         return environment_without_settings() | self.as_environment()
+
+    @property
+    def admission(self) -> Admission:
+        """Who of those that the identity provider vouches for may do what."""
+        return Admission(self.oidc_user_claim, self.oidc_role_claim, read_grants(self.oidc_grants))
 
     @property
     def proxies(self) -> tuple[Network, ...]:

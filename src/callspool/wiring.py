@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from callspool.fetch.outcome import Outcome
     from callspool.fetch.worker import Worker
+    from callspool.identity.oidc import OpenIdProvider
     from callspool.lifecycle.schedule import Lifecycle
     from callspool.reconcile.backfiller import Backfiller
     from callspool.reconcile.courier import Courier
@@ -148,6 +149,21 @@ def open_vault(settings: Settings, clock: Clock | None = None) -> Vault:
     )
 
 
+def open_identity(settings: Settings) -> "OpenIdProvider | None":
+    """Return the identity provider that is set, which is asked nothing yet."""
+    if not settings.oidc_issuer:
+        return None
+    from callspool.identity.oidc import OpenIdProvider
+
+    return OpenIdProvider(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret.get_secret_value(),
+        name=settings.oidc_name,
+        scopes=settings.oidc_scopes,
+    )
+
+
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Open store and vault and prepare the connections to Valkey, which need not answer yet."""
@@ -190,6 +206,7 @@ def make_app(parts: Parts, metrics: "Metrics") -> "FastAPI":
     from callspool.api.services import Services
 
     services = Services(
+        identity=open_identity(parts.settings),
         settings=parts.settings,
         store=parts.store,
         producer=parts.producer,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import valkey.asyncio
 
-from callspool.cli.doctor import arrival, outside, parts
+from callspool.cli.doctor import arrival, identity, outside, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.ids import AccountId
 from callspool.domain.ports import RecordingFilter
@@ -18,6 +18,7 @@ from callspool.domain.recording import State
 from callspool.wiring import Parts
 from tests.acceptance.system import System, system
 from tests.acceptance.test_demo import run
+from tests.fixtures.oidc import providing
 from tests.fixtures.ports import free_port
 from tests.fixtures.wire import Asked, Reply, serve
 
@@ -68,6 +69,23 @@ async def test_doctor_finds_what_is_wrong_on_the_way_to_us_and_to_the_provider(t
         await base_url(running, f"http://127.0.0.1:{free_port()}")
         (found,) = await outside.accounts(right)
         assert (found.level, "unreachable" in found.seen) == ("error", True)
+
+
+async def test_doctor_looks_at_the_identity_provider(tmp_path: Path) -> None:
+    async with system(tmp_path) as running, providing() as provider:
+
+        async def seen(**changes: object) -> tuple[str, str]:
+            (found,) = await identity.identity(set_to(running.parts, oidc_issuer=provider.url, **changes))
+            return found.level, found.seen
+
+        assert await identity.identity(running.parts) == []
+        assert await seen() == ("warning", "it lets nobody in")
+        assert await seen(oidc_grants="admins=operator, x=tenant:acme") == ("ok", f"{provider.url} answers; keys: 1")
+        assert await seen(oidc_grants="x=tenant:nobody") == ("warning", "there is no tenant nobody")
+        provider.document = {"issuer": "https://another.example"}
+        assert (await seen())[0] == "error"
+        provider.url = f"http://127.0.0.1:{free_port()}"
+        assert (await seen())[0] == "error"
 
 
 async def test_doctor_signs_as_each_accounts_provider_does(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from callspool.settings import Settings
 from callspool.store import connect
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import vault_key
+from callspool.wiring import open_identity
 from tests.fixtures import made
 from tests.fixtures.missing import missing
 
@@ -270,8 +271,10 @@ async def running(
     """Serve the API on a free port until the block ends."""
     prober = SubprocessProber()
     given: dict[str, Any] = {"play_wait": play_wait, "public_url": "https://calls.example/prefix", **settings}
+    read = Settings.read({}, data=folder, **given)
     services = Services(
-        settings=Settings.read({}, data=folder, **given),
+        settings=read,
+        identity=open_identity(read),
         store=store,
         producer=ValkeyProducer(functions),
         bulletin=ValkeyBulletin(functions),

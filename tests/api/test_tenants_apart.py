@@ -78,6 +78,7 @@ ELSEWHERE = {
     ("GET", "/api/session/all"),
     ("DELETE", "/api/session/all"),
     ("POST", "/api/session/password"),  # test_session.py
+    ("GET", "/api/session/ways"),  # test_oidc.py
     ("GET", "/api/events"),  # test_events.py
     ("DELETE", "/api/recordings/{id}"),  # test_purge.py
     ("GET", "/api/backfills"),

@@ -1,6 +1,7 @@
 """Users, sessions and the counts of tries, on both engines."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,31 @@ def user(clock: SetClock, name: str = "anna", tenant: TenantId | None = ACME) ->
 def session(clock: SetClock, secret: str, *, user: str | None = "anna", key_id: str | None = None) -> Session:
     tenant = ACME if user else None
     return Session(hash_key(secret), user or "a key", tenant, user, key_id, clock.now(), clock.now() + HOUR)
+
+
+async def test_who_is_vouched_for_is_kept_by_a_lasting_id(store: Store, clock: SetClock) -> None:
+    anna = User("anna", ACME, None, clock.now(), "https://issuer.example 1")
+    await store.admit(anna)
+    await store.admit(anna)
+    assert await store.user("anna") == anna
+    await store.begin_session(session(clock, "s1"))
+    boss = dataclasses.replace(anna, tenant_id=None)
+    await store.admit(boss)  # its role is another now, and so is that of its sessions
+    assert (await store.session(hash_key("s1"))).tenant_id is None
+    with pytest.raises(Conflict, match="anna"):
+        await store.admit(dataclasses.replace(anna, subject="https://issuer.example 2"))
+    with pytest.raises(NotFound, match="nobody"):
+        await store.admit(dataclasses.replace(anna, tenant_id=TenantId("nobody")))
+    assert await store.user("anna") == boss
+    await store.admit(dataclasses.replace(boss, name="ann"))
+    assert [one.name for one in await store.users()] == ["ann"]
+    assert await store.session(hash_key("s1")) is None
+    await store.add_user(user(clock))
+    with pytest.raises(Conflict, match="anna"):
+        await store.admit(boss)
+    assert [one.action for one in await store.audit_log(None, limit=10) if one.action == "user.admit"] == [
+        *("user.admit",) * 3,
+    ]
 
 
 async def test_users_are_added_once_listed_and_removed(store: Store, clock: SetClock) -> None:

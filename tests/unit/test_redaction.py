@@ -82,6 +82,7 @@ def test_a_number_without_a_plus_is_known_by_its_name(number: str, text: str) ->
         "authorization: Bearer CANARYCANARY",
         "Authorization: CANARY",
         "https://a.example/audio?x=1&token=CANARY&y=2",
+        "GET /api/session/oidc/callback?code=CANARY&iss=https%3A%2F%2Fissuer.example",
         "https://s3.example/a?X-Amz-Signature=CANARY&X-Amz-Credential=CANARY",
         "postgresql://callspool:CANARY@db.example/callspool",
         "postgresql://callspool:CANARY/CANARY@db.example/callspool",

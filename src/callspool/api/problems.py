@@ -63,6 +63,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "link_expired": Kind(403, "The link has expired", "Ask for a new one: POST /api/recordings/{id}/playback."),
     "operator_only": Kind(403, "For the operator only", "Use the operator's key, or ask from this machine."),
     "scope_missing": Kind(403, "The key may not do that", "Use a key with the scope that this needs."),
+    "identity_refused": Kind(403, "Not let in", "Your identity provider's answer does not let you in here."),
     "not_found": Kind(404, "Not found", "There is no such thing, or it is not yours."),
     "absent": Kind(404, "There is no recording", "The provider says that nothing was recorded. It will not come."),
     "no_rendition": Kind(404, "Not made here", "Renditions are switched off here. Ask for the audio without one."),
@@ -84,6 +85,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unavailable": Kind(503, "A part does not answer", "Nothing was lost. Ask again.", RETRY_AFTER_S),
     "store_unavailable": Kind(503, "The store does not answer", "Nothing was changed. Ask again.", RETRY_AFTER_S),
     "scheduler_unavailable": Kind(503, "The scheduler does not answer", "Ask again.", RETRY_AFTER_S),
+    "identity_unavailable": Kind(
+        503, "The identity provider does not answer", "Ask again, or sign in another way.", RETRY_AFTER_S
+    ),
     "vault_unavailable": Kind(503, "The vault does not answer", "The recording is safe. Ask again.", RETRY_AFTER_S),
     "internal": Kind(500, "callspool made a mistake", "The log has the details; please report it."),
 }

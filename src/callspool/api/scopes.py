@@ -17,6 +17,7 @@ OPEN: Final[frozenset[Route]] = frozenset(
         ("GET", "/api/session/all"),
         ("DELETE", "/api/session/all"),
         ("POST", "/api/session/password"),
+        ("GET", "/api/session/ways"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("POST", "/webhooks/{provider}/{account}"),

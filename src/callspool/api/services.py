@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from callspool.api.link_keys import LinkKeys
+from callspool.domain.identity import IdentityProvider
 from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Renderer, Store, Vault
 from callspool.settings import Settings
 
@@ -26,6 +27,8 @@ class Services:
     providers: Mapping[str, Provider]
     clock: Clock
     secret_key: bytes = field(repr=False)
+    identity: IdentityProvider | None = None
+    """Where people may sign in besides. None: by password and key alone."""
     links: LinkKeys = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

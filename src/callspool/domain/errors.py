@@ -7,10 +7,12 @@ CallspoolError
 │   └── Held             a legal hold lies on it
 ├── InvalidInput         something that was given has a wrong form: which, and what is right
 ├── BadSignature         a webhook is not from whom it says
+├── IdentityRefused      an identity provider's answer lets nobody in: why, for people
 ├── Unavailable          a part that we need does not answer now: ask again later
 │   ├── StoreUnavailable
 │   ├── SchedulerUnavailable
 │   │   └── OtherLayout  it works with another number of shards than this process
+│   ├── IdentityUnavailable
 │   └── VaultUnavailable
 ├── FetchFailed          a fetch ended without a recording: a Reason, perhaps a Retry-After
 └── Misconfigured        settings that cannot work: what to change
@@ -71,6 +73,12 @@ class BadSignature(CallspoolError):
     code = "bad_signature"
 
 
+class IdentityRefused(CallspoolError):
+    """What an identity provider said of a person does not let it in."""
+
+    code = "identity_refused"
+
+
 class Unavailable(CallspoolError):
     """A part that we need does not answer now. Nothing was lost; ask again."""
 
@@ -91,6 +99,12 @@ class SchedulerUnavailable(Unavailable):
 
 class OtherLayout(SchedulerUnavailable):
     """The scheduler works with another number of shards than this process, which gets nothing to do."""
+
+
+class IdentityUnavailable(Unavailable):
+    """The identity provider does not answer, or not as it must."""
+
+    code = "identity_unavailable"
 
 
 class VaultUnavailable(Unavailable):

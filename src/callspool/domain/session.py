@@ -28,9 +28,11 @@ class User:
     name: str
     tenant_id: TenantId | None
     """None: an operator."""
-    password_hash: str = field(repr=False)
-    """argon2id, with its parameters."""
+    password_hash: str | None = field(repr=False)
+    """argon2id, with its parameters. None: it has no password, and is vouched for elsewhere."""
     created_at: datetime
+    subject: str | None = None
+    """Of who is vouched for: the identity provider and its lasting id of the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,13 @@ class Tries:
 
 class SessionStore(Protocol):
     """What the store does with one's sessions."""
+
+    async def admit(self, user: User, *, by: By = CALLSPOOL) -> None:
+        """Keep who an identity provider vouches for, as it is now; who has the same subject is the same person.
+
+        Raises `Conflict` where the name is another's, `NotFound` where there is no such tenant. A change is audited.
+        """
+        ...
 
     async def sessions_of(self, user: str) -> Sequence[Session]:
         """Return the user's sessions that have not ended, oldest first."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.ports import Clock
-from callspool.domain.session import Session
+from callspool.domain.session import Session, User
 from callspool.store import audit, users
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope
@@ -16,6 +16,14 @@ class SqlSessions:
     _database: Database
     _clock: Clock
     _envelope: Envelope
+
+    async def admit(self, user: User, *, by: By = CALLSPOOL) -> None:
+        found = await self._database.read(lambda c: users.user(c, user.name))
+        if found is not None and (found.subject, found.tenant_id) == (user.subject, user.tenant_id):
+            return
+        act = Act("user.admit", user.name, user.tenant_id, {"subject": user.subject})
+        deed = audit.acting(lambda c: users.admit(c, user), act, by, self._clock.now(), self._envelope)
+        await self._database.write(deed)
 
     async def sessions_of(self, user: str) -> Sequence[Session]:
         return await self._database.read(lambda c: users.sessions_of(c, user, self._clock.now()))

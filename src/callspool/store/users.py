@@ -16,6 +16,7 @@ from callspool.store.tables import api_keys, sessions, sign_in_tries, users
 
 _S: Final = sessions.c
 _T: Final = sign_in_tries.c
+_VOUCHED: Final = "oidc:"
 _TRIES_LOCK: Final = 0x63735F69
 """An arbitrary number, the same in every process."""
 
@@ -25,10 +26,24 @@ def add_user(connection: Connection, user: User) -> None:
     if user.tenant_id is not None:
         registry.tenant(connection, user.tenant_id)
     fresh = insert_or_ignore(users)[connection.dialect.name].values(
-        name=user.name, tenant_id=user.tenant_id, password_hash=user.password_hash, created_at=user.created_at
+        name=user.name, tenant_id=user.tenant_id, password_hash=_proof(user), created_at=user.created_at
     )
     if connection.execute(fresh).first() is None:
         raise Conflict(f"The user {user.name!r} exists already.")
+
+
+def admit(connection: Connection, user: User) -> None:
+    """Insert it, or change what has the same subject; or raise `Conflict` or `NotFound`."""
+    connection.execute(delete(users).where(users.c.password_hash == _proof(user), users.c.name != user.name))
+    found = connection.execute(select(users.c.password_hash).where(users.c.name == user.name)).first()
+    if found is None:
+        add_user(connection, user)
+    elif found.password_hash != _proof(user):
+        raise Conflict(f"Another user has the name {user.name!r} here.")
+    else:
+        if user.tenant_id is not None:
+            registry.tenant(connection, user.tenant_id)
+        connection.execute(update(users).where(users.c.name == user.name).values(tenant_id=user.tenant_id))
 
 
 def remove_user(connection: Connection, name: str) -> None:
@@ -158,4 +173,12 @@ def _hash(by: str) -> str:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(row.name, None if row.tenant_id is None else TenantId(row.tenant_id), row.password_hash, row.created_at)
+    proof, tenant_id = row.password_hash, None if row.tenant_id is None else TenantId(row.tenant_id)
+    if proof.startswith(_VOUCHED):
+        return User(row.name, tenant_id, None, row.created_at, proof.removeprefix(_VOUCHED))
+    return User(row.name, tenant_id, proof, row.created_at)
+
+
+def _proof(user: User) -> str:
+    """Return what is kept to know the user by. No password has a hash of the other form."""
+    return user.password_hash or f"{_VOUCHED}{user.subject}"

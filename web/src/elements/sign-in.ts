@@ -65,6 +65,8 @@ export class SignIn extends LitElement {
 
   /** Why the last try was refused. */
   @property() refusal: string | null = null;
+  /** What people call the identity provider. Null: there is none. */
+  @property() provider: string | null = null;
 
   @state() private byName = false;
   @query("form") private form!: HTMLFormElement;
@@ -95,6 +97,9 @@ export class SignIn extends LitElement {
         ${this.refusal ? html`<p class="refused" role="alert">${this.refusal}</p>` : nothing}
         ${this.byName ? this.#person() : this.#key()}
         <button class="button primary">${t("sign.in")}</button>
+        ${this.provider === null ? nothing : html`
+          <a class="button" href="/api/session/oidc">${t("sign.withProvider", { name: this.provider })}</a>
+        `}
         <button type="button" class="button quiet" @click=${() => (this.byName = !this.byName)}>
           ${t(this.byName ? "sign.withKey" : "sign.withName")}
         </button>

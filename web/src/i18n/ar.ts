@@ -41,6 +41,7 @@ export const ar: Catalog = {
   "sign.out": "تسجيل الخروج",
   "sign.withKey": "استخدم مفتاح API",
   "sign.withName": "استخدم الاسم وكلمة المرور",
+  "sign.withProvider": "تسجيل الدخول عبر {name}",
   "sign.forgotten": "يبقى المفتاح في هذا التبويب ويُنسى عند إغلاقه.",
   "sign.refused": "هذا المفتاح غير صالح أو أُلغي. الصق مفتاحًا آخر.",
 

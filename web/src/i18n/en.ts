@@ -41,6 +41,7 @@ export const en = {
   "sign.out": "Sign out",
   "sign.withKey": "Use an API key instead",
   "sign.withName": "Use a name and a password instead",
+  "sign.withProvider": "Sign in with {name}",
   "sign.forgotten": "The key stays in this tab and is forgotten when you close it.",
   "sign.refused": "This key is not valid, or it was revoked. Paste another one.",
 

@@ -41,6 +41,7 @@ export const he: Catalog = {
   "sign.out": "יציאה",
   "sign.withKey": "כניסה עם מפתח API",
   "sign.withName": "כניסה עם שם וסיסמה",
+  "sign.withProvider": "כניסה עם {name}",
   "sign.forgotten": "המפתח נשאר בלשונית הזאת ונשכח כשסוגרים אותה.",
   "sign.refused": "המפתח אינו תקף או שבוטל. הדביקו מפתח אחר.",
 

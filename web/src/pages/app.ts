@@ -22,7 +22,7 @@ import type { Page } from "./page.js";
 import "./recording-page.js";
 import "./recordings-page.js";
 import { type PageName, type Route, follow, href, read } from "./router.js";
-import { type Credentials, type Entry, enter, keepKey, signIn, signOut, takeKeyFromAddress } from "./session.js";
+import { type Credentials, type Entry, enter, identityProvider, keepKey, signIn, signOut, takeKeyFromAddress } from "./session.js";
 
 const FOR_ALL: readonly PageName[] = ["recordings", "now", "failures"];
 const FOR_OPERATORS: readonly PageName[] = ["backfill", "keys", "audit"];
@@ -35,6 +35,8 @@ export class App extends LitElement {
   /** Whether somebody is signed in already is not known yet. */
   @state() private starting = true;
   @state() private refusal: string | null = null;
+  /** Where one may sign in besides. */
+  @state() private provider: string | null = null;
   @state() private route: Route = read(location);
 
   #live: SharedFeed | null = null;
@@ -103,7 +105,10 @@ export class App extends LitElement {
       this.refusal = problem.code === "unauthenticated" && way === enter ? t("sign.refused") : problemSentence(problem);
     }
     this.starting = false;
-    if (this.entry === null) return;
+    if (this.entry === null) {
+      await this.#askProvider();
+      return;
+    }
     const session = new AbortController();
     this.#session = session;
     this.#live = feedOf(this.entry.client, "", browserRuntime);
@@ -112,6 +117,10 @@ export class App extends LitElement {
       this.requestUpdate();
     };
     this.#live.listen({ connection }, session.signal);
+  }
+
+  async #askProvider(): Promise<void> {
+    this.provider = await identityProvider().catch(() => null);
   }
 
   #signIn(credentials: Credentials): void {
@@ -128,12 +137,14 @@ export class App extends LitElement {
     if (this.entry) void signOut(this.entry.client);
     this.#end();
     this.refusal = why;
+    void this.#askProvider();
   }
 
   #leave(): void {
     if (this.entry) void signOut(this.entry.client);
     this.#end();
     this.refusal = null;
+    void this.#askProvider();
   }
 
   protected override render() {
@@ -144,6 +155,7 @@ export class App extends LitElement {
         : html`
             <callspool-sign-in
               .refusal=${this.refusal}
+              .provider=${this.provider}
               @sign-in=${(event: CustomEvent<Credentials>) => this.#signIn(event.detail)}
             ></callspool-sign-in>
             <footer>${this.#languages()}</footer>

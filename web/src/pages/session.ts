@@ -6,6 +6,9 @@
 import { Client } from "../api/client.js";
 import { Problem } from "../api/problem.js";
 import { browserRuntime } from "../api/runtime.js";
+import type { components } from "../api/schema.js";
+
+type Schemas = components["schemas"];
 
 const NAME = "callspool.key";
 /** Says that this browser has a cookie; asking the server without one would only be refused. */
@@ -35,8 +38,21 @@ export interface Password {
 
 export type Credentials = { key: string } | Password;
 
-/** Takes `#key=…` out of the address, so that it is in no bookmark and no history. */
+/** Returns what people call the identity provider, where one may sign in with it. */
+export async function identityProvider(): Promise<string | null> {
+  const ways = await new Client(null, browserRuntime).json<Schemas["SignInWays"]>("GET", "/api/session/ways");
+  return ways.identity_provider;
+}
+
+/** Takes `#key=…` out of the address, so that it is in no bookmark and no history; and where the server says that this
+ * browser was signed in, notes that. */
 export function takeKeyFromAddress(): boolean {
+  if (location.hash === "#signed-in") {
+    history.replaceState(null, "", location.pathname + location.search);
+    sessionStorage.removeItem(NAME);
+    localStorage.setItem(SIGNED_IN, "1");
+    return true;
+  }
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
   if (key === null) return false;
   history.replaceState(null, "", location.pathname + location.search);

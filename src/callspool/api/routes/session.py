@@ -2,38 +2,24 @@
 
 import hmac
 import math
-import secrets
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from callspool.api.auth import Caller, Principal, cookie_name, csrf_token, find, is_from_own_page, is_https
+from callspool.api.auth import Caller, Principal, cookie_name, find, is_from_own_page
 from callspool.api.dashboard import SignIn
+from callspool.api.entering import Who, enter, set_cookie
 from callspool.api.passwords import LONGEST, Passwords
 from callspool.api.problems import Refusal, responses
 from callspool.api.schemas import SessionView
 from callspool.api.services import Services, ServicesOf
-from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key
-from callspool.domain.session import Session, Tries
-from callspool.domain.tenant import ALL_SCOPES, Scope
+from callspool.domain.session import Tries
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 _log = structlog.get_logger("callspool.api")
-
-
-@dataclass(frozen=True, slots=True)
-class _Who:
-    """Who signed in, by a password or by a key."""
-
-    name: str
-    tenant_id: TenantId | None
-    user: str | None
-    key_id: str | None
-    scopes: frozenset[Scope] = ALL_SCOPES
 
 
 @router.get("", operation_id="getSession", responses=responses())
@@ -57,16 +43,7 @@ async def sign_in(wish: SignIn, request: Request, response: Response, services: 
         _log.warning("sign_in.refused", address=tries.address)
         raise Refusal("sign_in_refused")
     await services.store.forget_tries(tries)
-    secret, now = secrets.token_urlsafe(32), services.clock.now()
-    if before := request.cookies.get(cookie_name(services)):
-        await services.store.end_session(hash_key(before))
-    lifetime = services.settings.session_ttl
-    session = Session(hash_key(secret), who.name, who.tenant_id, who.user, who.key_id, now, now + lifetime)
-    principal = Principal(who.key_id, who.tenant_id, who.name, csrf_token(services, secret), tries.address, who.scopes)
-    await services.store.begin_session(session, by=principal.by)
-    _set_cookie(response, services, secret, int(lifetime.total_seconds()))
-    _log.info("sign_in.done", user=who.user, key_id=who.key_id, address=tries.address)
-    return _view(principal)
+    return _view(await enter(request, response, services, who))
 
 
 @router.delete("", operation_id="signOut", status_code=204, responses=responses(403))
@@ -75,7 +52,7 @@ async def sign_out(request: Request, services: ServicesOf, _: Caller) -> Respons
     if secret := request.cookies.get(cookie_name(services)):
         await services.store.end_session(hash_key(secret))
     response = Response(status_code=204)
-    _set_cookie(response, services, "", 0)
+    set_cookie(response, services, "", 0)
     return response
 
 
@@ -124,7 +101,7 @@ async def end_sessions(services: ServicesOf, caller: Caller) -> Response:
     """End all sessions of the user who asks, this one too."""
     await services.store.end_sessions(_user(caller), by=caller.by)
     response = Response(status_code=204)
-    _set_cookie(response, services, "", 0)
+    set_cookie(response, services, "", 0)
     return response
 
 
@@ -157,18 +134,18 @@ def _secret_hash(request: Request, services: Services) -> str:
     return hash_key(request.cookies.get(cookie_name(services), ""))
 
 
-async def _who(wish: SignIn, services: Services, passwords: Passwords) -> _Who | None:
+async def _who(wish: SignIn, services: Services, passwords: Passwords) -> Who | None:
     if wish.key is not None:
         principal = await find(services.store, f"Bearer {wish.key.strip()}")
         return (
             None
             if principal is None
-            else _Who(principal.name, principal.tenant_id, None, principal.key_id, principal.scopes)
+            else Who(principal.name, principal.tenant_id, None, principal.key_id, principal.scopes)
         )
     user = await services.store.user(wish.name or "")
     if not await passwords.fits(wish.password or "", user.password_hash if user else None) or user is None:
         return None
-    return _Who(user.name, user.tenant_id, user.name, None)
+    return Who(user.name, user.tenant_id, user.name, None)
 
 
 def _view(caller: Principal) -> SessionView:
@@ -178,16 +155,4 @@ def _view(caller: Principal) -> SessionView:
         tenant_id=caller.tenant_id,
         csrf=caller.csrf,
         scopes=sorted(caller.scopes),
-    )
-
-
-def _set_cookie(response: Response, services: Services, secret: str, seconds: int) -> None:
-    response.set_cookie(
-        cookie_name(services),
-        secret,
-        max_age=seconds,
-        path="/",
-        secure=is_https(services),
-        httponly=True,
-        samesite="strict",
     )

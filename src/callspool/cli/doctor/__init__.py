@@ -8,7 +8,7 @@ import typer
 
 from callspool.cli.console import out, print_json
 from callspool.cli.context import Data, Json, read_running, run
-from callspool.cli.doctor import arrival, outside, parts
+from callspool.cli.doctor import arrival, identity, outside, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.errors import CallspoolError, Misconfigured, StoreUnavailable, VaultUnavailable
 from callspool.wiring import Parts
@@ -23,6 +23,7 @@ _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...]
     ("accounts", outside.accounts),
     ("clock", outside.clock),
     ("spool", outside.spool),
+    ("identity provider", identity.identity),
 )
 
 _WHAT_TO_DO: Final = {
@@ -34,7 +35,7 @@ _WHAT_TO_DO: Final = {
 
 
 def doctor(data: Data = None, json: Json = False) -> None:
-    """Check store, Valkey, vault, disk, public address, accounts, clock and spool; say what to do."""
+    """Check store, Valkey, vault, disk, public address, accounts, clock, spool and identity provider."""
     settings = read_running(data)
     try:
         findings = run(settings, _examine)
