@@ -60,7 +60,8 @@ async def test_no_secret_and_no_number_is_anywhere_that_they_are_not_for(tmp_pat
     assert sinks["logs"].count(b"webhook.received") >= 2
     found = {(name, what) for name, text in sinks.items() for what, form in canaries.forms.items() if form.search(text)}
     assert found == set()
-    assert {what for what, form in canaries.forms.items() if what != "number" and form.search(database)} == set()
+    there = {what for what, form in canaries.forms.items() if form.search(database)}
+    assert there - {"number"} == {"caller", "called"}, "of the calls the numbers are kept, and of the rest nothing"
 
 
 class Canaries:
@@ -73,11 +74,17 @@ class Canaries:
     def add(self, what: str, text: str) -> None:
         self.forms[what] = re.compile(re.escape(text.encode()))
 
+    def add_number(self, what: str, number: str) -> None:
+        """However its digits are grouped."""
+        groups = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
+        assert groups is not None
+        self.forms[what] = re.compile(".{0,3}".join(groups.groups()).encode())
+
 
 async def send_canaries(running: System, receiver: str) -> Canaries:
     """Do what people, providers and strangers do, each with something secret of their own."""
     canaries = Canaries()
-    canaries.forms["number"] = re.compile(rb"500.{0,3}555.{0,3}0006")
+    canaries.add_number("number", NUMBER)
     for what, text in (("token", TOKEN), ("next token", NEXT_TOKEN), ("password", PASSWORD)):
         canaries.add(what, text)
     store = running.parts.store
@@ -97,6 +104,14 @@ async def send_canaries(running: System, receiver: str) -> Canaries:
     hook = f"{running.url}/webhooks/twilio/other/acme"
     await running.simulator.announce(made, f"{hook}?From={NUMBER}&auth_token={TOKEN}", events=["completed"])
     await running.reaches(await running.of(made.sid), State.READY)
+
+    async def with_its_call() -> bool:
+        return (await running.of(made.sid)).call is not None
+
+    await until(with_its_call)  # asked for beside the download
+    call = running.simulator.calls[made.call_sid]
+    canaries.add_number("caller", call.caller)
+    canaries.add_number("called", call.called)
     gone = await running.call("acme", faults=["410:1"])
     await running.reaches(gone, State.FAILED)
     async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=30) as client:
