@@ -36,6 +36,8 @@ class _Left:
     deferred: int
     waiting: int
     is_closed: bool
+    is_retired: bool
+    """Some of them were closed for another layout."""
 
     def __bool__(self) -> bool:
         return self.running + self.deferred + self.waiting > 0
@@ -51,7 +53,7 @@ async def join(shards: Sequence[Functions], tenants: Sequence[str], *, alone: bo
     for _ in range(_TRIES):  # another may come first, with any number
         found = await first.layout()
         if found.shards == mine:
-            await _ask(shards, "reopen", found.generation)
+            await _reopen(shards, found.generation)
             return
         others = [found.shards] if found.shards else await _unwritten(first)
         if not found.shards and await _is_at_work(shards):
@@ -62,6 +64,16 @@ async def join(shards: Sequence[Functions], tenants: Sequence[str], *, alone: bo
                 await _retire(first.url, other, mine, tenants, found.generation, must_be_closed=must_be_closed)
         await first.layout(instead_of=str(found.generation))
     raise other_layout((await first.layout()).shards, mine)
+
+
+async def _reopen(shards: Sequence[Functions], generation: int) -> None:
+    """Open what made way for other shards before our number counted (again), or for some that never came."""
+    left = await _ask(shards, "reopen", generation)
+    if left.is_retired:
+        # Who closed them died before its number was written. If it lives after all, it comes too late with this.
+        taken = await shards[0].layout(instead_of=str(generation))
+        if taken.shards == len(shards):
+            await _ask(shards, "reopen", taken.generation)
 
 
 async def _unwritten(functions: Functions) -> list[int]:
@@ -104,6 +116,7 @@ async def _ask(shards: Sequence[Functions], mode: str, generation: int, tenants:
         deferred=sum(of_shard[-1][1] for of_shard in replies),
         waiting=sum(reply[2] for of_shard in replies for reply in of_shard),
         is_closed=all(of_shard[-1][3] == 1 for of_shard in replies),
+        is_retired=any(of_shard[-1][4] == 1 for of_shard in replies),
     )
 
 

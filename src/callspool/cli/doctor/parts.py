@@ -44,7 +44,7 @@ async def shards(parts: Parts) -> Sequence[Finding]:
     if in_force == mine:
         return [Finding("shards", "ok", f"{mine}, as all work with")]
     if not in_force:
-        return [Finding("shards", "ok", f"{mine}; nobody has begun to work yet")]
+        return [Finding("shards", "ok", f"{mine}; none is written yet, the next process that starts does")]
     return [
         Finding(
             "shards",

@@ -2,7 +2,8 @@
 --
 -- ARGV     'look' | 'close' | 'reopen', generation of the layout, then tenants
 -- Reply    how many jobs run, how many are put off, in how many of these tenants' names jobs wait, whether it is closed
---          (0 | 1). 'close' closes where the first three are 0; 'reopen' opens what was closed so for an earlier generation
+--          (0 | 1), and whether it was so for another layout. 'close' closes where the first three are 0; 'reopen' opens
+--          what was closed so for an earlier generation
 -- Repeat   the same
 local function retire(keys, argv)
   local S, mode, generation = begin(keys[1]), argv[1], tonumber(argv[2])
@@ -21,6 +22,6 @@ local function retire(keys, argv)
       S.closed = false
     end
   end
-  return { running, deferred, waiting, S.closed and 1 or 0 }
+  return { running, deferred, waiting, S.closed and 1 or 0, redis.call('HEXISTS', epoch, 'retired') }
 end
 redis.register_function('NAME_retire', retire)
