@@ -252,6 +252,16 @@ async def test_every_state_is_a_filter(state: str, there: StandIn, goto: Goto) -
     assert page.url == f"{there.url}/?state={state}"
 
 
+async def test_on_a_phone_what_is_chosen_is_in_sight(there: StandIn, page: Page, goto: Goto) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    for language in ("en", "he"):
+        await page.add_init_script(f"localStorage.setItem('callspool.language', '{language}')")
+        await goto("/?state=purged")
+        await expect(page.locator("[aria-pressed=true]")).to_be_in_viewport(ratio=1)
+        await goto("/audit")
+        await expect(page.locator("nav [aria-current]")).to_be_in_viewport(ratio=1)
+
+
 async def test_what_asks_and_what_is_open_is_accessible(
     there: StandIn, page: Page, goto: Goto, axe: Callable[[Page], Awaitable[None]]
 ) -> None:

@@ -23,6 +23,7 @@ import "./recording-page.js";
 import "./recordings-page.js";
 import { type PageName, type Route, follow, href, read } from "./router.js";
 import { type Credentials, type Entry, enter, identityProvider, keepKey, signIn, signOut, takeKeyFromAddress } from "./session.js";
+import { InSight } from "./sight.js";
 
 const FOR_ALL: readonly PageName[] = ["recordings", "now", "failures"];
 const FOR_OPERATORS: readonly PageName[] = ["backfill", "keys", "audit"];
@@ -42,7 +43,6 @@ export class App extends LitElement {
   #live: SharedFeed | null = null;
   #session: AbortController | null = null;
   #shown: Page | null = null;
-  #tab: Element | null = null;
 
   readonly #onAddress = () => {
     if (takeKeyFromAddress()) void this.#begin(enter);
@@ -52,6 +52,7 @@ export class App extends LitElement {
   constructor() {
     super();
     new Localized(this);
+    new InSight(this, "nav [aria-current]");
   }
 
   override connectedCallback(): void {
@@ -80,17 +81,7 @@ export class App extends LitElement {
 
   protected override updated(): void {
     const page = this.route.page === "recording" ? "recordings" : this.route.page;
-    this.#showTab();
     document.title = `${this.entry ? t(`page.${page}`) : t("sign.title")} · callspool`;
-  }
-
-  /** On a phone the tabs are wider than the window: the one of this page is brought into sight. */
-  #showTab(): void {
-    const tab = this.renderRoot.querySelector("nav [aria-current]");
-    if (!tab?.parentElement || this.#tab === tab) return;
-    this.#tab = tab;
-    const [its, all] = [tab.getBoundingClientRect(), tab.parentElement.getBoundingClientRect()];
-    tab.parentElement.scrollBy({ left: its.left + its.width / 2 - (all.left + all.width / 2) });
   }
 
   /** Enters, or says why not. A server that cannot be reached is asked again when the person asks again. */

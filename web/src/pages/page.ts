@@ -15,6 +15,7 @@ import { problemSentence } from "../i18n/told.js";
 import { Localized } from "../i18n/words.js";
 import type { Route } from "./router.js";
 import type { Principal } from "./session.js";
+import { InSight } from "./sight.js";
 
 /** What the page shows is read at most this often, and only after something happened. */
 const SOON_MS = 1_500;
@@ -40,6 +41,7 @@ export abstract class Page extends LitElement {
   constructor() {
     super();
     new Localized(this);
+    new InSight(this, ".choices [aria-pressed=true]");
   }
 
   get isOperator(): boolean {

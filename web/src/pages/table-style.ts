@@ -105,6 +105,9 @@ export const tableStyle = css`
       max-width: 168px;
       background: var(--_surface);
     }
+    tbody th {
+      padding-block: 6px;
+    }
     tbody th .mark {
       display: block;
       width: fit-content;
