@@ -8,7 +8,7 @@ import typer
 
 from callspool.cli.console import out, print_json
 from callspool.cli.context import Data, Json, read_running, run
-from callspool.cli.doctor import arrival, identity, outside, parts
+from callspool.cli.doctor import arrival, identity, outside, pages, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.errors import CallspoolError, Misconfigured, StoreUnavailable, VaultUnavailable
 from callspool.wiring import Parts
@@ -18,6 +18,7 @@ _CHECKS: tuple[tuple[str, Callable[[Parts], Awaitable[Sequence[Finding]]]], ...]
     ("valkey", parts.valkey),
     ("shards", parts.shards),
     ("vault", parts.vault),
+    ("bucket", pages.bucket),
     ("disk", parts.disk),
     ("public address", arrival.public_address),
     ("accounts", outside.accounts),
@@ -35,7 +36,7 @@ _WHAT_TO_DO: Final = {
 
 
 def doctor(data: Data = None, json: Json = False) -> None:
-    """Check store, Valkey, vault, disk, public address, accounts, clock, spool and identity provider."""
+    """Check store, Valkey, vault, bucket, disk, public address, accounts, clock, spool and identity provider."""
     settings = read_running(data)
     try:
         findings = run(settings, _examine)

@@ -25,6 +25,8 @@ class Answer:
     """The media type of what came."""
     date: str
     location: str
+    allows: str
+    """The origin whose pages may read it."""
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -52,4 +54,5 @@ def _send(request: urllib.request.Request) -> Answer:
 
 
 def _read(status: int, headers: Message) -> Answer:
-    return Answer(status, headers.get_content_type(), headers.get("Date") or "", headers.get("Location") or "")
+    date, location, allows = (headers.get(name) or "" for name in ("Date", "Location", "Access-Control-Allow-Origin"))
+    return Answer(status, headers.get_content_type(), date, location, allows)
