@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from callspool.domain.errors import SchedulerUnavailable, StoreUnavailable
+from callspool.loop import for_ever
 from callspool.reconcile.courier import Courier
-from callspool.reconcile.loop import for_ever
 from callspool.reconcile.operations import OperationRunner
 from callspool.reconcile.reconciler import Reconciler
 from callspool.settings import Settings

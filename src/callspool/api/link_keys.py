@@ -1,14 +1,12 @@
 """The keys of playback links as this process knows them. They may be replaced while it runs, so it looks again."""
 
-import asyncio
-import contextlib
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
-from callspool.domain.errors import CallspoolError
 from callspool.domain.ids import RecordingId
 from callspool.domain.ports import Store
+from callspool.loop import for_ever
 from callspool.playback.tokens import Grant, Links, Refused
 
 EVERY: Final = timedelta(seconds=5)
@@ -30,10 +28,7 @@ class LinkKeys:
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
-        while True:
-            with contextlib.suppress(CallspoolError):
-                await self.look()
-            await asyncio.sleep(EVERY.total_seconds())
+        await for_ever("link_keys", self.look, rest=EVERY)
 
     async def look(self) -> None:
         """Take over the keys that the store has now."""

@@ -18,8 +18,8 @@ from callspool.domain.backfill import Backfill
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store
+from callspool.loop import for_ever
 from callspool.reconcile.listing import Lister, Lost, Parts, PutOff
-from callspool.reconcile.loop import for_ever
 from callspool.settings import Settings
 from callspool.tasks import cancel
 

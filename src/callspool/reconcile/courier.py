@@ -10,7 +10,7 @@ from typing import Final
 from callspool.domain.job import Job
 from callspool.domain.ports import Bulletin, Clock, Producer, Store
 from callspool.domain.webhook import AT_ONCE, Delivery
-from callspool.reconcile.loop import Outage, for_ever
+from callspool.loop import Outage, for_ever
 from callspool.settings import Settings
 
 KEPT: Final = timedelta(days=30)

@@ -21,7 +21,7 @@ from callspool.domain.ports import Bulletin, Producer, Provider, Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account
-from callspool.reconcile.loop import for_ever
+from callspool.loop import for_ever
 
 BATCH: Final = 50
 

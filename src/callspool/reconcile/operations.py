@@ -11,7 +11,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.operation import OperationState
 from callspool.domain.ports import Bulletin, Producer, Store
-from callspool.reconcile.loop import Outage, for_ever
+from callspool.loop import Outage, for_ever
 
 STEP = 50
 """Recordings in one transaction: a few milliseconds, so that nobody else's write waits long."""

@@ -14,7 +14,7 @@ from callspool.domain.job import Job, Lane, Names, PoolLimits, TenantLimits
 from callspool.domain.ports import Clock, Producer, Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
-from callspool.reconcile.loop import for_ever
+from callspool.loop import for_ever
 from callspool.settings import Settings
 from callspool.tasks import cancel
 

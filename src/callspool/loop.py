@@ -12,7 +12,7 @@ from callspool.domain.errors import Unavailable
 _LONGEST_REST: Final = timedelta(minutes=1)
 _MOST_DOUBLINGS: Final = 10
 _LONGEST_SILENCE_S: Final = 600.0
-_log = structlog.get_logger("callspool.reconcile")
+_log = structlog.get_logger("callspool.loop")
 
 
 class Outage:
