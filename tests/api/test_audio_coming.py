@@ -170,6 +170,35 @@ async def test_a_request_that_waits_begins_with_the_first_bytes(hands: Hands) ->
         assert await asking == ("audio/wav", WAV)
 
 
+async def test_what_was_heard_while_it_came_is_told(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it where it was kept; where it was cut, what was sent."""
+    monkeypatch.setattr("callspool.api.listening.QUIET", timedelta(0))
+    monkeypatch.setattr("callspool.api.trail._LOOK", timedelta(seconds=0.2))
+    kept, cut = await hands.api.record(), await hands.api.record()
+    for recording in (kept, cut):
+        async with hands.fetching(recording) as (claimed, file, tap):
+            await file.append(WAV)
+            async with play(hands.api, recording) as heard:
+                await file.finish()
+                if recording is kept:
+                    await hands.api.keep(claimed, WAV)
+                tap.keep()
+                with contextlib.suppress(httpx.RemoteProtocolError):
+                    await heard.rest()
+
+    store = hands.api.services.store
+
+    async def told() -> list[tuple[str, str | None, int | None, str | None]]:
+        listens = [one for it in (kept, cut) for one in (await store.timeline(None, it.id)).listens]
+        return [(one.actor[:4], one.how, one.bytes, one.result) for one in listens]
+
+    async def are_told() -> bool:
+        return [None not in one for one in await told()] == [True, True]
+
+    await until(are_told)
+    assert await told() == [("key:", "growing", len(WAV), "complete"), ("key:", "growing", len(WAV), "partial")]
+
+
 @pytest.mark.rule("I3", "I4")
 async def test_the_stream_is_completed_only_when_the_store_says_ready(hands: Hands) -> None:
     """A worker's own word is not enough: it may be one that was paused, and another attempt runs."""

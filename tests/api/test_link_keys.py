@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from callspool.domain.audit import AuditKind
 from tests.api.conftest import Api, until
 
 OVERLAP = timedelta(minutes=16)
@@ -47,7 +48,7 @@ async def test_a_key_that_others_know_ends_all_its_links(api: Api) -> None:
 
     await until(is_refused)
     assert await plays(api, await new_link(api, recording.id)) == [206, 206]
-    (entry,) = await api.services.store.audit_log(None, limit=1)
+    (entry,) = await api.services.store.audit_log(None, limit=1, only=AuditKind.CHANGES)
     assert (entry.action, entry.detail) == ("links.rotate", '{"overlap_s": 0.0}')
 
 

@@ -200,8 +200,9 @@ def router(there: Operations) -> APIRouter:
         return key
 
     @routes.get("/audit")
-    async def audit(cursor: int | None = None) -> dict[str, Any]:
-        older = [entry for entry in there.entries if cursor is None or entry["seq"] < cursor]
+    async def audit(only: str, cursor: int | None = None) -> dict[str, Any]:
+        kind = [entry for entry in there.entries if entry["action"].startswith("recording.") == (only == "listening")]
+        older = [entry for entry in kind if cursor is None or entry["seq"] < cursor]
         return {"entries": older[:50], "next_cursor": str(older[49]["seq"]) if len(older) > 50 else None}
 
     return routes

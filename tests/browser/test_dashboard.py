@@ -336,17 +336,21 @@ async def test_a_recordings_page_tells_every_webhook_answer_and_listener(there: 
     ]
     there.beside[recording.id] = {
         "repeats": [{"at": at(8.5), "status": "completed"}],
-        "listens": [{"at": at(3), "actor": "user:anna"}],
+        "listens": [
+            {"at": at(3), "actor": "user:anna", "by_link": False, "result": None},
+            {"at": at(2), "actor": "user:anna", "by_link": True, "result": "partial"},
+        ],
         "holds": [{"why": "Case 12", "actor": "user:legal"}],
     }
     page = await goto(f"/recordings/{recording.id}")
     told = page.locator(".history li")
-    await expect(told).to_have_count(7)
+    await expect(told).to_have_count(8)
     await expect(told.nth(2)).to_contain_text("HTTP 404")
     await expect(told.nth(2)).to_contain_text("has not finished it yet")
     await expect(told.nth(3)).to_contain_text("completed: told again by the provider")
     await expect(told.nth(6)).to_contain_text("Listened")
     await expect(told.nth(6)).to_contain_text("user:anna")
+    await expect(told.nth(7)).to_contain_text("Listened through a link of (a part of it was sent)")
     await expect(page.locator(".facts")).to_contain_text("Case 12 (user:legal)")
     await page.get_by_label("Language").select_option("he")
     await expect(told.nth(2)).to_contain_text("הספק עדיין לא סיים את ההקלטה")
@@ -410,6 +414,12 @@ async def test_the_audit_log_is_read_page_by_page(there: StandIn, goto: Goto) ->
     await expect(page.get_by_role("row")).to_have_count(51)
     await page.get_by_role("button", name="Load more").click()
     await expect(page.get_by_role("row")).to_have_count(101)
+    there.operations.entries[:0] = [
+        {**there.operations.entries[0], "seq": 1000, "action": "recording.heard", "detail": {"ranges": "0-99"}}
+    ]
+    await page.get_by_role("button", name="Listening").click()
+    await expect(page.get_by_role("row")).to_have_count(2)
+    await expect(page.get_by_role("row").nth(1)).to_contain_text("ranges: 0-99")
 
 
 async def test_a_tenant_sees_no_page_of_operators_and_changes_nothing(there: StandIn, goto: Goto) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callspool.domain.audit import Act, By
+from callspool.domain.audit import Act, AuditKind, By, Deed
 from callspool.domain.errors import NotFound
-from callspool.domain.ids import TenantId
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.listening import ListenForm, Told, refused
 from callspool.domain.ports import Store
 from callspool.domain.tenant import Account, PrivateKey, Tenant
 from callspool.store import connect
@@ -82,6 +84,20 @@ async def test_the_log_is_read_page_by_page(store: Store) -> None:
     assert [entry.seq for entry in await store.audit_log(6, limit=3)] == [5, 4, 3]
 
 
+async def test_changes_are_not_buried_under_listenings(store: Store) -> None:
+    told = Told("0" * 16, RecordingId("rec_" + "0" * 32), ACME, 1, ListenForm.AUDIO, "key")
+    at = SetClock().now()
+    await store.audit_all([Deed(told.begun(), DANA, at)] * 20)
+    await store.audit_all([Deed(refused("bad_link", [told.recording_id], None, 1, at, at), DANA, at)])
+    await write(store, 1)
+
+    changes = await store.audit_log(None, limit=3, only=AuditKind.CHANGES)
+    assert [entry.action for entry in changes] == ["test.act", "account.add", "tenant.add"]
+    assert [entry.seq for entry in await store.audit_log(3, limit=9, only=AuditKind.CHANGES)] == [2, 1]
+    listening = await store.audit_log(None, limit=30, only=AuditKind.LISTENING)
+    assert [entry.action for entry in listening] == ["recording.refused", *["recording.listen"] * 20]
+
+
 async def test_an_untouched_log_verifies_and_names_its_end(store: Store) -> None:
     await write(store, 3)
     verdict = await store.audit_verify()
@@ -136,6 +152,44 @@ async def test_entries_of_two_processes_at_once_make_one_chain(store: Store, dat
         await other.close()
     verdict = await store.audit_verify()
     assert (verdict.entries, verdict.broken) == (33, None)
+
+
+async def test_many_entries_are_written_together_in_their_order_and_times(store: Store) -> None:
+    begun = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+    deeds = [Deed(Act("test.act", f"thing-{n}"), DANA, begun + timedelta(seconds=n)) for n in range(700)]
+    await store.audit_all(deeds)
+    await store.audit_all([])
+    await write(store, 1)
+
+    entries = (await store.audit_log(704, limit=1000))[:700]
+    assert [(entry.seq, entry.target, entry.at) for entry in reversed(entries)] == [
+        (n + 4, f"thing-{n}", begun + timedelta(seconds=n)) for n in range(700)
+    ]
+    verdict = await store.audit_verify()
+    assert (verdict.entries, verdict.broken) == (704, None)
+
+
+async def test_batches_of_two_processes_make_one_chain(store: Store, database: Database) -> None:
+    async def batches(one: Store) -> None:
+        for _ in range(8):
+            await one.audit_all([Deed(Act("test.act", "thing"), DANA, SetClock().now())] * 5)
+
+    other = await connect(database.url, clock=SetClock(), secret_key=KEY)
+    try:
+        await asyncio.gather(batches(store), batches(other), write(store, 8), write(other, 8))
+    finally:
+        await other.close()
+    verdict = await store.audit_verify()
+    assert (verdict.entries, verdict.broken) == (3 + 80 + 16, None)
+
+
+@pytest.mark.parametrize("change", ["actor = 'key:other'", "target = 'rec_other'", "detail = '{}'", "address = 'x'"])
+async def test_a_listening_is_not_altered_unseen(store: Store, database: Database, change: str) -> None:
+    told = Told("0" * 16, RecordingId("rec_" + "0" * 32), ACME, 1, ListenForm.AUDIO, "key")
+    at = SetClock().now()
+    await store.audit_all([Deed(told.begun(), DANA, at), Deed(Act("test.act", "thing"), DANA, at)])
+    tamper(database, f"UPDATE audit SET {change} WHERE action = 'recording.listen'")
+    assert (await store.audit_verify()).broken == 4
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])

@@ -1,18 +1,20 @@
 """What is kept beside the events, on both engines: repeated webhooks, who listened, answers, the pace."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from callspool.domain.audit import By, Deed
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, RecordingId
+from callspool.domain.listening import HEARD, LISTEN, Listen, ListenForm, ListenResult, Sum, Told
 from callspool.domain.pace import STEP, percentile
 from callspool.domain.ports import ProviderStatus, Repeat, Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from callspool.store import traces
 from tests.contract.test_store_lists import add_some, fail
-from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock
+from tests.fixtures.databases import ACME, MAIN, OTHER, Database, SetClock
 
 KEPT = Kept("acme/rec/1.wav", "0" * 64, 1000, "audio/wav", 1, 8000, 12.0, verified=True)
 
@@ -41,19 +43,69 @@ async def test_repeated_webhooks_are_kept_and_bounded(
     assert timeline.history == await store.history(ACME, recording.id)
 
 
-async def test_who_listens_for_a_while_is_one_listening(store: Store, clock: SetClock) -> None:
+def told(recording: Recording, number: int, by: str = "key") -> Told:
+    return Told(f"{number:016x}", recording.id, recording.tenant_id, recording.attempt, ListenForm.AUDIO, by)
+
+
+def summed(first: datetime, last: datetime, end: int = 1000) -> Sum:
+    return Sum(
+        requests=3,
+        sent=end,
+        spans=((0, end),),
+        is_coarse=False,
+        size=1000,
+        first=first,
+        last=last,
+        redirected=False,
+    )
+
+
+async def test_a_timeline_has_the_listenings_of_the_audit_log_each_once(store: Store, clock: SetClock) -> None:
+    (recording, other) = await add_some(store, clock, [1, 2])
+    begun, by, second = clock.now(), By("user:anna", "192.0.2.7"), timedelta(seconds=1)
+    whole, linked, foreign = told(recording, 1), told(recording, 2, "link"), told(other, 3)
+
+    await store.audit_all([Deed(one.begun(), by, begun) for one in (whole, linked, foreign)])
+    await store.audit_all(
+        [
+            Deed(whole.heard(summed(begun, begun + second, 10), so_far=True), by, begun + 2 * second),
+            Deed(whole.heard(summed(begun, begun + 3 * second), so_far=False), by, begun + 4 * second),
+        ]
+    )
+
+    listens = (await store.timeline(ACME, recording.id)).listens
+    assert listens == [
+        Listen(begun, "user:anna", False, ListenForm.AUDIO, begun + 3 * second, 1000, ListenResult.COMPLETE),
+        Listen(begun, "user:anna", True, ListenForm.AUDIO),
+    ]
+    assert [entry.action for entry in await store.audit_log(None, limit=5)] == [HEARD, HEARD, LISTEN, LISTEN, LISTEN]
+
+
+async def test_what_older_versions_noted_is_in_the_timeline_still(
+    store: Store, clock: SetClock, database: Database
+) -> None:
     (recording,) = await add_some(store, clock, [1])
-    begun = clock.now()
+    database.execute(
+        "INSERT INTO listens (recording_id, tenant_id, at, actor) "
+        f"VALUES ('{recording.id}', 'acme', '2026-11-01 10:00:00+00:00', 'link')"
+    )
+    await store.audit_all([Deed(told(recording, 1).begun(), By("key:1"), clock.now())])
 
-    for actor in ("key:1", "link", "key:1"):
-        await store.note_listen(recording, actor=actor)
-    clock.pass_by(timedelta(minutes=29))
-    await store.note_listen(recording, actor="key:1")
-    clock.pass_by(timedelta(minutes=1))
-    await store.note_listen(recording, actor="key:1")
+    listens = (await store.timeline(ACME, recording.id)).listens
+    assert [(one.actor, one.by_link, one.how) for one in listens] == [
+        ("link", True, None),
+        ("key:1", False, ListenForm.AUDIO),
+    ]
 
-    listens = (await store.timeline(None, recording.id)).listens
-    assert [(one.actor, one.at) for one in listens] == [("key:1", begun), ("link", begun), ("key:1", clock.now())]
+
+async def test_of_many_listenings_the_newest_are_told(
+    store: Store, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traces, "MOST", 3)
+    (recording,) = await add_some(store, clock, [1])
+    await store.audit_all([Deed(told(recording, n).begun(), By(f"key:{n}"), clock.now()) for n in range(9)])
+
+    assert [one.actor for one in (await store.timeline(ACME, recording.id)).listens] == ["key:6", "key:7", "key:8"]
 
 
 @pytest.mark.rule("I9")

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, text
 
+from callspool.domain.audit import By, Deed
 from callspool.domain.errors import CallspoolError, NotFound
 from callspool.domain.ids import TenantId
+from callspool.domain.listening import ListenForm, Told
 from callspool.domain.ports import ProviderStatus, RecordingFilter, Store
 from callspool.domain.tenant import Tenant
 from callspool.store import connect, lists
@@ -25,11 +27,15 @@ TABLES |= {"tallies": "tenant_id", "tenants": "id"}
 
 
 @pytest.fixture
-async def walled(store: Store) -> PostgresDatabase:
+async def walled(store: Store, clock: SetClock, database: databases.PostgresDatabase) -> PostgresDatabase:
     """A store with something of two tenants in every table."""
     for number, tenant in enumerate((ACME, OTHER)):
         row = await ready(store, number, tenant_id=tenant)
-        await store.note_listen(row, actor="key:1")
+        told = Told("0" * 16, row.id, tenant, row.attempt, ListenForm.AUDIO, "key")
+        await store.audit_all([Deed(told.begun(), By("key:1", "192.0.2.7"), clock.now())])
+        database.execute(
+            f"INSERT INTO listens (recording_id, tenant_id, at, actor) VALUES ('{row.id}', '{tenant}', now(), 'key:1')"
+        )
         await queued(store, number, tenant_id=tenant)
         (found,) = (await store.list(RecordingFilter(tenant_id=tenant), cursor=None, limit=9)).recordings
         await store.note_repeat(found, ProviderStatus.COMPLETED)
@@ -69,6 +75,19 @@ async def test_a_query_of_ours_that_forgot_its_tenant_finds_nothing_of_others(wa
 async def test_for_a_tenant_there_are_no_secrets_and_no_log(walled: PostgresDatabase, table: str) -> None:
     with pytest.raises(CallspoolError, match="permission denied"):
         await walled.read(lambda c: c.execute(text(f"SELECT * FROM {table}")).all(), tenant=ACME)
+
+
+@pytest.mark.rule("I9")
+async def test_of_the_log_a_tenant_sees_who_listened_to_its_own_and_not_from_where(walled: PostgresDatabase) -> None:
+    def ask(connection: Connection) -> list[tuple[str, str]]:
+        rows = connection.execute(text("SELECT action, tenant_id FROM audit ORDER BY seq"))
+        return [(row.action, row.tenant_id) for row in rows]
+
+    assert await walled.read(ask, tenant=ACME) == [("recording.listen", ACME)]
+    assert await walled.read(ask, tenant=TenantId("nobody")) == []
+    assert len(await walled.read(ask)) > 2
+    with pytest.raises(CallspoolError, match="permission denied"):
+        await walled.read(lambda c: c.execute(text("SELECT address FROM audit")).all(), tenant=ACME)
 
 
 async def test_for_a_tenant_nothing_can_be_written(walled: PostgresDatabase) -> None:

@@ -1,5 +1,6 @@
 """Playback links: what they are bound to, and until when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,26 @@ LINKS = Links(b"k" * 32)
 @pytest.mark.rule("I9")
 def test_a_link_allows_what_it_was_made_for() -> None:
     assert LINKS.check(LINKS.sign(GRANT), ID, NOW) == GRANT
+
+
+@pytest.mark.parametrize("maker", ["key:key_0123456789abcdef", "user:" + "a" * 100])
+def test_a_link_says_who_asked_for_it_and_nobody_can_say_otherwise(maker: str) -> None:
+    grant = replace(GRANT, maker=maker)
+    token = LINKS.sign(grant)
+    assert LINKS.check(token, ID, NOW) == grant
+    *before, _, mac = token.split(".")
+    for forged in ([*before, "dXNlcjpldmU", mac], [*before, mac]):
+        assert LINKS.check(".".join(forged), ID, NOW) is Refused.BAD
+    assert len(token) < 320  # the straight way takes no longer ones
+    assert len(LINKS.sign(replace(GRANT, maker="key:key_0123456789abcdef"))) - len(LINKS.sign(GRANT)) == 33
+
+
+def test_who_made_a_link_is_known_when_it_is_over() -> None:
+    token = LINKS.sign(replace(GRANT, maker="user:anna"))
+    late = GRANT.expires_at + timedelta(days=1)
+    assert LINKS.check(token, ID, late) is Refused.EXPIRED
+    assert LINKS.read(token, ID) == replace(GRANT, maker="user:anna")
+    assert LINKS.read(token[:-1] + ("A" if token[-1] != "A" else "Q"), ID) is None
 
 
 def test_a_link_is_for_one_recording() -> None:

@@ -11,12 +11,14 @@ function step(second: number, event: Step["event"], given: Partial<Step> = {}): 
   return { ...rest, event, at: at(second), reason: null, http_status: null, ...given } as Step;
 }
 
+const heard = { actor: "user:anna", by_link: false, how: "audio", until: null, bytes: null, result: null } as const;
+
 describe("a recording's timeline", () => {
   test("has events, repeated webhooks and listeners in the order in which they came", () => {
     const entries = timeline({
       history: [step(1, "enqueue"), step(5, "claim"), step(9, "keep")],
       repeats: [{ at: at(3), status: "completed" }],
-      listens: [{ at: at(7), actor: "link" }, { at: at(20), actor: "user:anna" }],
+      listens: [{ ...heard, at: at(7) }, { ...heard, at: at(20) }],
     });
     expect(entries.map(({ kind, at: when }) => `${kind} ${new Date(when).getUTCSeconds()}`)).toEqual([
       "step 1", "repeat 3", "step 5", "listen 7", "step 9", "listen 20",

@@ -51,6 +51,8 @@ from callspool.api.routes import (
     why,
 )
 from callspool.api.services import Services
+from callspool.api.trail import Trail
+from callspool.api.tries import Tries
 from callspool.tasks import cancel
 from callspool.telemetry import Metrics
 
@@ -91,15 +93,17 @@ _ROUTERS = (
 def create_app(services: Services, *, metrics: Metrics | None = None, web_folder: Path | None = None) -> FastAPI:
     """Return the application. Give *metrics* where a worker in the same process has some already."""
     live = Live(services.store, services.bulletin)
+    trail = Trail(services.store, services.clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(live.run()), asyncio.create_task(services.links.run())]
+        tasks = [asyncio.create_task(run()) for run in (live.run, services.links.run, trail.run)]
         try:
             yield
         finally:
             live.close()
             await cancel(*tasks)
+            await trail.close()
 
     for_all = [origin.strip() for origin in services.settings.allowed_origins.split(",")]
     app = shell(lifespan, for_all)
@@ -110,7 +114,8 @@ def create_app(services: Services, *, metrics: Metrics | None = None, web_folder
     app.state.live = live
     app.state.passwords = Passwords()
     app.state.making = Making(services)
-    app.state.listening = Listening(services)
+    app.state.listening = Listening(trail, services.clock)
+    app.state.tries = Tries(trail, services.clock)
     app.state.api_rates = Rates(services.settings.api_rate, services.clock)
     app.state.webhook_rates = Rates(services.settings.webhook_rate, services.clock)
     app.state.quick = Quick(services, app.state.listening)

@@ -79,6 +79,7 @@ async def find(store: Store, authorization: str | None) -> Principal | None:
 async def find_caller(request: Request, services: Services) -> Principal | None:
     """Return who asks, if it may ask this: by the header, else by the cookie. Refuses what its scopes do not allow."""
     caller = await _find_caller(request, services)
+    request.state.caller = caller
     if caller is None:
         return None
     belongs_to(request, caller.tenant_id)

@@ -287,7 +287,7 @@ def _shown(key: ApiKey) -> dict[str, Any]:
 
 
 class AuditView(BaseModel):
-    """Who changed what."""
+    """Who changed what, or who listened to what."""
 
     seq: int
     at: datetime

@@ -16,14 +16,14 @@ def recording_id(text: str) -> RecordingId:
     return RecordingId(text)
 
 
-def link(services: Services, recording: Recording) -> tuple[str, datetime]:
-    """Return a path that plays *recording* without a key, and until when.
+def link(services: Services, recording: Recording, maker: str) -> tuple[str, datetime]:
+    """Return a path that plays *recording* without a key, and until when. It says that *maker* asked for it.
 
     One that is on its way is played by whichever attempt brings it: the link outlives the one that runs.
     """
     expires_at = services.clock.now() + services.settings.playback_ttl
     expires_at = datetime.fromtimestamp(int(expires_at.timestamp()), UTC)
     attempt = recording.attempt if recording.state is State.READY else ANY_ATTEMPT
-    grant = Grant(recording.tenant_id, recording.id, attempt, expires_at)
+    grant = Grant(recording.tenant_id, recording.id, attempt, expires_at, maker)
     token = services.links.now.sign(grant)
     return f"/api/recordings/{recording.id}/audio?token={token}", expires_at

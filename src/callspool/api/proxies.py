@@ -25,23 +25,27 @@ class ClientAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] == "http" and scope["client"]:
-            peer = _address(scope["client"][0])
-            asking = self._asking(peer, Headers(scope=scope).getlist("x-forwarded-for"))
-            if asking is not None and asking != peer:
-                scope = {**scope, "client": (str(asking), 0)}
+            peer = scope["client"][0]
+            asking = asking_address(peer, Headers(scope=scope).getlist("x-forwarded-for"), self._trusted)
+            if asking != peer:
+                scope = {**scope, "client": (asking, 0)}
         await self._app(scope, receive, send)
 
-    def _asking(self, peer: Address | None, fields: Sequence[str]) -> Address | None:
-        """Return the last address that is no proxy's of ours: what stands left of it, anybody can have written."""
-        asking = peer
-        for text in reversed(",".join(fields).split(",")):
-            if asking is None or not any(asking in network for network in self._trusted):
-                break
-            before = _address(text.strip())
-            if before is None:
-                break
-            asking = before
-        return asking
+
+def asking_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Return the last address that is no proxy's of ours: what stands left of it, anybody can have written.
+
+    *peer* has the connection, *forwarded* are the values of its X-Forwarded-For.
+    """
+    first = asking = _address(peer)
+    for text in reversed(",".join(forwarded).split(",")):
+        if asking is None or not any(asking in network for network in trusted):
+            break
+        before = _address(text.strip())
+        if before is None:
+            break
+        asking = before
+    return peer if asking == first else str(asking)
 
 
 def _address(text: str) -> Address | None:

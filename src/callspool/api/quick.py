@@ -7,7 +7,7 @@ among it, goes the long way, through `routes.audio`, which alone decides what is
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -18,18 +18,21 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callspool.api.auth import Principal
-from callspool.api.listening import BY_LINK, Listening
+from callspool.api.listening import Listener, Listening
 from callspool.api.problems import Refusal
+from callspool.api.proxies import asking_address
 from callspool.api.ready import fixed_headers, ready_response
 from callspool.api.recent import Recent
 from callspool.api.services import Services
 from callspool.domain.errors import CallspoolError, NotFound, Unavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.keys import hash_key
+from callspool.domain.listening import ListenForm
 from callspool.domain.recording import Kept, Recording, State
+from callspool.playback.heard import Heard
 from callspool.playback.ranges import Conditions
 from callspool.playback.serving import RawHeaders
-from callspool.playback.tokens import ANY_ATTEMPT, Grant
+from callspool.playback.tokens import Grant
 
 _DECIDING: Final = frozenset(
     {b"authorization", b"if-match", b"if-none-match", b"if-range", b"origin", b"range"}  # as ASGI has them
@@ -58,6 +61,7 @@ class Quick:
     def __init__(self, services: Services, listening: Listening) -> None:
         self._listening = listening
         self._services = services
+        self._trusted = services.settings.proxies
         self._recordings: Recent[RecordingId, Known] = Recent()
         self._principals: Recent[str, Principal] = Recent()
         self._asking: dict[RecordingId, asyncio.Task[None]] = {}
@@ -70,15 +74,26 @@ class Quick:
             if authorization is not None and principal is not None:
                 self._principals.put(_hash(authorization), principal)
 
-    def heard_by_link(self, recording_id: str, token: str) -> Known | None:
-        """Return what that link may hear at once; None: nothing, or the long way must say."""
+    def by_link(
+        self, recording_id: str, token: str, peer: str | None, forwarded: Sequence[str]
+    ) -> tuple[Known, Listener] | None:
+        """Return what that link may hear at once, and who does; None: nothing, or the long way must say.
+
+        *peer* and *forwarded*: see `asking_address`.
+        """
         known = self._recordings.get(RecordingId(recording_id))
-        if known is None or not self._listening.knows(known.recording, BY_LINK):
+        grant = self._grant(token, known.recording) if known is not None else None
+        if known is None or grant is None:
             return None
-        return known if self._allows(token, known.recording) else None
+        address = asking_address(peer, forwarded, self._trusted) if peer is not None else None
+        return known, Listener.by_link(grant, address)
+
+    def heard(self, known: Known, listener: Listener) -> Heard:
+        """Return the listening that a request for it belongs to."""
+        return self._listening.heard(known.recording, listener, ListenForm.AUDIO, known.kept.size)
 
     def holds(self, known: Known) -> bool:
-        """Say whether what `heard_by_link` returned may be relied on still: for a second at most.
+        """Say whether what `by_link` returned may be relied on still: for a second at most.
 
         In the second half of it the row is looked at again, so that who goes on playing never waits for the store.
         """
@@ -98,8 +113,8 @@ class Quick:
         fields = _fields(scope["headers"]) if known is not None else None
         if known is None or fields is None:
             return None
-        listener = self._listener(known.recording, scope["query_string"], fields.get(b"authorization"))
-        if listener is None or (scope["method"] == "GET" and not self._listening.knows(known.recording, listener)):
+        listener = self._listener(known.recording, scope, fields.get(b"authorization"))
+        if listener is None:
             return None
         conditions = Conditions(
             method=scope["method"],
@@ -112,26 +127,30 @@ class Quick:
             response = await ready_response(self._services, known.kept, conditions, known.fixed)
         except (CallspoolError, Refusal):
             return None  # the long way says what is wrong
-        return response if response.status_code < HTTPStatus.BAD_REQUEST else None
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            return None
+        if scope["method"] == "GET":
+            self._listening.follow(response, known.recording, listener, ListenForm.AUDIO, known.kept.size)
+        return response
 
-    def _listener(self, recording: Recording, query: bytes, authorization: str | None) -> str | None:
-        """Return who may hear it, as the list of listeners names them; None: nobody, or the long way must say."""
-        if query:
-            asked = QueryParams(query)
+    def _listener(self, recording: Recording, scope: Scope, authorization: str | None) -> Listener | None:
+        """Return who may hear it; None: nobody, or the long way must say."""
+        address = scope["client"][0] if scope["client"] else None
+        if scope["query_string"]:
+            asked = QueryParams(scope["query_string"])
             if "rendition" in asked or "download" in asked:
                 return None  # that is another file, or another name for it
             token = asked.get("token")
-            return BY_LINK if token and self._allows(token, recording) else None
+            grant = self._grant(token, recording) if token else None
+            return Listener.by_link(grant, address) if grant is not None else None
         principal = self._principals.get(_hash(authorization)) if authorization else None
-        return principal.actor if principal is not None and principal.may_see(recording.tenant_id) else None
+        if principal is None or not principal.may_see(recording.tenant_id):
+            return None
+        return Listener.of(principal, address)
 
-    def _allows(self, token: str, recording: Recording) -> bool:
+    def _grant(self, token: str, recording: Recording) -> Grant | None:
         grant = self._services.links.now.check(token, recording.id, self._services.clock.now())
-        return (
-            isinstance(grant, Grant)
-            and grant.tenant_id == recording.tenant_id
-            and grant.attempt in (ANY_ATTEMPT, recording.attempt)
-        )
+        return grant if isinstance(grant, Grant) and grant.is_for(recording) else None
 
     async def _ask(self, known: Recording) -> None:
         """Look at the row again before it is forgotten."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from callspool.domain.hold import Hold
 from callspool.domain.job import Place
+from callspool.domain.listening import Listen, ListenForm, ListenResult
 from callspool.domain.obstacle import Obstacle, ObstacleCode
 from callspool.domain.ports import ProviderStatus, Timeline
 from callspool.domain.reasons import POLICIES, Reason
@@ -140,10 +141,22 @@ class RepeatView(BaseModel):
 
 
 class ListenView(BaseModel):
-    """Someone listened, or asked for a link to."""
+    """Someone listened: without a pause of a minute, which makes the next one."""
 
-    at: datetime = Field(description="When that began; half an hour counts as one.")
-    actor: str = Field(description="`key:…`, `user:…`, or `link`: whoever had one.")
+    at: datetime = Field(description="When that began.")
+    actor: str = Field(
+        description="`key:…` or `user:…`: who listened, or asked for the link. `link`: not known any more."
+    )
+    by_link: bool = Field(description="Whoever had the link listened.")
+    how: ListenForm | None = Field(description="In which form. Null here and below: not known, or it goes on.")
+    until: datetime | None = Field(description="When the last bytes were sent.")
+    bytes: int | None = Field(description="Sent, repeated ones too.")
+    result: ListenResult | None = Field(description="Whether every byte of it was sent.")
+
+    @classmethod
+    def of(cls, listen: Listen) -> Self:
+        """Return what may be shown of *listen*. From where somebody listened is for the operator's log."""
+        return cls(**asdict(listen))
 
 
 class Receipt(BaseModel):
@@ -183,7 +196,7 @@ class RecordingDetail(RecordingView):
     detail: str | None = Field(description="What was seen at the last failure, for engineers.")
     history: list[HistoryView] = Field(description="Oldest first.")
     repeats: list[RepeatView] = Field(description="Webhooks that changed nothing, oldest first; 200 at most.")
-    listens: list[ListenView] = Field(description="Oldest first; 200 at most.")
+    listens: list[ListenView] = Field(description="Oldest first; the newest 200.")
     provider_deleted_at: datetime | None = Field(
         description="When it was deleted at the provider, after the vault had given it back whole."
     )
@@ -198,7 +211,7 @@ class RecordingDetail(RecordingView):
             detail=recording.detail,
             history=[HistoryView.of(entry) for entry in timeline.history],
             repeats=[RepeatView(at=one.at, status=one.status) for one in timeline.repeats],
-            listens=[ListenView(at=one.at, actor=one.actor) for one in timeline.listens],
+            listens=[ListenView.of(one) for one in timeline.listens],
             provider_deleted_at=recording.provider_deleted_at,
             purged=Receipt.of(tombstone_of(recording, timeline.history)) if recording.state is State.PURGED else None,
             holds=[HoldView.of(hold) for hold in holds],

@@ -14,17 +14,19 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Final
 
+from callspool.api.listening import Listener
 from callspool.api.patience import PatientProtocol
 from callspool.api.quick import Known, Quick
 from callspool.domain.errors import CallspoolError
 from callspool.domain.ports import LocalVault
 from callspool.domain.recording import Kept
+from callspool.playback.heard import Heard
 
 MOST: Final = 128 * 1024
 """Bytes: a longer range is sent in pieces, by a task that can wait for its client."""
 
 _REQUEST: Final = re.compile(
-    rb"GET /api/recordings/(rec_[0-9a-f]{32})/audio\?token=([A-Za-z0-9._-]{1,256}) HTTP/1\.1\r\n"
+    rb"GET /api/recordings/(rec_[0-9a-f]{32})/audio\?token=([A-Za-z0-9._-]{1,320}) HTTP/1\.1\r\n"
     rb"(?:[A-Za-z0-9-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
 )
 """One whole request without a body. A field of any other form, a folded one among them, is the parser's."""
@@ -33,6 +35,7 @@ _DECIDING: Final = re.compile(
     rb"|connection(?!:[ \t]*keep-alive[ \t]*\r)):"
 )
 _RANGE: Final = re.compile(rb"\nrange:[ \t]*bytes=")
+_FORWARDED: Final = re.compile(rb"\nx-forwarded-for:([^\r]*)\r")
 _FROM_TO: Final = re.compile(rb"([0-9]{1,15})-([0-9]{1,15})")
 
 
@@ -47,6 +50,7 @@ class Shape:
     before: bytes
     after: bytes
     known: Known
+    listener: Listener
     head: bytes
     file: int
     """An open descriptor of the recording, of the right size."""
@@ -60,6 +64,8 @@ class StraightProtocol(PatientProtocol):
         self._quick = quick
         self._vault = vault
         self._shape: Shape | None = None
+        self._heard: Heard | None = None
+        """What the one who asks in this shape heard."""
         self._socket: socket.socket | None = None
         """Another descriptor of the transport's socket."""
         self._within = False
@@ -130,7 +136,11 @@ class StraightProtocol(PatientProtocol):
         if not (0 < end - start <= MOST and self._vault.is_at_hand(shape.file, start, end - start)):
             return False
         given = b"content-range: bytes %d-%d/%d\r\ncontent-length: %d\r\n\r\n" % (start, end - 1, size, end - start)
-        self._send(shape.head + given, shape.file, start, end)
+        if self._heard is None or self._heard.is_over:
+            self._heard = self._quick.heard(shape.known, shape.listener)
+        self._heard.requests += 1
+        if self._send(shape.head + given, shape.file, start, end):
+            self._heard.add(start, end)
         return True
 
     def _look_at(self, data: bytes) -> Shape | None:
@@ -140,14 +150,19 @@ class StraightProtocol(PatientProtocol):
         ranges = list(_RANGE.finditer(lower)) if found is not None else []
         if found is None or len(ranges) != 1 or _DECIDING.search(lower) or lower.count(b"\nrange:") != 1:
             return None
-        known = self._quick.heard_by_link(found[1].decode(), found[2].decode())
-        file = self._open(known.kept) if known is not None else None
-        if known is None or file is None:
+        forwarded = [value.decode("latin-1") for value in _FORWARDED.findall(lower)]
+        peer = self.client[0] if self.client else None
+        allowed = self._quick.by_link(found[1].decode(), found[2].decode(), peer, forwarded)
+        if allowed is None:
+            return None
+        known, listener = allowed
+        file = self._open(known.kept)
+        if file is None:
             return None
         begin = ranges[0].end()
         own = b"".join(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers)
         head = b"HTTP/1.1 206 Partial Content\r\n" + own + known.head
-        return Shape(data[:begin], data[data.index(b"\r", begin) :], known, head, file)
+        return Shape(data[:begin], data[data.index(b"\r", begin) :], known, listener, head, file)
 
     def _open(self, kept: Kept) -> int | None:
         """Return a descriptor; None: there is something wrong with the file."""
@@ -164,9 +179,10 @@ class StraightProtocol(PatientProtocol):
         if self._shape is not None:
             os.close(self._shape.file)
             self._shape = None
+            self._heard = None
 
-    def _send(self, head: bytes, file: int, start: int, end: int) -> None:
-        """Give the kernel what it takes at once, and the transport the rest."""
+    def _send(self, head: bytes, file: int, start: int, end: int) -> bool:
+        """Give the kernel what it takes at once, and the transport the rest; False: the client is gone."""
         if self._socket is None:
             self._socket = socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
         sent = 0
@@ -177,10 +193,12 @@ class StraightProtocol(PatientProtocol):
         except BlockingIOError:
             pass  # the client reads slowly
         except OSError:
-            self.transport.abort()  # it is gone
-            return
+            self.transport.abort()
+            return False
         if sent < len(head) or start < end:
             rest = os.pread(file, end - start, start)
             self.transport.write(head[sent:] + rest)
             if len(rest) < end - start:
                 self.transport.abort()  # the length is promised already: nobody shall take a part for the whole
+                return False
+        return True

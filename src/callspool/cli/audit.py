@@ -1,4 +1,4 @@
-"""``callspool audit``: who changed what, and that nobody changed the log."""
+"""``callspool audit``: who changed what, who listened, and that nobody changed the log."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -7,20 +7,24 @@ import typer
 
 from callspool.cli.console import err, out, print_json, print_table
 from callspool.cli.context import Data, Json, read_settings, run
+from callspool.domain.audit import AuditKind
 from callspool.domain.errors import InvalidInput
 
-app = typer.Typer(help="Who changed what. Entries are chained: none can be altered unseen.", no_args_is_help=True)
+app = typer.Typer(
+    help="Who changed what, who listened. Entries are chained: none can be altered unseen.", no_args_is_help=True
+)
 
 
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
+    only: Annotated[AuditKind | None, typer.Option(help="Only who changed what, or only who listened.")] = None,
     before: Annotated[int | None, typer.Option(help="Only entries with a number below this.")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """List the newest entries. JSON has their details too."""
-    entries = run(read_settings(data), lambda parts: parts.store.audit_log(before, limit=limit))
+    entries = run(read_settings(data), lambda parts: parts.store.audit_log(before, limit=limit, only=only))
     if json:
         print_json([asdict(entry) for entry in entries])
         return

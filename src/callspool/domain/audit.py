@@ -1,4 +1,4 @@
-"""The audit log: who changed what. Each entry carries a keyed hash over itself and the one before it.
+"""The audit log: who changed what, and who listened. Each entry carries a keyed hash over itself and the one before it.
 
 An entry that was altered, put in or taken out breaks the chain, and nobody who can only write the database can
 mend it: the key is the installation's. What the chain alone cannot show is that its newest entries were cut
@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from callspool.domain.ids import TenantId
@@ -41,6 +42,24 @@ class Act:
     target: str
     tenant_id: TenantId | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AuditKind(StrEnum):
+    """A part of the log."""
+
+    CHANGES = "changes"
+    """Who changed what."""
+    LISTENING = "listening"
+    """Who listened, and who was refused: many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done a moment ago, and no transaction of the store was part of it."""
+
+    act: Act
+    by: By
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

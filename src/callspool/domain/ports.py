@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
+from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, AuditKind, By, Deed, Verdict
 from callspool.domain.backfill import BackfillStore
 from callspool.domain.custody import CustodyStore
 from callspool.domain.hold import HoldStore
@@ -27,6 +27,7 @@ from callspool.domain.job import (
     Turn,
     Why,
 )
+from callspool.domain.listening import Listen
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.pace import Ended
 from callspool.domain.reasons import Budget, Reason
@@ -288,14 +289,6 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """Someone listened, or asked for a link to."""
-
-    at: datetime
-    actor: str
-
-
-@dataclass(frozen=True, slots=True)
 class Timeline:
     """All that is known of what happened to a recording, each oldest first."""
 
@@ -473,12 +466,8 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         """Keep that a webhook came that changed nothing; 200 of a recording at most."""
         ...
 
-    async def note_listen(self, recording: Recording, *, actor: str) -> None:
-        """Keep that *actor* listens: again within half an hour is the same; 200 of a recording at most."""
-        ...
-
     async def timeline(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
-        """Return all that happened to it, who listened, and what changed nothing. Raises `NotFound`."""
+        """Return all that happened to it, the newest of who listened, and what changed nothing. Raises `NotFound`."""
         ...
 
     async def throughput(self, tenant_id: TenantId | None, since: datetime) -> Sequence[Ended]:
@@ -635,8 +624,12 @@ class Store(BackfillStore, CustodyStore, HoldStore, SessionStore, TombstoneStore
         """Write into the audit log what is done outside the store. Changes of the registry write themselves there."""
         ...
 
-    async def audit_log(self, before: int | None, *, limit: int) -> Sequence[AuditEntry]:
-        """Return entries with a number below *before* (None: the newest), newest first."""
+    async def audit_all(self, deeds: Sequence[Deed]) -> None:
+        """Write entries in this order, all or none. *deeds* happened outside the store."""
+        ...
+
+    async def audit_log(self, before: int | None, *, limit: int, only: AuditKind | None = None) -> Sequence[AuditEntry]:
+        """Return entries with a number below *before* (None: the newest), newest first; *only* those of a kind."""
         ...
 
     async def audit_verify(self, anchor: tuple[int, str] | None = None) -> Verdict:

@@ -5,6 +5,7 @@ nobody takes a part, or what the check refused, for a recording.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from callspool.domain.errors import Unavailable
 from callspool.domain.recording import Recording, State
+from callspool.playback.heard import Heard
 from callspool.playback.relay import Cut, Flow
 from callspool.playback.serving import SEND_TIME, until_gone
 
@@ -37,6 +39,8 @@ class GrowingResponse(Response):
         """*state* tells where the recording stands by this very attempt; None: another one has it by now."""
         super().__init__(headers={**headers, "content-type": flow.content_type, "cache-control": "no-store"})
         del self.headers["content-length"]
+        self.heard: Heard | None = None
+        """Told of what is sent, where somebody wants to know."""
         self._flow = flow
         self._state = state
         self._close = close
@@ -46,6 +50,10 @@ class GrowingResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; return without an end where there is none, which makes the server break the connection off."""
+        with self.heard.answering() if self.heard is not None else contextlib.nullcontext():
+            await self._answer(receive, send)
+
+    async def _answer(self, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send(send))
         gone = asyncio.create_task(until_gone(receive))
         try:
@@ -60,15 +68,21 @@ class GrowingResponse(Response):
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        sent = 0
         try:
             while (data := await self._next()) is not None:
                 async with asyncio.timeout(SEND_TIME.total_seconds()):
                     await send({"type": "http.response.body", "body": data, "more_body": True})
+                if self.heard is not None and data:
+                    self.heard.add(sent, sent + len(data))
+                sent += len(data)
             if await self._state() is not State.READY:
                 raise Cut("the store does not say that it is ready")
         except (Cut, Unavailable, TimeoutError) as why:
             self._log.warning("playback.cut", why=str(why) or "the client does not read")
             return
+        if self.heard is not None:
+            self.heard.size = sent
         await send({"type": "http.response.body", "body": b""})
 
     async def _next(self) -> bytes | None:

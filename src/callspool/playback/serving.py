@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from callspool.domain.ports import VaultFile
+from callspool.playback.heard import Heard
 from callspool.playback.ranges import Parts, Span, Whole
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -44,6 +45,8 @@ class AudioResponse(Response):
         # Response's own beginning reads and writes every field: for a small range that is a tenth of the work.
         self.status_code = 206 if isinstance(answer, Parts) else 200
         self.background = None
+        self.heard: Heard | None = None
+        """Told of what is sent, where somebody wants to know."""
         self._file = file
         self._send_body = send_body
         self._pieces, length, given = _lay_out(answer, file.size, content_type)
@@ -55,10 +58,11 @@ class AudioResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Small answers are read and the file closed before the first byte goes out."""
-        try:
-            await self._send(receive, send)
-        finally:
-            await self._file.close()
+        with self.heard.answering() if self.heard is not None else contextlib.nullcontext():
+            try:
+                await self._send(receive, send)
+            finally:
+                await self._file.close()
 
     async def _send(self, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
@@ -71,6 +75,7 @@ class AudioResponse(Response):
             await self._file.close()
             await send(start)
             await send({"type": "http.response.body", "body": body})
+            self._tell(span)
             return
         await send(start)
         gone = asyncio.create_task(until_gone(receive))
@@ -81,21 +86,29 @@ class AudioResponse(Response):
             gone.cancel()
 
     async def _send_chunks(self, send: Send, gone: "asyncio.Task[None]") -> None:
-        async for chunk in self._chunks():
+        async for chunk, span in self._chunks():
             if gone.done():
                 return
             async with asyncio.timeout(SEND_TIME.total_seconds()):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if gone.done():
+                return
+            self._tell(span)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncIterator[tuple[bytes, Span | None]]:
         for piece in self._pieces:
             if piece.head:
-                yield piece.head
+                yield piece.head, None
             if piece.span is None:
                 continue
             for offset in range(piece.span.start, piece.span.end, CHUNK):
-                yield await self._read(offset, min(CHUNK, piece.span.end - offset))
+                length = min(CHUNK, piece.span.end - offset)
+                yield await self._read(offset, length), Span(offset, offset + length)
+
+    def _tell(self, span: Span | None) -> None:
+        if self.heard is not None and span is not None:
+            self.heard.add(span.start, span.end)
 
     async def _read(self, offset: int, length: int) -> bytes:
         data = await self._file.read(offset, length)

@@ -12,13 +12,14 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from callspool.domain.audit import FIRST, Act, AuditEntry, By, Verdict
-from callspool.domain.ids import TenantId
+from callspool.domain.audit import FIRST, Act, AuditEntry, AuditKind, By, Deed, Verdict
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.listening import Line, Listen, listens_of
 from callspool.store.database import Operation
 from callspool.store.dialects import insert_or_ignore
 from callspool.store.envelope import Envelope
 from callspool.store.rows import clean
-from callspool.store.tables import audit, audit_head
+from callspool.store.tables import OF_CHANGES, OF_HEARING, OF_LISTENINGS, audit, audit_head
 
 T = TypeVar("T")
 
@@ -41,38 +42,48 @@ def acting(
     return both
 
 
-def append(connection: Connection, act: Act, by: By, at: datetime, envelope: Envelope) -> AuditEntry:
+def append(connection: Connection, act: Act, by: By, at: datetime, envelope: Envelope) -> None:
     """Write the next entry."""
-    step = update(audit_head).where(audit_head.c.id == _HEAD).values(seq=audit_head.c.seq + 1).returning(audit_head)
+    append_all(connection, [Deed(act, by, at)], envelope)
+
+
+def append_all(connection: Connection, deeds: Sequence[Deed], envelope: Envelope) -> None:
+    """Write the next entries, in this order. However many, the end of the chain is moved once."""
+    if not deeds:
+        return
+    many = audit_head.c.seq + len(deeds)
+    step = update(audit_head).where(audit_head.c.id == _HEAD).values(seq=many).returning(audit_head)
     head = connection.execute(step).first()
     if head is None:
         sealed = envelope.seal(secrets.token_hex(_KEY_BYTES), **_PLACE)
         first = insert_or_ignore(audit_head)[connection.dialect.name]
         connection.execute(first.values(id=_HEAD, seq=0, hash=FIRST, sealed_key=sealed))
         head = connection.execute(step).one()
-    entry = AuditEntry(
-        seq=head.seq,
-        at=at,
-        actor=str(clean(by.actor)),
-        action=act.action,
-        target=str(clean(act.target)),
-        tenant_id=act.tenant_id,
-        detail=json.dumps(act.detail, ensure_ascii=False, sort_keys=True, default=str),
-        address=by.address,
-        hash="",
-    )
-    entry = dataclasses.replace(entry, hash=entry.sealed(_key(head, envelope), head.hash))
-    connection.execute(insert(audit).values(dataclasses.asdict(entry)))
-    connection.execute(update(audit_head).where(audit_head.c.id == _HEAD).values(hash=entry.hash))
-    return entry
+    key, previous, entries = _key(head, envelope), head.hash, []
+    for seq, deed in enumerate(deeds, head.seq - len(deeds) + 1):
+        entry = _unsealed(seq, deed)
+        previous = entry.sealed(key, previous)
+        entries.append(dataclasses.asdict(entry) | {"hash": previous})
+    connection.execute(insert(audit), entries)
+    connection.execute(update(audit_head).where(audit_head.c.id == _HEAD).values(hash=previous))
 
 
-def page(connection: Connection, before: int | None, limit: int) -> Sequence[AuditEntry]:
-    """Return entries older than *before*, newest first."""
+def page(connection: Connection, before: int | None, limit: int, only: AuditKind | None) -> Sequence[AuditEntry]:
+    """Return entries older than *before*, newest first. Each kind has an index of its own."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.seq < before)
+    if only is not None:
+        query = query.where(OF_CHANGES if only is AuditKind.CHANGES else OF_HEARING)
     return [_entry(row) for row in connection.execute(query)]
+
+
+def listens(connection: Connection, recording_id: RecordingId, most: int) -> Sequence[Listen]:
+    """Return the newest listenings of a recording, as many as *most*, oldest first."""
+    # No other column: a tenant's role may see none (docs/adr/0014).
+    query = select(audit.c.at, audit.c.actor, audit.c.action, audit.c.detail)
+    query = query.where(audit.c.target == recording_id, OF_LISTENINGS).order_by(audit.c.seq.desc()).limit(2 * most)
+    return listens_of(Line(*row) for row in reversed(connection.execute(query).all()))[-most:]
 
 
 def verify(connection: Connection, envelope: Envelope, anchor: tuple[int, str] | None) -> Verdict:
@@ -94,6 +105,20 @@ def verify(connection: Connection, envelope: Envelope, anchor: tuple[int, str] |
     if anchor is not None and anchor[0] > seq:
         return _broken(seq + 1, previous, f"entry {anchor[0]} was noted, and the log ends at {seq}")
     return Verdict(seq, f"{seq}:{previous}")
+
+
+def _unsealed(seq: int, deed: Deed) -> AuditEntry:
+    return AuditEntry(
+        seq=seq,
+        at=deed.at,
+        actor=str(clean(deed.by.actor)),
+        action=deed.act.action,
+        target=str(clean(deed.act.target)),
+        tenant_id=deed.act.tenant_id,
+        detail=json.dumps(deed.act.detail, ensure_ascii=False, sort_keys=True, default=str),
+        address=deed.by.address,
+        hash="",
+    )
 
 
 def _key(head: Row[Any], envelope: Envelope) -> bytes:

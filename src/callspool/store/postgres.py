@@ -15,7 +15,7 @@ from callspool.domain.errors import CallspoolError, Misconfigured, NotFound, Sto
 from callspool.domain.ids import TenantId, is_name
 from callspool.store import schema
 from callspool.store.database import Operation, driver_error, errors_named, sqlstate
-from callspool.store.tables import recordings
+from callspool.store.tables import audit, recordings
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class PostgresDatabase:
     async def raise_wall(self) -> None:
         """Find out whether this user can take on the role that sees one tenant."""
         try:
-            await self._read_as(TenantId("nobody"), lambda c: c.execute(select(recordings.c.id).limit(0)).all())
+            await self._read_as(TenantId("nobody"), _look)
             self.walled = True
         except CallspoolError as error:
             _log.warning("store.not_walled", error=str(error))
@@ -125,6 +125,12 @@ async def _run(begin: Callable[[], Any], operation: Operation[T]) -> T:
                 if sqlstate(error) not in _ASK_AGAIN or tries == _TRIES:
                     raise
         tries += 1
+
+
+def _look(connection: Connection) -> None:
+    """Ask for what was given to the role first, and for what was given last."""
+    for column in (recordings.c.id, audit.c.detail):
+        connection.execute(select(column).limit(0))
 
 
 def _prepare(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, By, Verdict
+from callspool.domain.audit import CALLSPOOL, Act, AuditEntry, AuditKind, By, Deed, Verdict
 from callspool.domain.backfill import Backfill
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
@@ -206,9 +206,6 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
     async def note_repeat(self, recording: Recording, status: ProviderStatus) -> None:
         await self._database.write(lambda c: traces.note_repeat(c, recording, status, self._clock.now()))
 
-    async def note_listen(self, recording: Recording, *, actor: str) -> None:
-        await self._database.write(lambda c: traces.note_listen(c, recording, actor, self._clock.now()))
-
     async def timeline(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
         return await self._database.read(lambda c: traces.timeline(c, tenant_id, recording_id), tenant=tenant_id)
 
@@ -377,8 +374,11 @@ class SqlStore(SqlBackfills, SqlCustody, SqlHolds, SqlSessions, SqlTombstones, S
     async def audit(self, act: Act, *, by: By) -> None:
         await self._act(by, act, lambda _: None)
 
-    async def audit_log(self, before: int | None, *, limit: int) -> Sequence[AuditEntry]:
-        return await self._database.read(lambda c: audit.page(c, before, limit))
+    async def audit_all(self, deeds: Sequence[Deed]) -> None:
+        await self._database.write(lambda c: audit.append_all(c, deeds, self._envelope))
+
+    async def audit_log(self, before: int | None, *, limit: int, only: AuditKind | None = None) -> Sequence[AuditEntry]:
+        return await self._database.read(lambda c: audit.page(c, before, limit, only))
 
     async def audit_verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
         return await self._database.read(lambda c: audit.verify(c, self._envelope, anchor))

@@ -1,51 +1,42 @@
-"""What left no event: webhooks that changed nothing, and who listened. Bounded for each recording."""
+"""What left no event: webhooks that changed nothing, bounded for each recording; and who listened."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Listen, ProviderStatus, Repeat, Timeline
+from callspool.domain.listening import Listen
+from callspool.domain.ports import ProviderStatus, Repeat, Timeline
 from callspool.domain.recording import Recording
-from callspool.store import reads, rows
+from callspool.store import audit, reads
 from callspool.store.tables import listens, repeats
 
 MOST: Final = 200
-"""Of each kind for one recording: a provider, or a stranger who replays a webhook, cannot fill the disk."""
-LISTENING: Final = timedelta(minutes=30)
-"""What one hears of a recording within this time is one listening."""
+"""For one recording: a provider, or a stranger who replays a webhook, cannot fill the disk."""
 
 
 def note_repeat(connection: Connection, recording: Recording, status: ProviderStatus, at: datetime) -> None:
     """Keep that a webhook came that changed nothing."""
-    if _count(connection, repeats, recording.id) < MOST:
+    if _count(connection, recording.id) < MOST:
         values = {"recording_id": recording.id, "tenant_id": recording.tenant_id, "at": at, "status": status.value}
         connection.execute(insert(repeats).values(values))
-
-
-def note_listen(connection: Connection, recording: Recording, actor: str, at: datetime) -> None:
-    """Keep that *actor* listens, once a listening."""
-    actor = rows.clean(actor) or ""
-    mine = (listens.c.recording_id == recording.id, listens.c.actor == actor)
-    last = connection.execute(select(func.max(listens.c.at)).where(*mine)).scalar()
-    if (last is None or at - last >= LISTENING) and _count(connection, listens, recording.id) < MOST:
-        values = {"recording_id": recording.id, "tenant_id": recording.tenant_id, "at": at, "actor": actor}
-        connection.execute(insert(listens).values(values))
 
 
 def timeline(connection: Connection, tenant_id: TenantId | None, recording_id: RecordingId) -> Timeline:
     """Return all that happened to it or raise `NotFound`."""
     history = reads.history(connection, tenant_id, recording_id)
     came = select(repeats).where(repeats.c.recording_id == recording_id).order_by(repeats.c.seq)
-    heard = select(listens).where(listens.c.recording_id == recording_id).order_by(listens.c.seq)
+    before = select(listens).where(listens.c.recording_id == recording_id).order_by(listens.c.seq)
+    heard = [Listen(row.at, row.actor, row.actor == "link") for row in connection.execute(before)]
+    heard += audit.listens(connection, recording_id, MOST)
     return Timeline(
         history=history,
         repeats=[Repeat(row.at, ProviderStatus(row.status)) for row in connection.execute(came)],
-        listens=[Listen(row.at, row.actor) for row in connection.execute(heard)],
+        listens=heard[-MOST:],
     )
 
 
-def _count(connection: Connection, table: Table, recording_id: RecordingId) -> int:
-    number = select(func.count()).select_from(table).where(table.c.recording_id == recording_id)
+def _count(connection: Connection, recording_id: RecordingId) -> int:
+    number = select(func.count()).select_from(repeats).where(repeats.c.recording_id == recording_id)
     return int(connection.execute(number).scalar_one())

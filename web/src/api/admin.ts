@@ -69,6 +69,8 @@ export type Key = Schemas["KeyView"];
 export type Scope = Schemas["Scope"];
 export type KeyWish = Pick<Key, "name" | "tenant_id" | "scopes" | "expires_at">;
 
+export type AuditKind = Schemas["AuditKind"];
+
 export interface AuditEntry {
   seq: number;
   at: string;
@@ -152,7 +154,12 @@ export class Admin {
     return this.client.json("DELETE", `/api/keys/${path(id)}`);
   }
 
-  audit(cursor: string | null, signal?: AbortSignal): Promise<{ entries: AuditEntry[]; next_cursor: string | null }> {
-    return this.client.json("GET", `/api/audit${cursor === null ? "" : `?cursor=${path(cursor)}`}`, { signal });
+  audit(
+    only: AuditKind,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): Promise<{ entries: AuditEntry[]; next_cursor: string | null }> {
+    const after = cursor === null ? "" : `&cursor=${path(cursor)}`;
+    return this.client.json("GET", `/api/audit?only=${only}${after}`, { signal });
   }
 }

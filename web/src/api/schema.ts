@@ -558,7 +558,7 @@ export interface paths {
         };
         /**
          * List Audit
-         * @description List who changed what, newest first.
+         * @description List who changed what and who listened, newest first.
          */
         get: operations["listAudit"];
         put?: never;
@@ -978,6 +978,12 @@ export interface components {
             in_force: boolean;
         };
         /**
+         * AuditKind
+         * @description A part of the log.
+         * @enum {string}
+         */
+        AuditKind: "changes" | "listening";
+        /**
          * AuditLog
          * @description One page, newest first.
          */
@@ -989,7 +995,7 @@ export interface components {
         };
         /**
          * AuditView
-         * @description Who changed what.
+         * @description Who changed what, or who listened to what.
          */
         AuditView: {
             /** Seq */
@@ -1525,21 +1531,52 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * ListenForm
+         * @description In which form it is heard.
+         * @enum {string}
+         */
+        ListenForm: "audio" | "opus" | "growing" | "download" | "opus_download";
+        /**
+         * ListenResult
+         * @description What came of it.
+         * @enum {string}
+         */
+        ListenResult: "complete" | "partial" | "redirected" | "nothing";
+        /**
          * ListenView
-         * @description Someone listened, or asked for a link to.
+         * @description Someone listened: without a pause of a minute, which makes the next one.
          */
         ListenView: {
             /**
              * At
              * Format: date-time
-             * @description When that began; half an hour counts as one.
+             * @description When that began.
              */
             at: string;
             /**
              * Actor
-             * @description `key:…`, `user:…`, or `link`: whoever had one.
+             * @description `key:…` or `user:…`: who listened, or asked for the link. `link`: not known any more.
              */
             actor: string;
+            /**
+             * By Link
+             * @description Whoever had the link listened.
+             */
+            by_link: boolean;
+            /** @description In which form. Null here and below: not known, or it goes on. */
+            how: components["schemas"]["ListenForm"] | null;
+            /**
+             * Until
+             * @description When the last bytes were sent.
+             */
+            until: string | null;
+            /**
+             * Bytes
+             * @description Sent, repeated ones too.
+             */
+            bytes: number | null;
+            /** @description Whether every byte of it was sent. */
+            result: components["schemas"]["ListenResult"] | null;
         };
         /**
          * LiveEvent
@@ -1978,7 +2015,7 @@ export interface components {
             repeats: components["schemas"]["RepeatView"][];
             /**
              * Listens
-             * @description Oldest first; 200 at most.
+             * @description Oldest first; the newest 200.
              */
             listens: components["schemas"]["ListenView"][];
             /**
@@ -4940,6 +4977,8 @@ export interface operations {
     listAudit: {
         parameters: {
             query?: {
+                /** @description Who changed what, or who listened. Without it: both. */
+                only?: components["schemas"]["AuditKind"] | null;
                 cursor?: string | null;
                 limit?: number;
             };

@@ -120,6 +120,11 @@ export const ar: Catalog = {
   "event.restore": "عاد الملف المحفوظ سليمًا",
   "event.repeat": "{status}: أبلغ المزوّد مرة أخرى ولم يتغيّر شيء",
   "event.listen": "استماع",
+  "event.listenLink": "استماع عبر رابط من",
+  "heard.complete": "أُرسل كله",
+  "heard.partial": "أُرسل جزء منه",
+  "heard.redirected": "أُحيل إلى مخزن الكائنات",
+  "heard.nothing": "لم يُرسل شيء",
 
   "now.running": "قيد الجلب الآن",
   "now.ofSlots": "من {slots} خانات",
@@ -224,7 +229,10 @@ export const ar: Catalog = {
   "keys.sure": "إلغاء فعلًا؟",
   "keys.revoked": "أُلغي {time}",
 
-  "audit.lead": "ما غيّره الأشخاص والمفاتيح. القيود متسلسلة: الأمر ‎callspool audit verify‎ يثبت أن شيئًا منها لم يُبدَّل.",
+  "audit.lead": "ما غيّره الأشخاص والمفاتيح، ومن استمع. القيود متسلسلة: الأمر ‎callspool audit verify‎ يثبت أن شيئًا منها لم يُبدَّل.",
+  "audit.kind": "ما يُعرض",
+  "audit.changes": "التغييرات",
+  "audit.listening": "الاستماع",
   "audit.at": "متى",
   "audit.actor": "من",
   "audit.action": "ماذا",

@@ -120,6 +120,11 @@ export const en = {
   "event.restore": "The stored file is whole again",
   "event.repeat": "{status}: told again by the provider, nothing changed",
   "event.listen": "Listened",
+  "event.listenLink": "Listened through a link of",
+  "heard.complete": "all of it was sent",
+  "heard.partial": "a part of it was sent",
+  "heard.redirected": "sent to the object storage",
+  "heard.nothing": "nothing was sent",
 
   "now.running": "Fetching now",
   "now.ofSlots": "of {slots} slots",
@@ -227,7 +232,10 @@ export const en = {
   "keys.sure": "Really revoke?",
   "keys.revoked": "Revoked {time}",
 
-  "audit.lead": "What people and keys changed. Entries are chained: “callspool audit verify” shows that none was altered.",
+  "audit.lead": "What people and keys changed, and who listened. Entries are chained: “callspool audit verify” shows that none was altered.",
+  "audit.kind": "What is shown",
+  "audit.changes": "Changes",
+  "audit.listening": "Listening",
   "audit.at": "When",
   "audit.actor": "Who",
   "audit.action": "What",

@@ -120,6 +120,11 @@ export const he: Catalog = {
   "event.restore": "הקובץ השמור שוב שלם",
   "event.repeat": "{status}: הספק הודיע שוב, דבר לא השתנה",
   "event.listen": "האזנה",
+  "event.listenLink": "האזנה דרך קישור של",
+  "heard.complete": "נשלחה כולה",
+  "heard.partial": "נשלח חלק ממנה",
+  "heard.redirected": "הופנתה לאחסון האובייקטים",
+  "heard.nothing": "לא נשלח דבר",
 
   "now.running": "בהורדה כעת",
   "now.ofSlots": "מתוך {slots} משבצות",
@@ -228,7 +233,10 @@ export const he: Catalog = {
   "keys.sure": "לבטל באמת?",
   "keys.revoked": "בוטל {time}",
 
-  "audit.lead": "מה שינו אנשים ומפתחות. הרשומות משורשרות: הפקודה ‎callspool audit verify‎ מראה שאף אחת לא שונתה.",
+  "audit.lead": "מה שינו אנשים ומפתחות, ומי האזין. הרשומות משורשרות: הפקודה ‎callspool audit verify‎ מראה שאף אחת לא שונתה.",
+  "audit.kind": "מה מוצג",
+  "audit.changes": "שינויים",
+  "audit.listening": "האזנה",
   "audit.at": "מתי",
   "audit.actor": "מי",
   "audit.action": "מה",

@@ -1,11 +1,11 @@
 /**
- * Who did what: the audit log, newest first.
+ * Who did what, and who listened: the audit log, newest first.
  */
 
 import { html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { AuditEntry } from "../api/admin.js";
+import type { AuditEntry, AuditKind } from "../api/admin.js";
 import { theme } from "../elements/theme.js";
 import { dayAndTime } from "../elements/words.js";
 import { t } from "../i18n/words.js";
@@ -13,15 +13,20 @@ import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
 import { tableStyle } from "./table-style.js";
 
+const KINDS: readonly AuditKind[] = ["changes", "listening"];
+
 @customElement("callspool-audit-page")
 export class AuditPage extends Page {
   static override styles = [theme, pageStyle, tableStyle];
 
   @state() private entries: readonly AuditEntry[] = [];
   @state() private cursor: string | null = null;
+  @state() private only: AuditKind = "changes";
 
   protected override async read(signal: AbortSignal): Promise<void> {
-    const page = await this.admin.audit(null, signal);
+    const { only } = this;
+    const page = await this.admin.audit(only, null, signal);
+    if (only !== this.only) return; // another choice was made meanwhile
     this.entries = page.entries;
     this.cursor = page.next_cursor;
   }
@@ -30,9 +35,14 @@ export class AuditPage extends Page {
     // What happens to recordings stands with each recording.
   }
 
+  async #look(kind: AuditKind): Promise<void> {
+    this.only = kind;
+    await this.reread();
+  }
+
   #more(): Promise<boolean> {
     return this.trying(async () => {
-      const page = await this.admin.audit(this.cursor, this.leaving.signal);
+      const page = await this.admin.audit(this.only, this.cursor, this.leaving.signal);
       this.entries = [...this.entries, ...page.entries];
       this.cursor = page.next_cursor;
     });
@@ -41,7 +51,16 @@ export class AuditPage extends Page {
   protected override render() {
     return html`
       <main aria-busy=${!this.loaded}>
-        <div class="bar"><h1>${t("page.audit")}</h1></div>
+        <div class="bar">
+          <h1>${t("page.audit")}</h1>
+          <div class="choices" role="group" aria-label=${t("audit.kind")}>
+            ${KINDS.map(
+              (kind) => html`
+                <button aria-pressed=${kind === this.only} @click=${() => this.#look(kind)}>${t(`audit.${kind}`)}</button>
+              `,
+            )}
+          </div>
+        </div>
         <p class="lead">${t("audit.lead")}</p>
         ${this.complaint()}
         <div class="table" tabindex="0" role="region" aria-label=${t("page.audit")}>

@@ -19,6 +19,7 @@ import { href } from "./router.js";
 import { type Entry, timeline } from "./timeline.js";
 
 type Step = RecordingDetail["history"][number];
+type Listen = RecordingDetail["listens"][number];
 
 @customElement("callspool-recording-page")
 export class RecordingPage extends Page {
@@ -151,8 +152,13 @@ export class RecordingPage extends Page {
       case "repeat":
         return this.#happened(entry.at, t("event.repeat", { status: entry.repeat.status }), "webhook");
       case "listen":
-        return this.#happened(entry.at, t("event.listen"), entry.listen.actor);
+        return this.#heard(entry.listen);
     }
+  }
+
+  #heard({ at, actor, by_link, result }: Listen) {
+    const said = t(by_link ? "event.listenLink" : "event.listen");
+    return this.#happened(at, result ? `${said} (${t(`heard.${result}`)})` : said, actor);
   }
 
   #happened(at: string, what: string, who: string, step: Step | null = null) {

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from callspool.api.auth import Caller, Declared, find_caller
+from callspool.api.auth import Caller, Declared, Principal, find_caller
 from callspool.api.coming import Waited, wait_for_sound
 from callspool.api.links import link, recording_id
-from callspool.api.listening import BY_LINK
+from callspool.api.listening import Listener, Listening
 from callspool.api.making import Making
 from callspool.api.origins import belongs_to
 from callspool.api.problems import RETRY_AFTER_S, Refusal, responses
@@ -20,10 +20,14 @@ from callspool.api.ready import SAFETY, conditions_of, fixed_headers, ready_resp
 from callspool.api.routes.recordings import refusal
 from callspool.api.schemas import FetchAnswer, Playback
 from callspool.api.services import Services, ServicesOf
-from callspool.domain.ids import RecordingId
+from callspool.api.tries import NOBODY, Tries
+from callspool.domain.audit import By
+from callspool.domain.errors import NotFound
+from callspool.domain.ids import RecordingId, TenantId
+from callspool.domain.listening import ListenForm
 from callspool.domain.recording import FINAL, Kept, Recording, State
 from callspool.playback.serving import until_gone
-from callspool.playback.tokens import ANY_ATTEMPT, Refused
+from callspool.playback.tokens import Refused
 
 router = APIRouter(prefix="/api/recordings", tags=["playback"])
 
@@ -37,7 +41,6 @@ class RenditionKind(StrEnum):
 @router.post("/{id}/playback", operation_id="createPlayback", responses=responses(404, 409, 410))
 async def create_playback(
     id: str,  # noqa: A002 - its JSON name
-    request: Request,
     services: ServicesOf,
     caller: Caller,
 ) -> Playback:
@@ -45,8 +48,7 @@ async def create_playback(
     recording = await services.store.get(caller.tenant_id, recording_id(id))
     if recording.state is not State.READY and recording.state in FINAL:
         raise refusal(recording)
-    url, expires_at = link(services, recording)
-    await request.app.state.listening.note(recording, caller.actor)
+    url, expires_at = link(services, recording, caller.actor)
     return Playback(url=url, expires_at=expires_at)
 
 
@@ -59,31 +61,59 @@ async def authorised(
 ) -> Recording:
     """Return the recording that the link or the key allows to be heard."""
     wanted = recording_id(id)
-    quick: Quick = request.app.state.quick
-    if token is None:
-        authorization = request.headers.get("authorization")
-        principal = await find_caller(request, services)
-        if principal is None:
-            raise Refusal("unauthenticated")
-        recording = await services.store.get(principal.tenant_id, wanted)
-        quick.learn(recording, authorization, principal)
-        request.state.listener = principal.actor
-    else:
-        recording = await _by_link(services, wanted, token)
-        quick.learn(recording, None, None)
-        request.state.listener = BY_LINK
+    try:
+        if token is None:
+            recording = await _by_key(request, services, wanted)
+        else:
+            recording = await _by_link(request, services, wanted, token)
+    except (Refusal, NotFound) as refused:
+        _tell_refused(request, services, wanted, refused.code)
+        raise
     belongs_to(request, recording.tenant_id)
     return recording
 
 
-async def _by_link(services: Services, wanted: RecordingId, token: str) -> Recording:
+async def _by_key(request: Request, services: Services, wanted: RecordingId) -> Recording:
+    principal = await find_caller(request, services)
+    if principal is None:
+        raise Refusal("unauthenticated")
+    recording = await services.store.get(principal.tenant_id, wanted)
+    quick: Quick = request.app.state.quick
+    quick.learn(recording, request.headers.get("authorization"), principal)
+    request.state.listener = Listener.of(principal, _address(request))
+    return recording
+
+
+async def _by_link(request: Request, services: Services, wanted: RecordingId, token: str) -> Recording:
     grant = await services.links.check(token, wanted, services.clock.now())
     if isinstance(grant, Refused):
         raise Refusal("link_expired" if grant is Refused.EXPIRED else "bad_link")
     recording = await services.store.get(grant.tenant_id, wanted)
-    if grant.attempt not in (ANY_ATTEMPT, recording.attempt):
+    if not grant.is_for(recording):
         raise Refusal("bad_link")
+    quick: Quick = request.app.state.quick
+    quick.learn(recording, None, None)
+    request.state.listener = Listener.by_link(grant, _address(request))
     return recording
+
+
+def _tell_refused(request: Request, services: Services, wanted: RecordingId, why: str) -> None:
+    """Let the audit log have it, with who it was as far as that is proven."""
+    token = request.query_params.get("token")
+    grant = services.links.now.read(token, wanted) if token is not None else None
+    caller: Principal | None = getattr(request.state, "caller", None)
+    tries: Tries = request.app.state.tries
+    who: str = NOBODY
+    tenant_id: TenantId | None = None
+    if grant is not None:
+        who, tenant_id = Listener.by_link(grant, None).actor, grant.tenant_id
+    elif caller is not None:
+        who, tenant_id = caller.actor, caller.tenant_id
+    tries.refused(why, wanted, By(who, _address(request)), tenant_id)
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 _COMING: Final = {
@@ -120,19 +150,21 @@ async def get_audio(
     One that is not there yet is hastened. Its bytes are sent as they come, whole from the first one, whatever the
     Range; if the download or its check fails, the connection is broken off. Before the first byte: 202.
     """
+    listening: Listening = request.app.state.listening
     if rendition is not None and not services.settings.renditions:
         raise Refusal("no_rendition")
     if recording.state not in FINAL:
         waited = await _wait(request, services, recording, whole=rendition is not None or download)
         if waited.response is not None:
-            await _note(request, recording)
+            listening.follow(waited.response, waited.recording, request.state.listener, ListenForm.GROWING)
             return waited.response
         recording = waited.recording
         if recording.state not in FINAL:
             return _later(recording)
     if recording.state is not State.READY or recording.kept is None:
-        raise refusal(recording)
-    await _note(request, recording)
+        no = refusal(recording)
+        _tell_refused(request, services, recording.id, no.code)
+        raise no
     kept = recording.kept
     if rendition is not None:
         smaller = await _rendition(request, services, recording, kept)
@@ -142,7 +174,10 @@ async def get_audio(
     conditions = conditions_of(request.method, request.headers)
     fixed = fixed_headers(recording, kept, download=download)
     # The object storage would not call it a download.
-    return await ready_response(services, kept, conditions, fixed, may_redirect=not download)
+    response = await ready_response(services, kept, conditions, fixed, may_redirect=not download)
+    if request.method == "GET":  # a HEAD hears nothing
+        listening.follow(response, recording, request.state.listener, _how(rendition, download=download), kept.size)
+    return response
 
 
 async def _rendition(request: Request, services: Services, recording: Recording, kept: Kept) -> Kept | None:
@@ -154,10 +189,10 @@ async def _rendition(request: Request, services: Services, recording: Recording,
     return None
 
 
-async def _note(request: Request, recording: Recording) -> None:
-    """Keep who listens; a HEAD hears nothing."""
-    if request.method == "GET":
-        await request.app.state.listening.note(recording, request.state.listener)
+def _how(rendition: RenditionKind | None, *, download: bool) -> ListenForm:
+    if rendition is None:
+        return ListenForm.DOWNLOAD if download else ListenForm.AUDIO
+    return ListenForm.OPUS_DOWNLOAD if download else ListenForm.OPUS
 
 
 async def _wait(request: Request, services: Services, recording: Recording, *, whole: bool) -> Waited:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from callspool.api.auth import Caller
@@ -80,7 +80,6 @@ async def get_recording(id: str, services: ServicesOf, caller: Caller) -> Record
 )
 async def fetch_recording(
     id: str,  # noqa: A002
-    request: Request,
     response: Response,
     services: ServicesOf,
     caller: Caller,
@@ -90,8 +89,7 @@ async def fetch_recording(
     place: Place | None = None
     match recording.state:
         case State.READY:
-            await request.app.state.listening.note(recording, caller.actor)
-            return _answer(services, recording, None)
+            return _answer(services, recording, None, caller.actor)
         case State.QUEUED:
             place = await promote(services, recording)
         case State.FETCHING:
@@ -100,9 +98,8 @@ async def fetch_recording(
             place = None  # its job is submitted when the provider says that it is complete
         case State.FAILED | State.CANCELLED | State.ABSENT | State.PURGED:
             raise refusal(recording)
-    await request.app.state.listening.note(recording, caller.actor)
     response.status_code = 202
-    return _answer(services, recording, place)
+    return _answer(services, recording, place, caller.actor)
 
 
 @router.post("/{id}/cancel", operation_id="cancelRecording", responses=responses(404, 409))
@@ -125,7 +122,7 @@ async def retry_recording(id: str, services: ServicesOf, caller: Caller) -> Fetc
     recording = await services.store.hasten(caller.tenant_id, recording.id)
     place = await promote(services, recording)
     await services.bulletin.ring()
-    return _answer(services, recording, place)
+    return _answer(services, recording, place, caller.actor)
 
 
 def refusal(recording: Recording) -> Refusal:
@@ -155,9 +152,9 @@ async def promote(services: Services, recording: Recording) -> Place | None:
         return None
 
 
-def _answer(services: Services, recording: Recording, place: Place | None) -> FetchAnswer:
+def _answer(services: Services, recording: Recording, place: Place | None, actor: str) -> FetchAnswer:
     # Nothing of an announced one can come before the provider says that it is complete: a link would only be waited on.
-    url, expires_at = (None, None) if recording.state is State.ANNOUNCED else link(services, recording)
+    url, expires_at = (None, None) if recording.state is State.ANNOUNCED else link(services, recording, actor)
     return FetchAnswer(
         id=recording.id,
         state=recording.state,
