@@ -65,6 +65,27 @@ async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict
             await process.wait()
 
 
+async def test_serve_says_its_address_as_json_and_ends_when_it_is_told(made: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "callspool.cli", "serve", "--json", "--port", "0", "--data", str(made)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 120))
+        assert set(said) == {"url"}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(f"{said['url']}/healthz")).status_code == 204
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await process.stdout.read() == b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 def children_of(pid: int) -> set[int]:
     """The processes that a process started."""
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,8 @@ import uvicorn
 from callspool.api import patience
 from callspool.api.patience import PatientProtocol
 from callspool.api.straight import MOST, StraightProtocol
+from callspool.cli.serving import Server
+from callspool.playback import serving as playback
 from tests.api.conftest import AUDIO, Api, started, until
 from tests.api.test_audio import descriptors
 
@@ -119,3 +122,25 @@ async def test_a_reader_that_takes_its_time_gets_all(api: Api, monkeypatch: pyte
             while data := await loop.sock_recv(client, 65536):
                 came += data
     assert came.partition(b"\r\n\r\n")[2] == AUDIO * 2
+
+
+async def test_who_is_cut_while_more_is_to_come_leaves_no_error_in_the_log(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(playback, "SEND_TIME", timedelta(seconds=0.2))  # before the connection's own time is over
+    recording = await api.ready(data=AUDIO * 128)
+    before = descriptors(api.folder / "vault")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Server(api.app)
+        running = asyncio.create_task(server.serve([listening]))
+        await server.ready.wait()
+        with contextlib.closing(await reluctant(listening.getsockname()[1])) as client:
+            head = f"GET /api/recordings/{recording.id}/audio HTTP/1.1\r\nHost: x\r\n"
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(client, f"{head}Authorization: Bearer {api.keys['acme']}\r\n\r\n".encode())
+            assert (await loop.sock_recv(client, 12)).startswith(b"HTTP/1.1 20")
+
+            await is_let_go(api, server.server_state.connections, before)
+        server.stop()
+        await running
+    assert [record.message for record in caplog.records if record.name.startswith("uvicorn")] == []
