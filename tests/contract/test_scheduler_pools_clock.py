@@ -85,6 +85,10 @@ def test_a_rest_that_is_over_does_not_come_again_when_the_clock_is_set_back(pool
     pool.set_clock(NOON_MS + 20_000)
     assert pool.turn(0) == ()
     pool.set_clock(NOON_MS + 1_000)
+    (grant,) = pool.turn(1)
+    pool.turn(0, End(grant.job, grant.token, "defer", 60_000, 500, "throttled"))
+    assert pool.turn(1) == ()
+    pool.set_clock(NOON_MS + 1_500)
     assert len(pool.turn(1)) == 1
 
 

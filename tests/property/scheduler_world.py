@@ -73,9 +73,9 @@ class World:
                     self.heartbeat(worker)
             self.ask(BYSTANDER, 0)
 
-    def live_through_the_wait(self) -> None:
+    def live_through_the_wait(self, silent: Iterable[str] = ()) -> None:
         """Let time pass until something may be granted."""
-        self.live(self.model.lifetime.opens - self.model.now)
+        self.live(self.model.lifetime.opens - self.model.now, silent)
 
     # --- calls ---------------------------------------------------------------------------------------
 

@@ -88,6 +88,29 @@ class Machine(RuleBasedStateMachine):
             held = self.world.look_at_its_clock(worker)
             self.world.turn(worker, room, tuple(ended(grant, how) for grant in held))
 
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        line=st.integers(0, 5),
+        how=st.sampled_from(["failed", "refused", "told to wait"]),
+        lifted=st.integers(0, 6),
+        limit=st.sampled_from([9, 3, 1, 0]),
+    )
+    def provider_is_in_trouble_and_answers_again(
+        self, worker: str, line: int, how: str, lifted: int, limit: int
+    ) -> None:
+        """An operator lifts the rest that comes of it, so often, and in vain; then it is waited for."""
+        pool = POOLS[line % 2]
+        self.set_tenant(TENANTS[line % 3], 4, 1.0, False)
+        self.set_pool(pool, 9, False)
+        self.work_for_a_while(worker, line, 9, 3, how, 1_100, True)
+        for _ in range(lifted):
+            self.set_pool(pool, 9, True)
+            self.set_pool(pool, 9, False)
+            self.work(worker, 9, 3, how, 1_100)
+        self.set_pool(pool, limit, False)
+        self.world.live(self.model.pool(pool).rests_until - self.model.now)
+        self.work(worker, 9, 3, "good", 0)
+
     @rule(job=st.sampled_from(JOBS))
     def promote(self, job: str) -> None:
         verdict, place = self.raw.call("promote", job, *HOME[job])
@@ -161,12 +184,15 @@ class Machine(RuleBasedStateMachine):
         """Who is silent has died, is frozen or cut off: its leases run out; it may settle them late."""
         self.world.live(ms, silent)
 
-    @rule(by_ms=STEPS)
-    def clock_is_set(self, by_ms: int) -> None:
+    @rule(by_ms=STEPS, waits=st.booleans(), silent=st.sets(st.sampled_from(WORKERS)))
+    def clock_is_set(self, by_ms: int, waits: bool, silent: set[str]) -> None:
         """A small step is not seen; those who hold leases renew in time before and after it."""
         self.world.call_epoch()
         if self.world.is_seen(by_ms):
             self.world.set_clock(by_ms)
+            if waits:
+                self.world.call_epoch()
+                self.world.live_through_the_wait(silent)
         else:
             self.world.reach_everyone()
             self.world.set_clock(by_ms)
@@ -249,7 +275,7 @@ def test_whatever_happens_the_scheduler_does_what_the_model_allows(raw: Raw, clo
     run_state_machine_as_test(
         lambda: Machine(raw, clocked),
         settings=settings(
-            max_examples=1000 if is_long else 100,
+            max_examples=1000 if is_long else 80,
             stateful_step_count=60 if is_long else 40,
             deadline=None,
             report_multiple_bugs=False,
