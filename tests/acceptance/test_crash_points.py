@@ -40,7 +40,7 @@ async def test_a_worker_killed_around_rename_and_commit_leaves_whole_files_and_n
         await running.parts.store.set_tenant(acme)
         await running.parts.producer.set_tenant(acme.id, slots=acme.slots, weight=1.0, paused=False)
         calls = [await running.call(duration_s=2.0, channels=2) for _ in POINTS]
-        # Room for one each: every worker has another recording, and dies in it.
+        # Room for one each: every worker dies in its first.
         workers = [
             (await running.run("worker", "--concurrency", "1", program=("-m", kill_hook.__name__, point)))[0]
             for point in POINTS
@@ -55,15 +55,17 @@ async def test_a_worker_killed_around_rename_and_commit_leaves_whole_files_and_n
         left = await hashes(running)
         assert len(left) == sum(POINTS.values())
         assert set(left) <= set(sent.values()), "what is there under its name is whole"
-        for call in calls:
-            now = await running.parts.store.get(None, call.id)
-            assert (now.state, now.attempt, now.kept) == (State.FETCHING, 1, None)
+        # On a slow machine one that starts late may have taken over from one that was dead already.
+        before = {call.id: await running.parts.store.get(None, call.id) for call in calls}
+        assert {now.state for now in before.values()} <= {State.FETCHING, State.QUEUED}
+        assert sum(now.attempt for now in before.values()) == len(POINTS)
+        assert {now.kept for now in before.values()} == {None}
 
         await running.worker()
         for call in calls:
             ready = await running.reaches(call, State.READY)
             assert ready.kept is not None
             assert hashlib.sha256(await running.parts.vault.read_all(ready.kept.vault_key)).hexdigest() == sent[call.id]
-            assert ready.attempt == 2
+            assert ready.attempt == before[call.id].attempt + 1
         spool = running.parts.settings.spool
         assert len([path for path in spool.glob("*") if path.is_dir()]) == 1, "what they left in the spool is removed"
