@@ -16,7 +16,7 @@ from benchmarks.journal import Journal
 from benchmarks.subject import Setting
 from benchmarks.workload import Task
 from callspool.domain.job import Job, Lease, Settlement, Verdict
-from callspool.domain.ports import Consumer
+from callspool.domain.ports.scheduler import Consumer
 from callspool.scheduler.connection import Functions
 from callspool.scheduler.consumer import ValkeyConsumer
 from callspool.scheduler.producer import ValkeyProducer

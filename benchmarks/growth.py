@@ -19,7 +19,7 @@ from benchmarks.result import OURS, Figure, figure
 from benchmarks.servers import valkey
 from benchmarks.workload import SLOTS
 from callspool.domain.job import Settlement, Verdict
-from callspool.domain.ports import Consumer
+from callspool.domain.ports.scheduler import Consumer
 
 _SIZES: Final = ((10, 10_000), (1_000, 100_000), (100_000, 1_000_000))
 """Tenants and queued jobs."""

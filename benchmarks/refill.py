@@ -17,7 +17,7 @@ from benchmarks.machine import Noise
 from benchmarks.result import OURS, Figure, figure
 from benchmarks.servers import valkey
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.ports import Notice, ProviderStatus
+from callspool.domain.ports.provider import Notice, ProviderStatus
 from callspool.domain.tenant import Account, Tenant
 from callspool.settings import Settings
 from callspool.telemetry import configure_logging

@@ -21,7 +21,7 @@ from callspool.audio.mp3 import declared_frames
 from callspool.audio.wav import Malformed, read_header
 from callspool.domain.errors import FetchFailed, InvalidInput
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.ports import WebhookRequest
+from callspool.domain.ports.provider import WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.playback.ranges import Conditions, Parts, decide
 from callspool.playback.tokens import Links, Refused

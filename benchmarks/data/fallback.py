@@ -8,13 +8,13 @@ from typing import Self
 import httpx2
 
 from benchmarks.data.media_only import MediaOnly
-from callspool.domain.ports import Media
+from callspool.domain.ports.provider import Media
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account
 
 
 class _Body:
-    """`callspool.domain.ports.Media`."""
+    """`callspool.domain.ports.provider.Media`."""
 
     offset = 0
     channels: int | None = None
@@ -32,7 +32,7 @@ class _Body:
 
 
 class Fallback(MediaOnly):
-    """`callspool.domain.ports.Provider`, as far as a download goes."""
+    """`callspool.domain.ports.provider.Provider`, as far as a download goes."""
 
     def __init__(self) -> None:
         self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False)

@@ -25,7 +25,7 @@ from typing import Final
 import uvloop
 
 from benchmarks.data import made
-from callspool.domain.ports import Provider
+from callspool.domain.ports.provider import Provider
 from callspool.fetch.download import Limits, download
 from callspool.fetch.spool import WRITE_BYTES, Spool
 from callspool.providers.twilio import Twilio

@@ -13,7 +13,7 @@ from benchmarks.data import made
 from benchmarks.data.processes import running
 from benchmarks.servers import valkey
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Notice, ProviderStatus
+from callspool.domain.ports.provider import Notice, ProviderStatus
 from callspool.domain.recording import Kept, Recording
 from callspool.domain.tenant import Tenant
 from callspool.playback.tokens import ANY_ATTEMPT, Grant, Links

@@ -4,13 +4,13 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Listed, Listing, Media, Notice, WebhookRequest
+from callspool.domain.ports.provider import Listed, Listing, Media, Notice, WebhookRequest
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account
 
 
 class MediaOnly:
-    """`callspool.domain.ports.Provider`, but for ``open``."""
+    """`callspool.domain.ports.provider.Provider`, but for ``open``."""
 
     def read_webhook(self, account: Account, tenant_id: TenantId, request: WebhookRequest) -> Notice | None:
         """Nobody calls."""

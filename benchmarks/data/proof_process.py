@@ -24,7 +24,7 @@ from benchmarks.data.installation import notice, prepare
 from benchmarks.data.media_only import MediaOnly
 from benchmarks.machine import process_cpu
 from callspool.domain.job import Job
-from callspool.domain.ports import Media
+from callspool.domain.ports.provider import Media
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account
 from callspool.fetch.outcome import Outcome
@@ -38,7 +38,7 @@ _LONGEST_S: Final = 120
 
 
 class _Body:
-    """`callspool.domain.ports.Media`."""
+    """`callspool.domain.ports.provider.Media`."""
 
     offset = 0
     etag = None
@@ -58,7 +58,7 @@ class _Body:
 
 
 class _FromDisk(MediaOnly):
-    """`callspool.domain.ports.Provider`."""
+    """`callspool.domain.ports.provider.Provider`."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

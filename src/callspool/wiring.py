@@ -22,7 +22,10 @@ from callspool.domain.audit import CALLSPOOL, By
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
-from callspool.domain.ports import Clock, Provider, Store, Vault
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.tenant import ALL_SCOPES, ApiKey, Scope
 from callspool.providers import signalwire, telnyx, twilio
 from callspool.providers.profile import Profile

@@ -19,7 +19,8 @@ import structlog
 from callspool.cli import main
 from callspool.domain.backfill import Backfill, BackfillState, Step
 from callspool.domain.job import Job, Lane, Place
-from callspool.domain.ports import ProviderStatus, RecordingFilter
+from callspool.domain.ports.provider import ProviderStatus
+from callspool.domain.ports.store import RecordingFilter
 from callspool.domain.recording import Kept, State
 from callspool.reconcile.reconciler import Reconciler
 from callspool.wiring import make_backfiller

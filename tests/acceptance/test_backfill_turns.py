@@ -12,7 +12,7 @@ import structlog
 
 from callspool.domain.backfill import Backfill, BackfillState
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import ProviderStatus
+from callspool.domain.ports.provider import ProviderStatus
 from callspool.domain.recording import State
 from callspool.domain.tenant import Account
 from callspool.reconcile.reconciler import Reconciler

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from callspool.domain.backoff import RETRY_DELAYS
 from callspool.domain.job import Circuit, Place
-from callspool.domain.ports import Notice, ProviderStatus
+from callspool.domain.ports.provider import Notice, ProviderStatus
 from callspool.domain.recording import State
 from callspool.simulator import PublicKey, highest_concurrency
 from callspool.wiring import make_reconciler

@@ -27,7 +27,9 @@ from callspool.cli.serving import protocol
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
-from callspool.domain.ports import Notice, ProviderStatus, RecordingFilter, Store, Vault
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from callspool.domain.tenant import Tenant

@@ -13,7 +13,7 @@ import structlog
 from starlette.types import Message
 
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.playback.ranges import Whole
 from callspool.playback.serving import CHUNK, AudioResponse

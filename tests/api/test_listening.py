@@ -13,7 +13,7 @@ import pytest
 from callspool.api import listening, tries
 from callspool.domain.audit import AuditEntry
 from callspool.domain.errors import StoreUnavailable
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.playback.tokens import Grant, Links
 from callspool.scheduler.connection import Functions
 from tests.api.conftest import AUDIO, Api, SettableClock, running, until

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.session import User
 from callspool.scheduler.connection import Functions
 from tests.api.conftest import Api, SettableClock, running

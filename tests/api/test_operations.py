@@ -10,7 +10,7 @@ import pytest
 
 from callspool.api.problems import KINDS, problem
 from callspool.domain import errors
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.scheduler.connection import Functions
 from callspool.vault.s3 import S3Vault

@@ -6,7 +6,7 @@ import httpx
 
 from callspool.api.recent import MEMORY
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.scheduler.connection import Functions
 from tests.api.conftest import Api, SettableClock, running, until
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from callspool.domain.errors import Misconfigured
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.scheduler.connection import Functions
 from callspool.settings import Settings
 from tests.api.conftest import Api, SettableClock, running

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.scheduler.connection import Functions
 from tests.api.conftest import Api, SettableClock, new_sid, running
 

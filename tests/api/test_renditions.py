@@ -10,7 +10,7 @@ import av
 import pytest
 
 from callspool.domain.audit import By
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.lifecycle.purge import Purger
 from callspool.scheduler.connection import Functions
 from callspool.vault.keys import rendition_key

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.fetch.worker import Worker
 from callspool.reconcile.courier import Courier
 from callspool.scheduler.connection import Functions

@@ -17,7 +17,9 @@ from obstore.store import S3Store
 from callspool.domain.audit import By
 from callspool.domain.errors import VaultUnavailable
 from callspool.domain.job import Job
-from callspool.domain.ports import Notice, ProviderStatus, Store, Vault
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Event, Kept, Recording, State
 from callspool.lifecycle.orphans import sweep_orphans

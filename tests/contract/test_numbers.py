@@ -10,7 +10,8 @@ import pytest
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job
-from callspool.domain.ports import Provider, RecordingFilter, Store
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.store import RecordingFilter, Store
 from callspool.domain.recording import Call, Recording, State
 from callspool.domain.tenant import Account, Number, Tenant
 from callspool.providers.twilio import Twilio

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
-from callspool.domain.ports import ProviderStatus, WebhookRequest
+from callspool.domain.ports.provider import ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.tenant import MediaFormat
 from callspool.simulator.signing import KeyPair

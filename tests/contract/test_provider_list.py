@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Listed, ProviderStatus
+from callspool.domain.ports.provider import Listed, ProviderStatus
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call
 from callspool.providers.twilio import Twilio

@@ -7,7 +7,7 @@ from twilio.request_validator import RequestValidator
 
 from callspool.domain.errors import BadSignature
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Notice, WebhookRequest
+from callspool.domain.ports.provider import Notice, WebhookRequest
 from callspool.providers.signalwire import SignalWire
 from callspool.simulator.signing import sign_body
 from tests.fixtures import made

@@ -9,7 +9,7 @@ import pytest
 
 from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import ProviderStatus, WebhookRequest
+from callspool.domain.ports.provider import ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.providers.telnyx import Telnyx
 from callspool.simulator import Simulator

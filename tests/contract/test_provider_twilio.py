@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 
 from callspool.domain.errors import BadSignature, FetchFailed, InvalidInput
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.ports.provider import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Encryption
 from callspool.domain.tenant import MediaFormat

@@ -9,7 +9,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from callspool.domain.errors import FetchFailed, InvalidInput
-from callspool.domain.ports import Discovers, Subaccount
+from callspool.domain.ports.provider import Discovers, Subaccount
 from callspool.domain.reasons import Reason
 from callspool.providers.twilio import PROFILE, Twilio
 from callspool.simulator import Account as Theirs

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from callspool.domain.job import Lane
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.reconcile.reconciler import Reconciler
 from callspool.scheduler.connection import Functions
 from callspool.scheduler.consumer import ValkeyConsumer

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from callspool.domain.ids import TenantId
 from callspool.domain.job import PoolLimits, TenantLimits
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import Tenant
 from callspool.reconcile.reconciler import Reconciler
 from callspool.scheduler.connection import Functions

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from callspool.domain.job import Job, Names, Signal
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.webhook import AT_ONCE
 from callspool.reconcile.reconciler import Reconciler
 from callspool.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 from callspool.domain.audit import By
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import PrivateKey, Tenant
 from callspool.store import connect, rotation, tables
 from callspool.store.keyfile import KeyFile

@@ -11,7 +11,8 @@ import pytest
 from callspool.domain.backoff import LOST_LIMIT
 from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId, RecordingId, TenantId, is_recording_id
-from callspool.domain.ports import Notice, ProviderStatus, Recorded, Store
+from callspool.domain.ports.provider import Notice, ProviderStatus, Recorded
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Event, Kept, Recording, State, Unverified
 from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock

@@ -11,7 +11,7 @@ from callspool.domain.audit import Act, AuditKind, By, Deed
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.listening import ListenForm, Told, refused
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import Account, PrivateKey, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, KEY, MAIN, Database, SetClock

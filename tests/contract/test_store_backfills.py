@@ -10,7 +10,8 @@ from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill, BackfillState, Sighting, Step, count_windows, window_end
 from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Notice, ProviderStatus, Store
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from tests.fixtures.databases import ACME, MAIN, SetClock

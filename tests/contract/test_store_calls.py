@@ -3,7 +3,7 @@
 import pytest
 
 from callspool.domain.ids import phone_number
-from callspool.domain.ports import RecordingFilter, Store
+from callspool.domain.ports.store import RecordingFilter, Store
 from callspool.domain.recording import Call
 from tests.contract.test_store import fetching, notice, queued
 from tests.fixtures.databases import ACME, OTHER

@@ -10,7 +10,7 @@ from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, Held, NotFound
 from callspool.domain.hold import Hold
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import State
 from callspool.lifecycle.purge import Purger
 from callspool.lifecycle.retention import purge_expired

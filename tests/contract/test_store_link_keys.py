@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from callspool.domain.audit import By
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.store import connect
 from tests.fixtures.databases import KEY, Database, SetClock
 

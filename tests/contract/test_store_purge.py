@@ -9,7 +9,8 @@ import pytest
 from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Notice, ProviderStatus, Store
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Encryption, Event, Kept, Recording, State
 from tests.fixtures.databases import ACME, MAIN, OTHER, SetClock

@@ -11,7 +11,8 @@ from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, Misconfigured, NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import hash_key, new_key
-from callspool.domain.ports import Notice, ProviderStatus, Store
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import MediaFormat, PrivateKey, Scope, Tenant
 from callspool.store import connect
 from tests.fixtures.databases import ACME, MAIN, OTHER, Database, SetClock

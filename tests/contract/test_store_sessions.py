@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from callspool.domain.errors import NotFound
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.session import Session, User
 from tests.fixtures.databases import ACME, SetClock
 

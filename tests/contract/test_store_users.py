@@ -9,7 +9,7 @@ import pytest
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, new_key
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.session import Session, Tries, User
 from callspool.store import connect
 from tests.fixtures.databases import ACME, KEY, Database, SetClock

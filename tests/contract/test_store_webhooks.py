@@ -8,7 +8,7 @@ import pytest
 from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.webhook import Delivery, DeliveryState, Endpoint, Refused, Subject, new_endpoint

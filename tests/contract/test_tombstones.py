@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from callspool.domain.audit import By
 from callspool.domain.errors import Conflict, InvalidInput, NotFound
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import Event, State
 from callspool.domain.tenant import Tenant
 from callspool.domain.tombstone import Burial, Tombstone

@@ -10,7 +10,7 @@ import soundfile
 
 from callspool.audio.probe import SubprocessProber
 from callspool.domain.errors import FetchFailed, InvalidInput
-from callspool.domain.ports import Notice, ProviderStatus
+from callspool.domain.ports.provider import Notice, ProviderStatus
 from callspool.domain.reasons import Reason
 from callspool.domain.tenant import MediaFormat
 from callspool.fetch.verify import verify

@@ -11,7 +11,7 @@ import pytest
 
 from callspool.domain.errors import InvalidInput, NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Vault
+from callspool.domain.ports.vault import Vault
 from callspool.vault.disk import DiskVault
 from callspool.vault.keys import rendition_key, vault_key
 from callspool.vault.s3 import S3Vault

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from callspool.domain.audit import By
 from callspool.domain.backoff import LOST_LIMIT
 from callspool.domain.errors import Conflict, IllegalMove
-from callspool.domain.ports import Notice, ProviderStatus, Store
+from callspool.domain.ports.provider import Notice, ProviderStatus
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import MOVES, Event, HistoryEntry, Kept, Recording, State, advance, sources
 from tests.fixtures.databases import ACME, MAIN, SetClock

@@ -18,7 +18,7 @@ from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator
 from callspool.api.routes.webhooks import public_url
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Notice, Provider, WebhookRequest
+from callspool.domain.ports.provider import Notice, Provider, WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.signalwire import SignalWire
 from callspool.providers.telnyx import Telnyx

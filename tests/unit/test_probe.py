@@ -13,7 +13,7 @@ import soundfile
 
 from callspool.audio.probe import SubprocessProber
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Probe
+from callspool.domain.ports.audio import Probe
 from callspool.domain.reasons import Reason
 from tests.fixtures import made
 

@@ -18,7 +18,7 @@ from callspool.domain.audit import By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.keys import hash_key, is_key
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import ALL_SCOPES, Scope
 
 Declared = Annotated[

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Final
 
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.loop import for_ever
 from callspool.playback.tokens import Grant, Links, Refused
 

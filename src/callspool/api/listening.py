@@ -18,7 +18,7 @@ from callspool.api.trail import Trail
 from callspool.domain.audit import By, Deed
 from callspool.domain.ids import RecordingId
 from callspool.domain.listening import ListenForm, Told
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import Recording
 from callspool.playback.growing import GrowingResponse
 from callspool.playback.heard import Heard

@@ -14,7 +14,8 @@ import structlog
 from callspool.api.schemas import LiveEvent, RecordingView, sentence
 from callspool.domain.errors import Unavailable
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Bulletin, Store
+from callspool.domain.ports.scheduler import Bulletin
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import HistoryEntry, Recording
 
 BATCH: Final = 500

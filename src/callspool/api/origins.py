@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callspool.api.recent import MEMORY
 from callspool.domain.errors import Unavailable
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 
 ANY: Final = "*"
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import Final
 
 from callspool.api.problems import Refusal
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 
 PLAY: Final = frozenset(
     {"fetchRecording", "createPlayback", "getAudio", "headAudio", "getWaveform", "listenToEvents", "getRecording"}

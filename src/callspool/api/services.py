@@ -9,7 +9,12 @@ from starlette.requests import HTTPConnection
 
 from callspool.api.link_keys import LinkKeys
 from callspool.domain.identity import IdentityProvider
-from callspool.domain.ports import Bulletin, Clock, Prober, Producer, Provider, Renderer, Store, Vault
+from callspool.domain.ports.audio import Prober, Renderer
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.settings import Settings
 
 

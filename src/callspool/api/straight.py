@@ -18,7 +18,7 @@ from callspool.api.listening import Listener
 from callspool.api.patience import PatientProtocol
 from callspool.api.quick import Known, Quick
 from callspool.domain.errors import CallspoolError
-from callspool.domain.ports import LocalVault
+from callspool.domain.ports.vault import LocalVault
 from callspool.domain.recording import Kept
 from callspool.playback.heard import Heard
 

@@ -16,7 +16,8 @@ import structlog
 
 from callspool.domain.audit import CALLSPOOL, Act, By, Deed
 from callspool.domain.errors import CallspoolError
-from callspool.domain.ports import Clock, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.store import Store
 from callspool.loop import for_ever
 
 LOST: Final = "audit.lost"

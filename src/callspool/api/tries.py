@@ -13,7 +13,7 @@ from callspool.api.trail import Trail
 from callspool.domain import listening
 from callspool.domain.audit import By, Deed
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 
 NOBODY: Final = "nobody"
 """Who did not say who it is, or cannot prove it."""

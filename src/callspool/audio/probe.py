@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Probe
+from callspool.domain.ports.audio import Probe
 from callspool.domain.reasons import Reason
 
 FILES_A_CHILD: Final = 500

@@ -30,7 +30,7 @@ from callspool.cli.folder import is_loopback
 from callspool.cli.tenants import checked_name
 from callspool.domain.errors import InvalidInput, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.ports import Discovers, Subaccount
+from callspool.domain.ports.provider import Discovers, Subaccount
 from callspool.domain.tenant import Account, MediaFormat
 from callspool.wiring import Parts
 

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from callspool.domain.errors import SchedulerUnavailable
-from callspool.domain.ports import Store
+from callspool.domain.ports.store import Store
 from callspool.wiring import Parts
 
 _PATIENCE_S: Final = 10.0

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from callspool.domain.errors import Misconfigured
-from callspool.domain.ports import LocalVault
+from callspool.domain.ports.vault import LocalVault
 
 _GRACE_S = 3
 

@@ -13,7 +13,8 @@ import structlog
 
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Provider, Store
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account

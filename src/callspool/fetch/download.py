@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Media, Provider
+from callspool.domain.ports.provider import Media, Provider
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account

@@ -19,7 +19,12 @@ import structlog
 from callspool.domain.errors import FetchFailed, NotFound, StoreUnavailable, VaultUnavailable
 from callspool.domain.ids import RecordingId
 from callspool.domain.job import Lease, Settlement, Signal, Stop, Verdict
-from callspool.domain.ports import Bulletin, Clock, Prober, Provider, Store, Vault
+from callspool.domain.ports.audio import Prober
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Kept, Recording, State
 from callspool.fetch.calls import Calls, Question

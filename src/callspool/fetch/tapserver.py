@@ -15,7 +15,7 @@ from typing import Final
 from callspool.audio.check import is_mp3
 from callspool.domain.errors import Misconfigured
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.fetch.tap import Listener, Lost, Taps
 from callspool.playback.relay import (
     AUTHORIZATION,

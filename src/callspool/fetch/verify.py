@@ -3,7 +3,7 @@
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Probe
+from callspool.domain.ports.audio import Probe
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording, Unverified
 from callspool.domain.tenant import MediaFormat

@@ -18,7 +18,12 @@ import structlog
 
 from callspool.domain.errors import SchedulerUnavailable, StoreUnavailable
 from callspool.domain.job import Lease, Settlement, Stop, Turn
-from callspool.domain.ports import Bulletin, Clock, Consumer, Prober, Provider, Store, Vault
+from callspool.domain.ports.audio import Prober
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin, Consumer
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.webhook import is_delivery_id
 from callspool.fetch.calls import Calls
 from callspool.fetch.job import Tools, Work

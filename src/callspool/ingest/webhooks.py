@@ -14,7 +14,9 @@ import structlog
 from callspool.domain.errors import BadSignature, NotFound, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job
-from callspool.domain.ports import Bulletin, Producer, Provider, Recorded, Store, WebhookRequest
+from callspool.domain.ports.provider import Provider, Recorded, WebhookRequest
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from callspool.domain.audit import AuditEntry
-from callspool.domain.ports import RecordingFilter, Store
+from callspool.domain.ports.store import RecordingFilter, Store
 from callspool.domain.recording import Recording
 
 PAGE: Final = 500

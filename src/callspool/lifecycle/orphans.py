@@ -13,7 +13,9 @@ from datetime import timedelta
 import structlog
 
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports import Clock, Store, Vault
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import Recording, State
 from callspool.vault.keys import parse_key
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from callspool.domain.errors import NotFound, VaultUnavailable
-from callspool.domain.ports import Vault
+from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import Kept
 
 _BLOCK: Final = 1 << 18

@@ -11,7 +11,9 @@ import structlog
 from callspool.domain.audit import By
 from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Bulletin, Store, Vault
+from callspool.domain.ports.scheduler import Bulletin
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import Recording
 from callspool.vault.keys import tombstone_key
 

@@ -13,7 +13,10 @@ import structlog
 
 from callspool.domain.custody import LIFECYCLE, try_again_at
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Clock, Provider, Store, Vault
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import Recording
 from callspool.lifecycle.proof import Found, read_back
 from callspool.lifecycle.scrub import Scrubber

@@ -13,7 +13,8 @@ import structlog
 from callspool.domain.audit import By
 from callspool.domain.errors import InvalidInput, NotFound
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports import RecordingFilter, Store, Vault
+from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import State
 from callspool.domain.tombstone import Burial, Tombstone
 from callspool.lifecycle.purge import Purger

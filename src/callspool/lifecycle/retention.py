@@ -7,7 +7,8 @@ import structlog
 
 from callspool.domain.audit import By
 from callspool.domain.errors import Conflict
-from callspool.domain.ports import Clock, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.store import Store
 from callspool.lifecycle.purge import Purger
 
 BY: Final = By("lifecycle")

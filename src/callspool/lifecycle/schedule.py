@@ -16,7 +16,11 @@ from typing import Any
 import structlog
 
 from callspool.domain.errors import Unavailable
-from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store, Vault
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.lifecycle.orphans import sweep_orphans
 from callspool.lifecycle.purge import Purger
 from callspool.lifecycle.release import Releaser

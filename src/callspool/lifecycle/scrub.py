@@ -14,7 +14,11 @@ import structlog
 from callspool.domain.custody import SCRUB
 from callspool.domain.errors import FetchFailed, NotFound, SchedulerUnavailable
 from callspool.domain.job import Job
-from callspool.domain.ports import Bulletin, Clock, Producer, Provider, ProviderStatus, Store, Vault
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider, ProviderStatus
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
+from callspool.domain.ports.vault import Vault
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.proof import Found, read_back

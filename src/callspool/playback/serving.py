@@ -11,7 +11,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from callspool.domain.ports import VaultFile
+from callspool.domain.ports.vault import VaultFile
 from callspool.playback.heard import Heard
 from callspool.playback.ranges import Parts, Span, Whole
 

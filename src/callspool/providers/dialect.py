@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import WebhookRequest
+from callspool.domain.ports.provider import WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.tenant import Account
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from twilio.request_validator import RequestValidator
 
 from callspool.domain.errors import BadSignature
-from callspool.domain.ports import WebhookRequest
+from callspool.domain.ports.provider import WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID, Dialect, Form
 from callspool.providers.profile import Probe, Profile

@@ -13,7 +13,7 @@ from typing import Final, Self
 from urllib.parse import urlencode
 
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports import Listed, Listing, Notice, ProviderStatus
+from callspool.domain.ports.provider import Listed, Listing, Notice, ProviderStatus
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call
 from callspool.domain.tenant import Account

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.ports.provider import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import UUID
 from callspool.providers.profile import Probe

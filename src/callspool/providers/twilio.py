@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Listed, Listing, Media, Notice, Subaccount, WebhookRequest
+from callspool.domain.ports.provider import Listed, Listing, Media, Notice, Subaccount, WebhookRequest
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account, MediaFormat

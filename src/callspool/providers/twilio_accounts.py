@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from callspool.domain.errors import FetchFailed, InvalidInput
-from callspool.domain.ports import Subaccount
+from callspool.domain.ports.provider import Subaccount
 from callspool.domain.reasons import Reason
 from callspool.providers.dialect import Dialect
 from callspool.providers.twilio_list import MOST_OF_A_NAME, checked_cursor

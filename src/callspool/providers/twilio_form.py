@@ -18,7 +18,7 @@ from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator
 
 from callspool.domain.errors import BadSignature, InvalidInput
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Notice, ProviderStatus, WebhookRequest
+from callspool.domain.ports.provider import Notice, ProviderStatus, WebhookRequest
 from callspool.domain.recording import Encryption
 from callspool.domain.tenant import Account
 from callspool.providers.dialect import SID, Dialect, Form

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from callspool.domain.errors import FetchFailed, InvalidInput
 from callspool.domain.ids import phone_number
-from callspool.domain.ports import Listed, Listing, Notice
+from callspool.domain.ports.provider import Listed, Listing, Notice
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call
 from callspool.domain.tenant import Account

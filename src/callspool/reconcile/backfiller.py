@@ -17,7 +17,10 @@ import structlog
 from callspool.domain.backfill import Backfill
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Bulletin, Clock, Producer, Provider, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
 from callspool.loop import for_ever
 from callspool.reconcile.listing import Lister, Lost, Parts, PutOff
 from callspool.settings import Settings

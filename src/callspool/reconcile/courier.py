@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from callspool.domain.job import Job
-from callspool.domain.ports import Bulletin, Clock, Producer, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
 from callspool.domain.webhook import AT_ONCE, Delivery
 from callspool.loop import Outage, for_ever
 from callspool.settings import Settings

@@ -17,7 +17,9 @@ import structlog
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId, RecordingId
 from callspool.domain.job import Job
-from callspool.domain.ports import Bulletin, Producer, Provider, Store
+from callspool.domain.ports.provider import Provider
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Call, Recording
 from callspool.domain.tenant import Account

@@ -10,7 +10,8 @@ import structlog
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.operation import OperationState
-from callspool.domain.ports import Bulletin, Producer, Store
+from callspool.domain.ports.scheduler import Bulletin, Producer
+from callspool.domain.ports.store import Store
 from callspool.loop import Outage, for_ever
 
 STEP = 50

@@ -11,7 +11,9 @@ from datetime import timedelta
 import structlog
 
 from callspool.domain.job import Job, Lane, Names, PoolLimits, TenantLimits
-from callspool.domain.ports import Clock, Producer, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.scheduler import Producer
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import Recording, State
 from callspool.lifecycle.schedule import Lifecycle
 from callspool.loop import for_ever

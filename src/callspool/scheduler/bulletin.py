@@ -11,7 +11,7 @@ _LOOK_ANYWAY_S = 5.0
 
 
 class ValkeyBulletin:
-    """`domain.ports.Bulletin` over Valkey's publish and subscribe."""
+    """`domain.ports.scheduler.Bulletin` over Valkey's publish and subscribe."""
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions

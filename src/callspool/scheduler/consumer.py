@@ -137,7 +137,7 @@ class _Shard:
 
 
 class ValkeyConsumer:
-    """`domain.ports.Consumer` over all shards of a layout, in their order. Used from one task at a time."""
+    """`domain.ports.scheduler.Consumer` over all shards of a layout, in their order. Used from one task at a time."""
 
     def __init__(
         self, url: str, *, worker_id: str, lease: timedelta, shards: Sequence[str] = ("1.0",), address: str = ""

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class ValkeyProducer:
-    """`domain.ports.Producer` over all shards of a layout, in their order."""
+    """`domain.ports.scheduler.Producer` over all shards of a layout, in their order."""
 
     def __init__(self, *shards: Functions, dedup_window: timedelta = timedelta(seconds=120)) -> None:
         self._shards = shards

@@ -7,7 +7,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from callspool.domain.errors import Misconfigured
-from callspool.domain.ports import Clock, Store
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.store import Store
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope, Keys
 from callspool.store.sqlstore import SqlStore

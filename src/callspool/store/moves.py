@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from callspool.domain.backoff import LOST_LIMIT
 from callspool.domain.errors import Conflict, NotFound
 from callspool.domain.ids import RecordingId, TenantId, new_recording_id
-from callspool.domain.ports import Notice, ProviderStatus, Recorded
+from callspool.domain.ports.provider import Notice, ProviderStatus, Recorded
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, Event, Kept, Recording, State
 from callspool.store import holds, outbox, paces, reads, rows, statements

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from callspool.domain.backfill import Backfill, DayReport, Step
 from callspool.domain.ids import AccountId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import State
 from callspool.store import backfills, sights
 from callspool.store.database import Database

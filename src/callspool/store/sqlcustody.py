@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from callspool.domain.audit import Act, By
 from callspool.domain.custody import LIFECYCLE, SCRUB
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import Recording
 from callspool.store import audit, custody
 from callspool.store.database import Database

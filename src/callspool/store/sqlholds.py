@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.hold import Hold
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.store import audit, holds
 from callspool.store.database import Database
 from callspool.store.envelope import Envelope

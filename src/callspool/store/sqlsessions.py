@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from callspool.domain.audit import CALLSPOOL, Act, By
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.session import Session, User
 from callspool.store import audit, users
 from callspool.store.database import Database

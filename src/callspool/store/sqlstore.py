@@ -1,4 +1,4 @@
-"""The `Store` port over either engine. What each method promises stands in ``domain.ports``."""
+"""The `Store` port over either engine. What each method promises stands in ``domain.ports.store``."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,18 +11,9 @@ from callspool.domain.backfill import Backfill
 from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.pace import Ended
-from callspool.domain.ports import (
-    Clock,
-    FailureGroup,
-    Notice,
-    Page,
-    ProviderStatus,
-    Recorded,
-    RecordingFilter,
-    StateCount,
-    Timeline,
-    Worked,
-)
+from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.provider import Notice, ProviderStatus, Recorded
+from callspool.domain.ports.store import FailureGroup, Page, RecordingFilter, StateCount, Timeline, Worked
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User

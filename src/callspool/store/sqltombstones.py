@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from callspool.domain.audit import Act, By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import Recording
 from callspool.domain.tombstone import Burial, Tombstone, tombstone_of
 from callspool.store import audit, reads, tombstones

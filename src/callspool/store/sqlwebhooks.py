@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.ids import TenantId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.domain.webhook import Delivery, Endpoint, Refused
 from callspool.store import audit, webhooks
 from callspool.store.database import Database

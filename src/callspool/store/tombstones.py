@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from callspool.domain.errors import Held
-from callspool.domain.ports import Notice, ProviderStatus
+from callspool.domain.ports.provider import Notice, ProviderStatus
 from callspool.domain.recording import Recording, State
 from callspool.domain.tombstone import Burial, Tombstone
 from callspool.store import holds, moves, rows, statements

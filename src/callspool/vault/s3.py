@@ -24,7 +24,7 @@ from obstore.store import S3Store
 
 from callspool.domain.errors import NotFound, VaultUnavailable
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.vault import s3parts, uploads
 from callspool.vault.keys import TOMBSTONES, check_key, folder_of, is_key, is_of, parse_key, tombstone_of_key
 from callspool.vault.s3file import S3File

@@ -16,7 +16,7 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 
 from callspool.domain.errors import VaultUnavailable
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 
 _UNRESERVED: Final = "-_.~"
 _CODE: Final = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")

@@ -7,7 +7,7 @@ neither, and the object storage's library can list no uploads. So these two requ
 from datetime import datetime, timedelta
 from typing import Final
 
-from callspool.domain.ports import Clock
+from callspool.domain.ports.clock import Clock
 from callspool.vault.keys import is_key
 from callspool.vault.s3signed import Bucket, requests_to
 

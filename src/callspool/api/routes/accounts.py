@@ -14,7 +14,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.job import PoolLoad
 from callspool.domain.pace import per_minute, recent
-from callspool.domain.ports import Producer
+from callspool.domain.ports.scheduler import Producer
 from callspool.domain.tenant import Account, Tenant
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])

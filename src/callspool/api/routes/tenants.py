@@ -14,7 +14,8 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import TenantId
 from callspool.domain.job import TenantLoad
 from callspool.domain.origins import checked_origins
-from callspool.domain.ports import Producer, StateCount, Store
+from callspool.domain.ports.scheduler import Producer
+from callspool.domain.ports.store import StateCount, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 

@@ -6,7 +6,7 @@ from callspool.api.problems import responses
 from callspool.api.rates import Rates
 from callspool.api.services import ServicesOf
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.ports import WebhookRequest
+from callspool.domain.ports.provider import WebhookRequest
 from callspool.ingest.webhooks import Ingest
 
 router = APIRouter(tags=["webhooks"])
