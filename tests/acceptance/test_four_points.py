@@ -128,6 +128,8 @@ async def scene(tmp_path: Path, postgres_url: str, s3_server: S3Server, s3_prefi
 
         await until(is_there)
         assert {row.state for row in (await one.now()).values()} == {State.FETCHING}
+        # Meanwhile the database has ended the transaction that stood so long, and its worker asks again: now it is new.
+        await asyncio.wait_for(stage.store.has_held(stage.store.held + 1), 60)
         yield one
 
 
