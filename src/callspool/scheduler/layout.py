@@ -12,7 +12,6 @@ happening, whatever is lost and whoever is late:
   and another number came first, leases of the old one have ended by then.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -78,14 +77,14 @@ async def _reopen(shards: Sequence[Functions], generation: int) -> None:
 
 async def _unwritten(functions: Functions) -> list[int]:
     """Return the numbers of shards that there are keys of: a version of before wrote no layout."""
-    keys = [Keys(shard_names(count)[0]).epoch for count in range(1, MOST_SHARDS + 1)]
-    there = await asyncio.gather(*(functions.has(key) for key in keys))
-    return [count for count, is_there in enumerate(there, start=1) if is_there]
+    # One after the other: asked at once they would open a connection each, and those stay.
+    counts = range(1, MOST_SHARDS + 1)
+    return [count for count in counts if await functions.has(Keys(shard_names(count)[0]).epoch)]
 
 
 async def _is_at_work(shards: Sequence[Functions]) -> bool:
     """Say whether jobs came to these shards, and are still taken."""
-    came = await asyncio.gather(*(shard.has(shard.keys.seq) for shard in shards))
+    came = [await shard.has(shard.keys.seq) for shard in shards]
     return any(came) and not (await _ask(shards, "look", 0)).is_closed
 
 

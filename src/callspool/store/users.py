@@ -26,7 +26,7 @@ def add_user(connection: Connection, user: User) -> None:
     if user.tenant_id is not None:
         registry.tenant(connection, user.tenant_id)
     fresh = insert_or_ignore(users)[connection.dialect.name].values(
-        name=user.name, tenant_id=user.tenant_id, password_hash=_proof(user), created_at=user.created_at
+        name=user.name, tenant_id=user.tenant_id, password_hash=_kept_of(user), created_at=user.created_at
     )
     if connection.execute(fresh).first() is None:
         raise Conflict(f"The user {user.name!r} exists already.")
@@ -34,11 +34,11 @@ def add_user(connection: Connection, user: User) -> None:
 
 def admit(connection: Connection, user: User) -> None:
     """Insert it, or change what has the same subject; or raise `Conflict` or `NotFound`."""
-    connection.execute(delete(users).where(users.c.password_hash == _proof(user), users.c.name != user.name))
+    connection.execute(delete(users).where(users.c.password_hash == _kept_of(user), users.c.name != user.name))
     found = connection.execute(select(users.c.password_hash).where(users.c.name == user.name)).first()
     if found is None:
         add_user(connection, user)
-    elif found.password_hash != _proof(user):
+    elif found.password_hash != _kept_of(user):
         raise Conflict(f"Another user has the name {user.name!r} here.")
     else:
         if user.tenant_id is not None:
@@ -179,6 +179,6 @@ def _user(row: Row[Any]) -> User:
     return User(row.name, tenant_id, proof, row.created_at)
 
 
-def _proof(user: User) -> str:
+def _kept_of(user: User) -> str:
     """Return what is kept to know the user by. No password has a hash of the other form."""
     return user.password_hash or f"{_VOUCHED}{user.subject}"
