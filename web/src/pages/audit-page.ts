@@ -9,6 +9,7 @@ import type { AuditEntry, AuditKind } from "../api/admin.js";
 import { theme } from "../elements/theme.js";
 import { dayAndTime } from "../elements/words.js";
 import { t } from "../i18n/words.js";
+import { formStyle } from "./form-style.js";
 import { Page } from "./page.js";
 import { pageStyle } from "./page-style.js";
 import { tableStyle } from "./table-style.js";
@@ -17,7 +18,7 @@ const KINDS: readonly AuditKind[] = ["changes", "listening"];
 
 @customElement("callspool-audit-page")
 export class AuditPage extends Page {
-  static override styles = [theme, pageStyle, tableStyle];
+  static override styles = [theme, pageStyle, formStyle, tableStyle];
 
   @state() private entries: readonly AuditEntry[] = [];
   @state() private cursor: string | null = null;
