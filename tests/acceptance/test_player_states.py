@@ -177,13 +177,19 @@ async def test_a_link_that_ran_out_is_renewed_once_at_its_place(
 
         await until(has_run_out)
     await player.evaluate("(player) => { player.seek(4); player.play(); }")
-    await shows(player, "expired", "A new one did not work either")
+    await shows(player, "expired", "Load the page again")  # there is nobody to ask for a new one
     fresh = json.dumps(f"/api/recordings/{recording.id}/playback")
     key = json.dumps({"authorization": f"Bearer {running.key}"})
     await player.evaluate(
-        f"""(player) => {{ player.getAudioUrl = async () =>
-            (await (await fetch({fresh}, {{ method: "POST", headers: {key} }})).json()).url; }}"""
+        f"""(player) => {{
+            let isAway = true;
+            player.getAudioUrl = async () => {{
+                if (isAway) {{ isAway = false; throw new Error("the page's own server is away"); }}
+                return (await (await fetch({fresh}, {{ method: "POST", headers: {key} }})).json()).url;
+            }};
+        }}"""
     )
+    await shows(player, "expired", "A new one did not work either")
     await player.get_by_role("button", name="Try again").click()
     await plays_beyond(page, 4.1)
     assert (await audio_time(page) or 0) < 7

@@ -134,6 +134,49 @@ async def test_a_link_alone_plays_and_is_renewed_once_at_its_place(
     assert there.count("token=2") >= 1
 
 
+@pytest.mark.rule("S8", "F9")
+async def test_a_link_that_ran_out_is_renewed_at_its_place_once_the_page_can(
+    there: StandIn, embed: Embed, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 403")
+    recording = there.add(1, State.READY, **READY)
+    path = f"/api/recordings/{recording.id}/audio?token="
+    await embed(f'audio-url="{path}1"')
+    player = page.locator("callspool-player")
+    await expect(page.get_by_role("slider")).to_have_attribute("aria-valuemax", "184")
+    there.void_links = 1
+    await player.evaluate("(player) => { player.seek(100); player.play() }")
+    await expect(player).to_contain_text("Load the page again")
+    refusals = there.count("token=1")
+    await player.evaluate(
+        """async (player) => {
+            globalThis.asked = 0;
+            player.getAudioUrl = () => { asked += 1; return null; };
+            await player.updateComplete;
+        }"""
+    )
+    await expect(player).to_contain_text("A new one did not work either")
+    await player.evaluate(  # as a page does that makes the function anew each time it draws
+        f"""async (player) => {{
+            player.getAudioUrl = () => {{ asked += 1; return '{path}2'; }};
+            await player.updateComplete;
+        }}"""
+    )
+    assert await page.evaluate("asked") == 1
+    await player.evaluate(
+        f"""async (player) => {{
+            player.getAudioUrl = null;
+            await player.updateComplete;
+            player.getAudioUrl = () => {{ asked += 1; return '{path}2'; }};
+        }}"""
+    )
+    await page.get_by_role("button", name="Play", exact=True).click()
+    await plays_beyond(page, 100.2)
+    assert (await audio_time(page) or 0) < 120
+    assert await page.evaluate("asked") == 2
+    assert there.count("token=1") == refusals
+
+
 async def test_a_channel_is_heard_alone_after_a_press_and_its_name_is_text(
     there: StandIn, embed: Embed, with_key: WithKey, page: Page
 ) -> None:

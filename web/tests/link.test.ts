@@ -76,6 +76,21 @@ test("a link that ran out before it was used is renewed once", async () => {
   expect([link.problem, link.peaks?.seconds]).toEqual([null, 2]);
 });
 
+test("a page that can give links from now on is asked for one, and the old one is not used again", async () => {
+  await settled();
+  server = new Problem("link_expired", "It has run out.", 403);
+  await link.look();
+  expect([link.problem?.code, asked]).toEqual(["link_expired", 2]);
+  link.renew();
+  await settled();
+  expect([link.problem?.code, asked]).toEqual(["link_expired", 2]);
+  fresh = "/api/recordings/r/audio?token=2";
+  server = WAVEFORM;
+  link.renew();
+  await settled();
+  expect([link.url, link.problem, asked, told]).toEqual([fresh, null, 3, ["whole"]]);
+});
+
 test("it is asked five times, ever later and never before Retry-After; then it rests until somebody asks again", async () => {
   await settled();
   for (let time = 0; time < 5; time += 1) {

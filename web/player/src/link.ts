@@ -61,6 +61,12 @@ export class Link {
     this.problem = this.#coming;
   }
 
+  /** The page can give other links from now on: one is asked for, once. */
+  renew(): void {
+    this.#renewed = false;
+    this.#first = this.#renew().then((isOther) => (isOther ? this.look() : undefined));
+  }
+
   /** Nobody waits for it any more. */
   rest(): void {
     this.#pause.abort();
@@ -137,7 +143,7 @@ export class Link {
   async #renew(): Promise<boolean> {
     if (this.#renewed) return false;
     this.#renewed = true;
-    const url = await this.host.fresh().catch(() => null);
+    const url = await this.host.fresh();
     if (url === null || this.#stop.signal.aborted) return false;
     this.url = url;
     return true;

@@ -25,7 +25,7 @@ export interface ModelHost {
   changed(): void;
   tell(name: string, detail?: unknown): void;
   makeAudio(): HTMLAudioElement;
-  /** Returns a new link in place of one that ran out, or null. */
+  /** Returns a new link in place of one that ran out; null: none can be had. */
   freshLink(): Promise<string | null>;
 }
 
@@ -82,6 +82,11 @@ export class Model implements SoundHost {
       this.bare.wake();
     }
     this.sound.renewWith();
+  }
+
+  /** The page can give other links from now on: one that ran out is renewed, and stands where it stood. */
+  mayRenew(): void {
+    if (this.problem?.code === "link_expired") this.bare?.renew();
   }
 
   clear(): void {

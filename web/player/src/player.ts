@@ -149,16 +149,21 @@ export class Player extends LitElement implements ModelHost {
   }
 
   async freshLink(): Promise<string | null> {
-    return (await this.getAudioUrl?.()) ?? null;
+    try {
+      return (await this.getAudioUrl?.()) ?? null;
+    } catch {
+      return null; // the page's own server may be away; whoever presses again asks again
+    }
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const names = ["recording", "src", "base", "token", "server"] as const;
     const isOther = names.some((name) => changed.has(name) && this.hasUpdated);
     const gotKey = changed.has("getToken") && this.hasUpdated && this.#model.problem?.code === "unauthenticated";
-    const gotLink = changed.has("getAudioUrl") && this.hasUpdated && this.#model.problem?.code === "link_expired";
-    if (isOther || gotKey || gotLink) this.#begin();
+    if (isOther || gotKey) this.#begin();
     else if (changed.has("audioUrl") && this.hasUpdated) this.#newLink();
+    // Only where there was none: a page that makes the function anew each time it draws would ask without end.
+    else if (changed.get("getAudioUrl") === null && this.hasUpdated) this.#model.mayRenew();
     this.#words = new Words(this.lang || this.#inheritedLanguage());
     const view = this.#view();
     if (view.state !== this.#saidState) this.#stateChanged(view);
@@ -245,6 +250,7 @@ export class Player extends LitElement implements ModelHost {
       laneNames: [given[0] || words.say("agent"), given[1] || words.say("customer"), ...given.slice(2)],
       mayDownload: !this.noDownload,
       mayCancel: this.cancellable,
+      renews: this.#model.track !== null || this.getAudioUrl !== null,
       note: this.note,
     };
   }

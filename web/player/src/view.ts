@@ -33,6 +33,8 @@ export interface View {
   laneNames: readonly string[];
   mayDownload: boolean;
   mayCancel: boolean;
+  /** A link that runs out is renewed: there is a key, or the page can give another one. */
+  renews: boolean;
   note: string | null;
 }
 
@@ -77,7 +79,7 @@ function explained(view: View): string {
       if (model.problem?.code === "bad_link") return words.say("forbiddenLink");
       return words.say(model.problem?.code === "not_found" ? "forbiddenOne" : "forbiddenKey");
     case "expired":
-      return words.say("expiredText");
+      return words.say(view.renews ? "expiredText" : "expiredLink");
     case "offline":
       return words.say(model.track ? "offlineText" : "offlineLink");
     default:

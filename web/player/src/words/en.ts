@@ -73,6 +73,7 @@ export const en = {
   forbiddenLink: "This link is damaged, or it is another recording's. Ask for a new one.",
   expired: "The link has expired",
   expiredText: "A new one did not work either. Try again, or ask for another link.",
+  expiredLink: "Load the page again, or ask for another link.",
   offline: "No connection",
   offlineText: "The server cannot be reached. The player goes on by itself when it can be.",
   offlineLink: "The server cannot be reached. Check the connection, then try again.",
