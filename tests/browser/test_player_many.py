@@ -147,7 +147,6 @@ async def test_a_link_that_ran_out_is_renewed_at_its_place_once_the_page_can(
     there.void_links = 1
     await player.evaluate("(player) => { player.seek(100); player.play() }")
     await expect(player).to_contain_text("Load the page again")
-    refusals = there.count("token=1")
     await player.evaluate(
         """async (player) => {
             globalThis.asked = 0;
@@ -157,12 +156,16 @@ async def test_a_link_that_ran_out_is_renewed_at_its_place_once_the_page_can(
     )
     await expect(player).to_contain_text("A new one did not work either")
     await player.evaluate(  # as a page does that makes the function anew each time it draws
-        f"""async (player) => {{
-            player.getAudioUrl = () => {{ asked += 1; return '{path}2'; }};
+        """async (player) => {
+            player.getAudioUrl = async () => { document.title = ++asked; throw new Error("the page's own server is away"); };
             await player.updateComplete;
-        }}"""
+        }"""
     )
     assert await page.evaluate("asked") == 1
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page).to_have_title("2")
+    await expect(player).to_contain_text("A new one did not work either")
+    refusals = there.count("token=1")
     await player.evaluate(
         f"""async (player) => {{
             player.getAudioUrl = null;
@@ -173,7 +176,7 @@ async def test_a_link_that_ran_out_is_renewed_at_its_place_once_the_page_can(
     await page.get_by_role("button", name="Play", exact=True).click()
     await plays_beyond(page, 100.2)
     assert (await audio_time(page) or 0) < 120
-    assert await page.evaluate("asked") == 2
+    assert await page.evaluate("asked") == 3
     assert there.count("token=1") == refusals
 
 
