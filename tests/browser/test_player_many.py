@@ -157,7 +157,7 @@ async def test_a_link_that_ran_out_is_renewed_at_its_place_once_the_page_can(
     await expect(player).to_contain_text("A new one did not work either")
     await player.evaluate(  # as a page does that makes the function anew each time it draws
         """async (player) => {
-            player.getAudioUrl = async () => { document.title = ++asked; throw new Error("the page's own server is away"); };
+            player.getAudioUrl = async () => { document.title = ++asked; throw new Error("its server is away"); };
             await player.updateComplete;
         }"""
     )
