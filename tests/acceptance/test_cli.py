@@ -21,6 +21,7 @@ from callspool.domain.tenant import Account, Tenant
 from callspool.settings import Settings
 from callspool.simulator import Simulator
 from callspool.wiring import open_parts
+from tests.acceptance.command import run_here
 from tests.acceptance.system import until
 from tests.acceptance.test_demo import run
 
@@ -168,7 +169,7 @@ async def test_mistake_gets_one_clear_line_and_no_traceback(
     made: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], code: int, says: str
 ) -> None:
     monkeypatch.setenv("CALLSPOOL_DATA", str(made))
-    got, out, err = await run(*args)
+    got, out, err = await run_here(*args)
     assert got == code, err
     assert says in err
     assert "Traceback" not in err + out
@@ -194,7 +195,7 @@ async def test_setting_that_cannot_work_is_named_and_what_to_do(
 ) -> None:
     monkeypatch.setenv("CALLSPOOL_DATA", str(made))
     monkeypatch.setenv(f"CALLSPOOL_{name}", value)
-    code, out, err = await run(*args)
+    code, out, err = await run_here(*args)
     assert code in (1, 2), out
     assert says in err
     assert "Traceback" not in err + out
@@ -230,27 +231,27 @@ async def test_what_nobody_thought_of_gets_one_line_and_its_details_elsewhere(
     "command", [["status"], ["doctor"], ["keys", "list"], ["tenants", "set", "acme", "--slots", "1"]]
 )
 async def test_mistyped_folder_does_not_become_a_new_callspool(tmp_path: Path, command: list[str]) -> None:
-    code, out, err = await run(*command, "--data", str(tmp_path / "typo"))
+    code, out, err = await run_here(*command, "--data", str(tmp_path / "typo"))
     assert code == 1
     assert "There is no callspool in" in out + err
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_lost_secret_key_is_told_and_not_replaced(tmp_path: Path) -> None:
-    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
+    assert (await run_here("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
     (tmp_path / "secret.key").unlink()
     for command in (["status"], ["tenants", "add", "bravo"], ["up", "--port", "0"]):
-        code, _, err = await run(*command, "--data", str(tmp_path))
+        code, _, err = await run_here(*command, "--data", str(tmp_path))
         assert code == 1
         assert "secret.key is gone" in err
     assert not (tmp_path / "secret.key").exists()
 
 
 async def test_database_that_is_none_is_a_finding_of_doctor(tmp_path: Path) -> None:
-    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
+    assert (await run_here("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
     for path in tmp_path.glob("callspool.db*"):
         path.write_bytes(b"this is no database" * 100)
-    code, out, err = await run("doctor", "--json", "--data", str(tmp_path))
+    code, out, err = await run_here("doctor", "--json", "--data", str(tmp_path))
     assert code == 1, err
     (found,) = json.loads(out)
     assert (found["check"], found["level"]) == ("store", "error")
@@ -259,7 +260,7 @@ async def test_database_that_is_none_is_a_finding_of_doctor(tmp_path: Path) -> N
 
 async def test_empty_lists_say_so(made: Path) -> None:
     for command in (["keys", "list"], ["webhooks", "list"], ["users", "list"], ["accounts", "list"], ["status"]):
-        code, out, err = await run(*command, "--data", str(made))
+        code, out, err = await run_here(*command, "--data", str(made))
         assert code == 0, err
         assert "yet: callspool" in out
 
@@ -270,7 +271,7 @@ async def test_version_is_told() -> None:
 
 
 async def test_times_in_json_are_iso_8601(tmp_path: Path) -> None:
-    code, out, err = await run("keys", "add", "ci", "--json", "--data", str(tmp_path))
+    code, out, err = await run_here("keys", "add", "ci", "--json", "--data", str(tmp_path))
     assert code == 0, err
     at = json.loads(out)["created_at"]
     assert "T" in at
@@ -280,7 +281,7 @@ async def test_times_in_json_are_iso_8601(tmp_path: Path) -> None:
 async def test_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CALLSPOOL_DATA", str(tmp_path))
     monkeypatch.setenv("CALLSPOOL_SLOT", "3")
-    code, _, err = await run("status")
+    code, _, err = await run_here("status")
     assert code == 1
     assert "Unknown setting CALLSPOOL_SLOT" in err
 
@@ -288,13 +289,13 @@ async def test_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
 async def test_a_tenants_origins_are_set_shown_and_taken_back(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path), "--json")
     pages = "https://crm.example, http://localhost:3000"
-    assert (await run("tenants", "add", "acme", "--allowed-origins", pages, *data))[0] == 0
+    assert (await run_here("tenants", "add", "acme", "--allowed-origins", pages, *data))[0] == 0
     for change, expected in (
         (("--slots", "4"), pages.split(", ")),
         (("--allowed-origins", "https://other.example"), ["https://other.example"]),
         (("--allowed-origins", ""), []),
     ):
-        code, out, err = await run("tenants", "set", "acme", *change, *data)
+        code, out, err = await run_here("tenants", "set", "acme", *change, *data)
         assert code == 0, err
         assert json.loads(out)["allowed_origins"] == expected
 
@@ -303,21 +304,21 @@ async def test_up_serves_a_tenant_and_an_account_added_while_it_runs(tmp_path: P
     async with up(tmp_path) as (process, said):
         assert said["key"].startswith("cs_")
         data = ("--data", str(tmp_path), "--json")
-        assert (await run("tenants", "add", "acme", "--slots", "2", *data))[0] == 0
+        assert (await run_here("tenants", "add", "acme", "--slots", "2", *data))[0] == 0
         os.environ["TWILIO_AUTH_TOKEN"] = "token"
         try:
             given = ("--sid", SID, "--tenant", "acme", "--base-url", "http://127.0.0.1:9")
-            code, out, err = await run("accounts", "add", "main", *given, *data)
+            code, out, err = await run_here("accounts", "add", "main", *given, *data)
         finally:
             del os.environ["TWILIO_AUTH_TOKEN"]
         assert code == 0, err
         assert "token" not in json.loads(out).values()
-        (tenant,) = json.loads((await run("status", *data))[1])
+        (tenant,) = json.loads((await run_here("status", *data))[1])
         assert (tenant["tenant"], tenant["slots"], tenant["running"]) == ("acme", 2, 0)
-        drained = json.loads((await run("drain", *data))[1])
+        drained = json.loads((await run_here("drain", *data))[1])
         assert drained == {"shards": 1, "drained": True, "running": 0}
-        assert (await run("drain", "--undo", *data))[0] == 0
-        findings = json.loads((await run("doctor", *data))[1])
+        assert (await run_here("drain", "--undo", *data))[0] == 0
+        findings = json.loads((await run_here("doctor", *data))[1])
         assert [one["check"] for one in findings if one["level"] == "error"] == ["account main"]  # nobody is there
         assert json.loads(out)["webhook_url"] == f"{said['url']}/webhooks/twilio/main"  # the port in use
         assert any(one["seen"].startswith(said["url"]) for one in findings)  # and there doctor asks
@@ -362,10 +363,10 @@ async def test_nothing_outlives_a_killed_up(tmp_path: Path) -> None:
 
 async def test_a_user_is_added_with_a_password_that_is_piped_in(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path), "--json")
-    assert (await run("tenants", "add", "acme", *data))[0] == 0
+    assert (await run_here("tenants", "add", "acme", *data))[0] == 0
 
-    code, out, err = await run("users", "add", "anna", "--tenant", "acme", *data, typed="correct horse battery\n")
-    listed = json.loads((await run("users", "list", *data))[1])
+    code, out, err = await run_here("users", "add", "anna", "--tenant", "acme", *data, typed="correct horse battery\n")
+    listed = json.loads((await run_here("users", "list", *data))[1])
 
     assert code == 0, err
     assert [(user["name"], user["tenant_id"]) for user in listed] == [("anna", "acme")]

@@ -16,8 +16,8 @@ from callspool.domain.ids import AccountId
 from callspool.domain.ports.store import RecordingFilter
 from callspool.domain.recording import State
 from callspool.wiring import Parts
+from tests.acceptance.command import run_here
 from tests.acceptance.system import System, system
-from tests.acceptance.test_demo import run
 from tests.fixtures.oidc import providing
 from tests.fixtures.ports import free_port
 from tests.fixtures.wire import Asked, Reply, serve
@@ -174,7 +174,7 @@ async def test_doctor_says_what_is_wrong_with_valkey_and_disk(tmp_path: Path, mo
         running.valkey.kill()
         for name, value in running.parts.settings.as_environment().items():
             monkeypatch.setenv(name, value)
-        code, out, err = await run("doctor", "--json")
+        code, out, err = await run_here("doctor", "--json")
         found_by_name = {one["check"]: one for one in json.loads(out)}
         assert (code, err) == (1, "")
         assert found_by_name["valkey"]["level"] == "error"
@@ -192,9 +192,9 @@ async def test_doctor_says_what_is_wrong_with_valkey_and_disk(tmp_path: Path, mo
 async def test_part_that_cannot_be_opened_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, check: str
 ) -> None:
-    assert (await run("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
+    assert (await run_here("tenants", "add", "acme", "--data", str(tmp_path)))[0] == 0
     monkeypatch.setenv(name, value)
-    code, out, err = await run("doctor", "--json", "--data", str(tmp_path))
+    code, out, err = await run_here("doctor", "--json", "--data", str(tmp_path))
     (found,) = [one for one in json.loads(out) if one["level"] == "error" and one["check"] == check]
     assert code == 1, err
     assert found["do"]

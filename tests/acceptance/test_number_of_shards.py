@@ -11,6 +11,7 @@ import pytest
 from callspool.domain.job import Job
 from callspool.settings import Settings
 from callspool.wiring import open_parts
+from tests.acceptance.command import run_here
 from tests.acceptance.test_cli import up
 from tests.acceptance.test_demo import run
 
@@ -26,16 +27,16 @@ async def test_another_number_is_refused_until_the_old_one_is_drained(
         assert await asyncio.wait_for(process.wait(), 60) == 0
 
     async with up(tmp_path) as (process, _):
-        assert (await run("tenants", "add", "acme", *data))[0] == 0
+        assert (await run_here("tenants", "add", "acme", *data))[0] == 0
         async with open_parts(Settings.read({}, data=tmp_path)) as parts:
             await parts.producer.submit(Job("j", "main", "acme"), delay=timedelta(days=1))
         monkeypatch.setenv("CALLSPOOL_SHARDS", "2")
-        findings = {one["check"]: one for one in json.loads((await run("doctor", *data))[1])}
+        findings = {one["check"]: one for one in json.loads((await run_here("doctor", *data))[1])}
         assert findings["shards"]["level"] == "error"
         assert findings["shards"]["do"].startswith("Set CALLSPOOL_SHARDS=1; or run 'callspool drain'")
         assert findings["valkey"]["level"] == "ok"
-        for command in (("drain",), ("drain", "--undo"), ("worker",)):
-            code, _, said = await run(*command, *data[:2])
+        for program, command in ((run_here, ("drain",)), (run_here, ("drain", "--undo")), (run, ("worker",))):
+            code, _, said = await program(*command, *data[:2])
             assert code == 1
             assert "CALLSPOOL_SHARDS" in said
         await end(process)
@@ -45,10 +46,10 @@ async def test_another_number_is_refused_until_the_old_one_is_drained(
     assert "Keep CALLSPOOL_SHARDS=1; or run 'callspool drain' with it" in said
     monkeypatch.setenv("CALLSPOOL_SHARDS", "1")
     async with up(tmp_path) as (process, _):
-        assert (await run("drain", *data))[0] == 0
+        assert (await run_here("drain", *data))[0] == 0
         await end(process)
     monkeypatch.setenv("CALLSPOOL_SHARDS", "2")
     async with up(tmp_path) as (process, _):
-        findings = {one["check"]: one for one in json.loads((await run("doctor", *data))[1])}
+        findings = {one["check"]: one for one in json.loads((await run_here("doctor", *data))[1])}
         assert (findings["shards"]["level"], findings["shards"]["seen"]) == ("ok", "2, as all work with")
         await end(process)
