@@ -381,7 +381,10 @@ async def test_an_answer_that_is_not_http_is_the_providers_error(twilio: Twilio)
         assert (await failure(twilio, wire)).reason is Reason.PROVIDER_ERROR
 
 
-async def test_silence_before_the_answer_and_within_the_body_is_a_stall(twilio: Twilio) -> None:
+async def test_silence_before_the_answer_and_within_the_body_is_a_stall() -> None:
+    soon = timedelta(seconds=0.3)
+    twilio = Twilio(first_byte_timeout=soon, stall_timeout=soon)
+
     async def answer(asked: Asked, reply: Reply) -> None:
         if len(wire.asked) > 1:
             await reply.send("200 OK", {"Content-Length": "1000"}, b"begin")
@@ -390,6 +393,7 @@ async def test_silence_before_the_answer_and_within_the_body_is_a_stall(twilio: 
     async with serve(answer) as wire:
         assert (await failure(twilio, wire)).reason is Reason.STALLED
         assert (await failure(twilio, wire)).reason is Reason.STALLED
+    await twilio.close()
 
 
 @pytest.mark.parametrize(
