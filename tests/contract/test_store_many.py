@@ -39,8 +39,8 @@ def fill(database: Database) -> None:
     if "sqlite" not in database.url:
         id_ = f"'rec_' || lpad(to_hex({SECONDS}::bigint * 1000), 12, '0') || '7' || lpad(to_hex(n), 19, '0')"
         at = f"to_timestamp({SECONDS})"
-    for first in range(0, MANY, 10_000):
-        database.execute(FILL.format(first=first, last=first + 9_999, id=id_, at=at))
+    for first in range(0, MANY, 1_000):
+        database.execute(FILL.format(first=first, last=first + 999, id=id_, at=at))
     database.execute("ANALYZE")
 
 
