@@ -3,38 +3,25 @@
  * What is no origin is the server's to refuse.
  */
 
-import { LitElement, css, html } from "lit";
-import { customElement, property, query, state } from "lit/decorators.js";
-import { Localized, t } from "../i18n/words.js";
+import { css, html } from "lit";
+import { customElement, property, query } from "lit/decorators.js";
+import { t } from "../i18n/words.js";
+import { EditInPlace, inPlaceStyle } from "./edit-in-place.js";
 import { theme } from "./theme.js";
 
 @customElement("callspool-edit-origins")
-export class EditOrigins extends LitElement {
+export class EditOrigins extends EditInPlace<HTMLTextAreaElement> {
   static override styles = [
     theme,
+    inPlaceStyle,
     css`
       :host {
-        display: inline-block;
         min-width: 104px;
       }
       .value {
-        min-width: 44px;
-        min-height: 44px;
-        padding: 0 10px;
-        border: 1px dashed transparent;
-        border-radius: 8px;
-        background: none;
         text-align: start;
-        text-decoration: underline dotted var(--_control);
-        text-underline-offset: 4px;
-        cursor: pointer;
-      }
-      .value:hover {
-        border-color: var(--_control);
-        background: var(--_raised);
       }
       form {
-        display: inline-flex;
         gap: 8px;
         align-items: start;
       }
@@ -53,28 +40,8 @@ export class EditOrigins extends LitElement {
   ];
 
   @property({ attribute: false }) value: readonly string[] = [];
-  @property() label = "";
 
-  @state() private editing = false;
-  @query("textarea") private field!: HTMLTextAreaElement | null;
-  @query(".value") private shown!: HTMLElement | null;
-
-  constructor() {
-    super();
-    new Localized(this);
-  }
-
-  async #edit(): Promise<void> {
-    this.editing = true;
-    await this.updateComplete;
-    this.field?.select();
-  }
-
-  async #leave(): Promise<void> {
-    this.editing = false;
-    await this.updateComplete;
-    this.shown?.focus();
-  }
+  @query("textarea") protected override readonly field!: HTMLTextAreaElement | null;
 
   #keep(event: SubmitEvent): void {
     event.preventDefault();
@@ -82,7 +49,7 @@ export class EditOrigins extends LitElement {
     if (wanted.join("\n") !== this.value.join("\n")) {
       this.dispatchEvent(new CustomEvent<string[]>("origins-set", { detail: wanted }));
     }
-    void this.#leave();
+    void this.leave();
   }
 
   protected override render() {
@@ -93,14 +60,14 @@ export class EditOrigins extends LitElement {
           class="value"
           title=${this.value.join("\n")}
           aria-label=${t("edit.change", { label: this.label, value: said })}
-          @click=${this.#edit}
+          @click=${this.edit}
         >
           ${said}
         </button>
       `;
     }
     return html`
-      <form @submit=${this.#keep} @keydown=${(event: KeyboardEvent) => event.key === "Escape" && this.#leave()}>
+      <form @submit=${this.#keep} @keydown=${this.leaveOnEscape}>
         <textarea
           aria-label=${this.label}
           placeholder="https://crm.example"
