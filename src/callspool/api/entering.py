@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from fastapi import Request, Response
@@ -48,13 +49,14 @@ async def leave(request: Request, services: Services) -> None:
 
 
 def set_cookie(response: Response, services: Services, secret: str, seconds: int) -> None:
-    """Let the browser keep *secret* for so long; none is sent from any page but ours."""
+    """Let the browser keep a session's *secret* for so long; none is sent from any page but ours."""
+    set_cookie_named(cookie_name(services), response, services, secret, seconds, "strict")
+
+
+def set_cookie_named(
+    name: str, response: Response, services: Services, value: str, seconds: int, same_site: Literal["strict", "lax"]
+) -> None:
+    """Let the browser keep *value* for so long, out of reach of scripts, by https alone where we have it."""
     response.set_cookie(
-        cookie_name(services),
-        secret,
-        max_age=seconds,
-        path="/",
-        secure=is_https(services),
-        httponly=True,
-        samesite="strict",
+        name, value, max_age=seconds, path="/", secure=is_https(services), httponly=True, samesite=same_site
     )

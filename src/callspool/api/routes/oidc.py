@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
 from callspool.api.auth import is_https
-from callspool.api.entering import Who, enter, leave
+from callspool.api.entering import Who, enter, leave, set_cookie_named
 from callspool.api.problems import KINDS, SAFE_HEADERS, Refusal, problem, responses
 from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import CallspoolError, IdentityRefused, NotFound
@@ -181,12 +181,5 @@ def _cookie_name(services: Services) -> str:
 
 
 def _set_begun(response: Response, services: Services, text: str, seconds: int) -> None:
-    response.set_cookie(
-        _cookie_name(services),
-        text,
-        max_age=seconds,
-        path="/",
-        secure=is_https(services),
-        httponly=True,
-        samesite="lax",  # the way back begins at the provider's page
-    )
+    # lax: the way back begins at the provider's page
+    set_cookie_named(_cookie_name(services), response, services, text, seconds, "lax")
