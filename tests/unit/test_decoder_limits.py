@@ -59,12 +59,11 @@ async def test_the_processes_that_check_recordings_have_them(tmp_path: Path) -> 
     path = tmp_path / "a.wav"
     path.write_bytes(made.wav(0.1))
     await prober.probe(path)
-    (child,) = prober._idle
+    (checker,) = prober._idle
+    pid = checker._child._process.pid
 
-    limits = {
-        which: resource.prlimit(child._process.pid, which) for which in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)
-    }
-    soft, _ = resource.prlimit(child._process.pid, resource.RLIMIT_CPU)
+    limits = {which: resource.prlimit(pid, which) for which in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)}
+    soft, _ = resource.prlimit(pid, resource.RLIMIT_CPU)
     await prober.close()
 
     assert limits == {resource.RLIMIT_AS: (MEMORY, MEMORY), resource.RLIMIT_FSIZE: (0, 0)}

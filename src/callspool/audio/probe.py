@@ -7,7 +7,6 @@ one that fails, or has done its share, is replaced.
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from callspool.child import Child
 from callspool.domain.errors import FetchFailed
 from callspool.domain.ports.audio import Probe
 from callspool.domain.reasons import Reason
@@ -22,36 +22,30 @@ from callspool.domain.reasons import Reason
 FILES_A_CHILD: Final = 500
 ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """All that a child inherits."""
-_LONGEST_ANSWER: Final = 1 << 20
 
 
-class _Child:
+class _Checker:
     """One process and how much it has done."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self._files = 0
 
     @property
     def is_worn(self) -> bool:
-        return self._files >= FILES_A_CHILD or self._process.returncode is not None
+        return self._files >= FILES_A_CHILD or self._child.has_ended
 
     async def ask(self, path: Path) -> bytes:
         """Return its answer, empty if it died."""
         self._files += 1
-        if self._process.stdin is None or self._process.stdout is None:
-            return b""
         try:
-            self._process.stdin.write(_line(path))
-            await self._process.stdin.drain()
-            return await self._process.stdout.readline()
+            await self._child.write(_line(path))
+            return await self._child.reader.readline()
         except (ConnectionError, ValueError):
             return b""
 
     async def end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        await self._child.end()
 
 
 class SubprocessProber:
@@ -60,7 +54,7 @@ class SubprocessProber:
     def __init__(self, *, timeout: timedelta = timedelta(seconds=300), children: int = 2) -> None:
         self._timeout = timeout
         self._free = asyncio.Semaphore(children)
-        self._idle: list[_Child] = []
+        self._idle: list[_Checker] = []
 
     async def probe(self, path: Path) -> Probe:
         """Decode all of it, away from this process. Raises `FetchFailed` (not_audio, truncated, undecodable)."""
@@ -89,26 +83,14 @@ class SubprocessProber:
         for child in idle:
             await child.end()
 
-    async def _take(self) -> _Child:
+    async def _take(self) -> _Checker:
         while self._idle:
             child = self._idle.pop()
             if not child.is_worn:
                 return child
             await child.end()
-        return _Child(
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-IB",
-                "-m",
-                "callspool.audio.check",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                limit=_LONGEST_ANSWER,
-                env=ENVIRONMENT,
-                start_new_session=True,  # a Ctrl-C is for the worker, which drains
-            )
-        )
+        command = (sys.executable, "-IB", "-m", "callspool.audio.check")
+        return _Checker(await Child.start(*command, environment=ENVIRONMENT, is_quiet=True))
 
 
 def _line(path: Path) -> bytes:

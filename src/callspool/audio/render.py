@@ -4,7 +4,6 @@ A process for each file: next to the encoding its start costs nothing, and they 
 """
 
 import asyncio
-import contextlib
 import os
 import sys
 from datetime import timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from callspool.audio.probe import ENVIRONMENT
+from callspool.child import Child
 from callspool.domain.errors import FetchFailed
 from callspool.domain.reasons import Reason
 
@@ -28,27 +28,19 @@ class SubprocessRenderer:
     async def render(self, source: Path, target: Path) -> None:
         """Write *source* to *target* as Ogg Opus. Raises `FetchFailed` (undecodable); then the target is a part."""
         async with self._free:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-IB", "-m", "callspool.audio.opus", os.fspath(source)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=ENVIRONMENT,
-                start_new_session=True,
-            )
+            command = (sys.executable, "-IB", "-m", "callspool.audio.opus", os.fspath(source))
+            child = await Child.start(*command, environment=ENVIRONMENT, is_quiet=True)
             try:
                 async with asyncio.timeout(self._timeout.total_seconds()):
                     with target.open("wb") as file:
-                        while data := await process.stdout.read(_BLOCK):  # type: ignore[union-attr]
+                        while data := await child.reader.read(_BLOCK):
                             await asyncio.to_thread(file.write, data)
-                    code = await process.wait()
+                    code = await child.wait()
             except TimeoutError:
                 raise FetchFailed(
                     Reason.UNDECODABLE, f"not encoded within {self._timeout.total_seconds():g} s"
                 ) from None
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+                await child.end()
         if code != 0:
             raise FetchFailed(Reason.UNDECODABLE, "the encoder does not take it")

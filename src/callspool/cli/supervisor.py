@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from callspool.child import Child
 from callspool.cli.worker import observe
 from callspool.domain.ids import TenantId
 from callspool.domain.reasons import Reason
@@ -29,7 +30,7 @@ class SupervisedWorker:
         """Set once a worker has waited for jobs."""
         self._settings = settings
         self._metrics = metrics
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger()
 
@@ -49,30 +50,24 @@ class SupervisedWorker:
     def stop(self) -> None:
         """Let it drain and end."""
         self._stopping.set()
-        if self._process and self._process.returncode is None:
-            self._process.terminate()
+        if self._child:
+            self._child.terminate()
 
     async def _live_once(self) -> float:
         time = asyncio.get_running_loop().time
         begun = time()
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "callspool.cli", "worker", "--child"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=self._settings.for_child(),
-            start_new_session=True,  # Ctrl-C is ours to pass on
-        )
+        command = (sys.executable, "-m", "callspool.cli", "worker", "--child")
+        self._child = await Child.start(*command, environment=self._settings.for_child())
         if self._stopping.is_set():  # it began to start before, and `stop` did not know it yet
-            self._process.terminate()
-        assert self._process.stdout is not None  # noqa: S101 -- PIPE was asked for
+            self._child.terminate()
         while True:
             try:
-                if not (line := await self._process.stdout.readline()):
+                if not (line := await self._child.reader.readline()):
                     break
                 self._hear(json.loads(line))
             except (ValueError, KeyError, TypeError):  # a library may print; that is no reason to end everything
                 self._log.warning("worker.line_not_understood")
-        code = await self._process.wait()
+        code = await self._child.wait()
         if code and not self._stopping.is_set():
             self._log.error("worker.exited", code=code)
         return time() - begun
