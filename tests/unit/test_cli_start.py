@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from callspool.cli.app import COMMANDS, app
@@ -22,8 +23,12 @@ def test_every_command_explains_itself() -> None:
         assert f"callspool {name}" in result.output.replace("\n", " ")
 
 
-def test_a_question_does_not_load_what_serves_or_fetches() -> None:
-    loaded = "import sys; print(*sorted({'fastapi', 'uvicorn', 'obstore', 'asyncpg', 'av'} & set(sys.modules)))"
-    ask = f"from callspool.cli.app import Commands; Commands(name='c').get_command(None, 'status'); {loaded}"
+@pytest.mark.parametrize(
+    ("command", "needless"),
+    [("status", {"fastapi", "uvicorn", "obstore", "asyncpg", "av"}), ("worker", {"fastapi", "starlette", "uvicorn"})],
+)
+def test_a_command_does_not_load_what_it_does_not_need(command: str, needless: set[str]) -> None:
+    loaded = f"import sys; print(*sorted({needless!r} & set(sys.modules)))"
+    ask = f"from callspool.cli.app import Commands; Commands(name='c').get_command(None, {command!r}); {loaded}"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -10,7 +10,8 @@ from callspool.cli.context import Data, Json, read_settings
 from callspool.cli.ending import stop_on_signals
 from callspool.cli.folder import publish
 from callspool.cli.layout import join_layout
-from callspool.cli.serving import Server, listen, run
+from callspool.cli.running import run
+from callspool.cli.serving import Server, listen
 from callspool.tasks import cancel
 from callspool.telemetry import Metrics
 from callspool.wiring import (

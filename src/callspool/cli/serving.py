@@ -1,11 +1,11 @@
-"""Runs the HTTP server in this process until it is told to stop."""
+"""The HTTP server in this process."""
 
 import asyncio
 import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from functools import partial
 from typing import Any
 
@@ -16,15 +16,6 @@ from callspool.domain.errors import Misconfigured
 from callspool.domain.ports.vault import LocalVault
 
 _GRACE_S = 3
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* on uvloop where there is one: half as much again as on asyncio's own loop."""
-    make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with contextlib.suppress(ImportError):
-        from uvloop import new_event_loop as make_loop
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(work)
 
 
 def listen(host: str, port: int) -> socket.socket:

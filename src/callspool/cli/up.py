@@ -17,7 +17,8 @@ from callspool.cli.context import Data, Json, read_settings
 from callspool.cli.ending import ending_signals, stop_on_signals, stop_with_parent
 from callspool.cli.folder import publish
 from callspool.cli.layout import join_layout
-from callspool.cli.serving import Server, listen, run
+from callspool.cli.running import run
+from callspool.cli.serving import Server, listen
 from callspool.cli.supervisor import SupervisedWorker
 from callspool.domain.errors import Misconfigured
 from callspool.scheduler.embedded import Embedded

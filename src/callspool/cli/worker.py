@@ -16,7 +16,7 @@ from prometheus_client import start_http_server
 from callspool.cli.context import Data, read_settings
 from callspool.cli.ending import stop_on_signals, stop_with_parent
 from callspool.cli.layout import join_layout
-from callspool.cli.serving import run
+from callspool.cli.running import run
 from callspool.domain.errors import Misconfigured
 from callspool.fetch.outcome import Outcome
 from callspool.telemetry import Metrics
