@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -211,7 +212,8 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: SettableClock) -> AsyncIterator[Store]:
+async def store(tmp_path: Path, clock: SettableClock, migrated_file: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated_file, tmp_path / "callspool.db")
     store = await connect(f"sqlite:///{tmp_path}/callspool.db", clock=clock, secret_key=SECRET)
     yield store
     await store.close()

@@ -18,6 +18,12 @@ from callspool.store.tables import metadata
 from tests.fixtures.databases import KEY, Database, SetClock
 
 
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """Here the making of the schema is what is tested."""
+    return empty_database
+
+
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": metadata}

@@ -134,13 +134,15 @@ async def test_the_wall_does_not_outlive_its_read(walled: PostgresDatabase) -> N
 async def test_a_user_that_may_make_no_roles_works_without_the_wall(
     database: databases.PostgresDatabase, clock: SetClock, may: str, walled_then: bool
 ) -> None:
-    server, user = database.server, f"app_{database.name}"
+    server = database.server
+    empty = databases.PostgresDatabase(server, server.new_database())  # the user makes the schema in it
+    user = f"app_{empty.name}"
     server.psql("postgres", f"CREATE ROLE {user} LOGIN {may}")
-    server.psql("postgres", f"ALTER DATABASE {database.name} OWNER TO {user}")
+    server.psql("postgres", f"ALTER DATABASE {empty.name} OWNER TO {user}")
     if walled_then:  # who may make roles needs to be let into one that is there
         server.psql("postgres", "DO $$ BEGIN CREATE ROLE callspool_tenant; EXCEPTION WHEN OTHERS THEN NULL; END $$")
         server.psql("postgres", f"GRANT callspool_tenant TO {user} WITH ADMIN OPTION")
-    store = await connect(database.url.replace("postgres@", f"{user}@"), clock=clock, secret_key=KEY)
+    store = await connect(empty.url.replace("postgres@", f"{user}@"), clock=clock, secret_key=KEY)
     try:
         await store.add_tenant(Tenant(ACME, "Acme"))
         await store.add_account(account())
