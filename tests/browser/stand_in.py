@@ -79,6 +79,10 @@ class StandIn:
     """Until then the second half of what is being fetched has not come."""
     answers_late: asyncio.Event = field(default_factory=_is_set)
     """Until then nobody is told that the sound of what waits is not there yet."""
+    key: str = KEY
+    """The one that is valid."""
+    refuses_late: asyncio.Event = field(default_factory=_is_set)
+    """Until then nobody is told that a key is not valid."""
     breaks_off: bool = False
     """What is being fetched ends in the middle, when the second half should come."""
     operations: dashboard.Operations = field(default_factory=dashboard.Operations)
@@ -202,8 +206,9 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         needs_key = path.startswith("/api/") and not has_link and path not in ("/api/session", "/api/session/ways")
         if path == "/api/session" and request.method == "GET":
             needs_key = True
-        has_key = request.headers.get("authorization") == f"Bearer {KEY}"
+        has_key = request.headers.get("authorization") == f"Bearer {there.key}"
         if needs_key and not (has_key or there.operations.signed_in):
+            await there.refuses_late.wait()
             return problem("unauthenticated")
         answer: Response = await proceed(request)
         return answer

@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from callspool.domain.recording import State
 from tests.browser.conftest import Embed, Until
 from tests.browser.stand_in import StandIn
-from tests.fixtures.browser import Complaints, audio_time, plays_beyond
+from tests.fixtures.browser import Complaints, Shoot, audio_time, plays_beyond
 
 READY = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
 HEAR_STATES = (
@@ -73,3 +73,29 @@ async def test_what_was_given_up_says_why_in_the_readers_language(
     there.given_up = "truncated"
     await player.evaluate("(player) => player.play()")
     await expect(player).to_contain_text("הספק שלח רק חלק מההקלטה")
+
+
+async def test_while_another_link_is_asked_for_it_says_so_and_asks_once(
+    there: StandIn, embed: Embed, page: Page, complaints: Complaints, shoot: Shoot
+) -> None:
+    complaints.allow("status of 403")
+    recording = there.add(1, State.READY, **READY)
+    path = f"/api/recordings/{recording.id}/audio?token="
+    there.void_links = 1
+    await embed(f'audio-url="{path}1"')
+    player = page.locator("callspool-player")
+    await expect(player).to_contain_text("Load the page again")
+    await player.evaluate(
+        """(player) => {
+            globalThis.asked = 0;
+            player.getAudioUrl = () => { asked += 1; return new Promise((resolve) => (globalThis.answer = resolve)); };
+        }"""
+    )
+    await expect(player).to_contain_text("A new link is being asked for.")
+    await expect(player).not_to_contain_text("did not work")
+    await expect(page.get_by_role("button", name="Try again")).to_be_disabled()
+    await shoot(page, "player-another-link")
+    await player.evaluate("(player) => player.play()")  # as a page's own button does
+    await page.evaluate("(link) => answer(link)", f"{path}2")
+    await plays_beyond(page, 0.2)
+    assert await page.evaluate("asked") == 1

@@ -88,7 +88,13 @@ test("a page that can give links from now on is asked for one, and the old one i
   server = WAVEFORM;
   link.renew();
   await settled();
+  expect(link.problem?.code).toBe("link_expired"); // once, until somebody presses play
+  link.wake();
+  link.renew();
+  expect(link.renewing).toBe(true);
+  await settled();
   expect([link.url, link.problem, asked, told]).toEqual([fresh, null, 3, ["whole"]]);
+  expect(link.renewing).toBe(false);
 });
 
 test("it is asked five times, ever later and never before Retry-After; then it rests until somebody asks again", async () => {

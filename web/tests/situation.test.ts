@@ -62,6 +62,8 @@ test("a retry is offered where it makes sense, and only to who may ask", () => {
   expect(actionFor("failed", recording("failed", { reason: "gone" }), true)).toBeNull();
   expect(actionFor("failed", null, false)).toBeNull();
   expect(actionFor("offline", null, false)).toBe("again");
+  expect(actionFor("forbidden", null, true)).toBeNull(); // another tenant's
+  expect(actionFor("forbidden", null, true, true)).toBe("again"); // the key may be another one by now
   expect(actionFor("absent", recording("absent"), true)).toBeNull();
 });
 

@@ -27,10 +27,14 @@ export interface LinkHost {
 export class Link {
   peaks: Peaks | null = null;
   problem: Problem | null = null;
+  /** Another link is being asked for in place of one that ran out. */
+  renewing = false;
 
   #coming: Problem | null = null;
   #polls = 0;
   #renewed = false;
+  /** The page could give another link only later, and was asked for it then. */
+  #renewedLate = false;
   #first: Promise<unknown>;
   #stop = new AbortController();
   #pause = new AbortController();
@@ -57,14 +61,16 @@ export class Link {
   /** Somebody wants to hear it: what went wrong before counts no more. */
   wake(): void {
     this.#polls = 0;
-    this.#renewed = false;
+    this.#renewed = this.#renewedLate = false;
     this.problem = this.#coming;
   }
 
-  /** The page can give other links from now on: one is asked for, once. */
+  /** The page can give other links from now on: one is asked for, once until somebody presses play. */
   renew(): void {
+    if (this.#renewedLate) return;
+    this.#renewedLate = true;
     this.#renewed = false;
-    this.#first = this.#renew().then((isOther) => (isOther ? this.look() : undefined));
+    this.#first = this.#renew().then((isOther) => (isOther ? this.look() : this.host.changed()));
   }
 
   /** Nobody waits for it any more. */
@@ -142,8 +148,10 @@ export class Link {
   /** A link may run out before it is first used: another one is asked for, once. */
   async #renew(): Promise<boolean> {
     if (this.#renewed) return false;
-    this.#renewed = true;
+    this.#renewed = this.renewing = true;
+    this.host.changed();
     const url = await this.host.fresh();
+    this.renewing = false;
     if (url === null || this.#stop.signal.aborted) return false;
     this.url = url;
     return true;

@@ -106,6 +106,11 @@ export class Model implements SoundHost {
     return (this.track ?? this.bare)?.problem ?? null;
   }
 
+  /** The server takes the key no more. */
+  get isRefused(): boolean {
+    return this.track !== null && this.state === "forbidden" && (this.problem?.isRefusal ?? false);
+  }
+
   /** What went wrong and is not to be seen in the state: a retry that failed leaves the recording as it was. */
   get aside(): Problem | null {
     const { problem, state } = this;

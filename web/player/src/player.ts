@@ -14,6 +14,7 @@ import { colours } from "./colours.js";
 import { commandOf } from "./keys.js";
 import { audible } from "./mixer.js";
 import { Model, type ModelHost } from "./model.js";
+import { OtherKey } from "./other-key.js";
 import { perform } from "./perform.js";
 import { Scrub } from "./scrub.js";
 import { type PlayerState, isPlayable } from "./situation.js";
@@ -25,6 +26,9 @@ import { Words, clock } from "./words.js";
 
 export type GetToken = () => string | null | Promise<string | null>;
 export type GetAudioUrl = () => string | null | Promise<string | null>;
+
+/** So long a page may take to give another link. */
+const LINK_MS = 30_000;
 
 export class Player extends LitElement implements ModelHost {
   static override styles = [...colours, style];
@@ -59,6 +63,8 @@ export class Player extends LitElement implements ModelHost {
   #wave: WaveView | null = null;
   #scrub = new Scrub(() => this.#model.seconds, (to) => this.seek(to), () => this.requestUpdate());
   #connection: AbortController | null = null;
+  #otherKey = new OtherKey(browserRuntime);
+  #freshLink: Promise<string | null> | null = null;
   #resized = new ResizeObserver(() => this.#draw());
   #saidState: PlayerState | null = null;
   #saidAside: string | null = null;
@@ -148,22 +154,24 @@ export class Player extends LitElement implements ModelHost {
     return audio;
   }
 
-  async freshLink(): Promise<string | null> {
-    try {
-      return (await this.getAudioUrl?.()) ?? null;
-    } catch {
-      return null; // the page's own server may be away; whoever presses again asks again
-    }
+  /** Whoever needs another link while one is being asked for gets the same. */
+  freshLink(): Promise<string | null> {
+    if (this.#freshLink) return this.#freshLink;
+    const asked = this.#askForLink().finally(() => {
+      if (this.#freshLink === asked) this.#freshLink = null;
+    });
+    this.#freshLink = asked;
+    return asked;
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const names = ["recording", "src", "base", "token", "server"] as const;
     const isOther = names.some((name) => changed.has(name) && this.hasUpdated);
-    const gotKey = changed.has("getToken") && this.hasUpdated && this.#model.problem?.code === "unauthenticated";
-    if (isOther || gotKey) this.#begin();
+    if (isOther) this.#begin();
     else if (changed.has("audioUrl") && this.hasUpdated) this.#newLink();
     // Only where there was none: a page that makes the function anew each time it draws would ask without end.
-    else if (changed.get("getAudioUrl") === null && this.hasUpdated) this.#model.mayRenew();
+    else if (changed.has("getAudioUrl") && !changed.get("getAudioUrl") && this.hasUpdated) this.#model.mayRenew();
+    if (this.#model.isRefused) void this.#lookForKey();
     this.#words = new Words(this.lang || this.#inheritedLanguage());
     const view = this.#view();
     if (view.state !== this.#saidState) this.#stateChanged(view);
@@ -266,17 +274,18 @@ export class Player extends LitElement implements ModelHost {
     mute: (lane) => this.#model.setLane(lane, { muted: !this.#model.lanes[lane]?.muted }),
     solo: (lane) => this.#model.setLane(lane, { solo: !this.#model.lanes[lane]?.solo }),
     retry: () => void this.retry(),
-    again: () => void this.#model.again(),
+    again: () => (this.#model.isRefused ? this.#askAgain() : void this.#model.again()),
     cancel: () => void this.#model.track?.cancel(),
   };
 
-  #begin(): void {
+  /** Begins anew, at that place; *again*: also where the key was refused. */
+  #begin(at = 0, again = false): void {
     this.#end();
     const { base, id } = whereFrom(this);
     if (id === null && this.audioUrl === null) return;
     const connection = new AbortController();
     this.#connection = connection;
-    inView(this, connection.signal, () => void this.#connect(base, id, connection.signal));
+    inView(this, connection.signal, () => void this.#connect(base, id, connection.signal, at, again));
     addEventListener("hashchange", () => this.#model.goTo(location.hash), { signal: connection.signal });
     const look = () => this.requestUpdate();
     for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
@@ -284,17 +293,20 @@ export class Player extends LitElement implements ModelHost {
     }
   }
 
-  async #connect(base: string, id: string | null, signal: AbortSignal): Promise<void> {
+  async #connect(base: string, id: string | null, signal: AbortSignal, at: number, again: boolean): Promise<void> {
     const hasKey = this.token !== null || this.getToken !== null || this.server !== null;
     if (this.audioUrl !== null && (!hasKey || id === null)) {
       this.#model.useLink(this.audioUrl);
       return;
     }
     if (id === null) return;
+    this.#otherKey.used(this.getToken);
     try {
-      const key = this.getToken ? () => this.getToken?.() ?? null : this.token;
-      const server = this.server ?? (await connect(base, this.getToken ?? key));
-      if (!signal.aborted) this.#model.follow(server, id, this.audioUrl);
+      const server = this.server ?? (await connect(base, this.getToken ?? this.token));
+      if (signal.aborted) return;
+      if (again) server.feed.again();
+      this.#model.follow(server, id, this.audioUrl);
+      if (at > 0) this.#model.sound.position = at;
     } catch {
       if (!signal.aborted) this.#refuse(base, id);
     }
@@ -307,6 +319,32 @@ export class Player extends LitElement implements ModelHost {
     this.#model.failed(new Problem("unauthenticated", "", 401));
   }
 
+  /** A person asks with the key as it is by now. */
+  #askAgain(): void {
+    this.#otherKey.forget();
+    this.#begin(this.currentTime, true);
+  }
+
+  /** The key was refused: begins anew when the page gives another one. */
+  async #lookForKey(): Promise<void> {
+    const signal = this.#connection?.signal;
+    const refused = () => this.#model.track?.client.lastKey ?? null;
+    if (!signal || !(await this.#otherKey.comes(() => this.getToken, refused, signal))) return;
+    if (this.#model.isRefused) this.#begin(this.currentTime);
+  }
+
+  async #askForLink(): Promise<string | null> {
+    const limit = new AbortController();
+    const late = browserRuntime.wait(LINK_MS, limit.signal).then(() => null, () => null);
+    try {
+      return await Promise.race([this.getAudioUrl?.() ?? null, late]);
+    } catch {
+      return null; // the page's own server may be away; whoever presses again asks again
+    } finally {
+      limit.abort();
+    }
+  }
+
   #newLink(): void {
     if (this.audioUrl !== null && (this.#model.link !== null || this.#model.bare !== null)) this.#model.replaceLink(this.audioUrl);
     else this.#begin();
@@ -314,7 +352,7 @@ export class Player extends LitElement implements ModelHost {
 
   #end(): void {
     this.#connection?.abort();
-    this.#connection = null;
+    this.#connection = this.#freshLink = null;
     this.#model.clear();
     cancelAnimationFrame(this.#tick);
     this.#tick = 0;
@@ -327,6 +365,7 @@ export class Player extends LitElement implements ModelHost {
   #stateChanged(view: View): void {
     const isFirst = this.#saidState === null || this.#saidState === "loading";
     this.#saidState = view.state;
+    if (this.#model.track?.recording && view.state !== "forbidden") this.#otherKey.forget();
     const { title, text } = told(view);
     // What is there when the page opens is read where it stands; only what happens then is announced.
     this.#announcement = isFirst && isPlayable(view.state) ? "" : `${title}. ${text}`;

@@ -98,8 +98,9 @@ export function comes(state: PlayerState, recording: Recording | null): boolean 
   return (state === "waiting" || state === "downloading") && recording?.state !== "announced";
 }
 
-export function actionFor(state: PlayerState, recording: Recording | null, mayAsk: boolean): Action {
+export function actionFor(state: PlayerState, recording: Recording | null, mayAsk: boolean, keyRefused = false): Action {
   if (state === "failed") return mayAsk && !HOPELESS.has(recording?.reason ?? "") ? "retry" : null;
   if (state === "cancelled") return mayAsk ? "retry" : null;
+  if (state === "forbidden") return keyRefused ? "again" : null;
   return state === "offline" || state === "broken" || state === "expired" ? "again" : null;
 }

@@ -90,7 +90,7 @@ export class Track implements Listener {
   }
 
   connection(state: Connection, problem: Problem | null): void {
-    const isBack = state === "live" && this.problem?.code === "unreachable";
+    const isBack = state === "live" && (this.problem?.code === "unreachable" || this.problem?.isRefusal);
     this.connected = state;
     if (state === "refused") this.problem = problem;
     if (isBack) void this.read();

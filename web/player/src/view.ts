@@ -79,6 +79,7 @@ function explained(view: View): string {
       if (model.problem?.code === "bad_link") return words.say("forbiddenLink");
       return words.say(model.problem?.code === "not_found" ? "forbiddenOne" : "forbiddenKey");
     case "expired":
+      if (model.bare?.renewing) return words.say("expiredAsking");
       return words.say(view.renews ? "expiredText" : "expiredLink");
     case "offline":
       return words.say(model.track ? "offlineText" : "offlineLink");
@@ -124,8 +125,8 @@ function message(view: View): TemplateResult {
   const { model, state, words, actions } = view;
   const recording = model.track?.recording ?? null;
   const { title, text } = told(view);
-  const action = actionFor(state, recording, model.track !== null);
-  const busy = model.track?.busy ?? false;
+  const action = actionFor(state, recording, model.track !== null, model.isRefused);
+  const busy = (model.track?.busy ?? false) || (model.bare?.renewing ?? false);
   const mayStop = view.mayCancel && ["announced", "queued", "fetching"].includes(recording?.state ?? "");
   return html`
     <div class="message">

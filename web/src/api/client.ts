@@ -68,6 +68,9 @@ const UNAUTHENTICATED = 401;
 const SILENCE_MS = 45_000;
 
 export class Client {
+  /** The key as it was last asked for. It is a secret. */
+  lastKey: string | null = null;
+
   /** Without a key the browser's cookie says who asks, and *csrf* that it is this page that does. */
   constructor(
     private readonly key: Key,
@@ -211,7 +214,9 @@ export class Client {
   }
 
   async #currentKey(): Promise<string | null> {
-    return typeof this.key === "function" ? await this.key() : this.key;
+    const key = typeof this.key === "function" ? await this.key() : this.key;
+    this.lastKey = key;
+    return key;
   }
 
   /** Sends with the key. One that ran out meanwhile is asked for anew, once. */

@@ -30,6 +30,13 @@ export class SharedFeed {
     if (!this.#stop) this.#begin();
   }
 
+  /** A person asks again after the key was refused: it may be another one by now. All who listen hear how that goes. */
+  again(): void {
+    if (this.state !== "refused" || !this.#stop) return;
+    this.#stop.abort();
+    this.#begin();
+  }
+
   #begin(): void {
     const stop = new AbortController();
     this.#stop = stop;

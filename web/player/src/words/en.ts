@@ -72,6 +72,7 @@ export const en = {
   forbiddenOne: "There is no such recording, or you may not hear it.",
   forbiddenLink: "This link is damaged, or it is another recording's. Ask for a new one.",
   expired: "The link has expired",
+  expiredAsking: "A new link is being asked for.",
   expiredText: "A new one did not work either. Try again, or ask for another link.",
   expiredLink: "Load the page again, or ask for another link.",
   offline: "No connection",

@@ -64,6 +64,7 @@ export const hebrew: Translation = {
     forbiddenOne: "אין הקלטה כזאת, או שאינך רשאי לשמוע אותה.",
     forbiddenLink: "הקישור פגום או שייך להקלטה אחרת. בקש קישור חדש.",
     expired: "תוקף הקישור פג",
+    expiredAsking: "מתבקש קישור חדש.",
     expiredText: "גם קישור חדש לא עבד. נסה שוב, או בקש קישור אחר.",
     expiredLink: "טען את הדף מחדש, או בקש קישור אחר.",
     offline: "אין חיבור",
