@@ -35,7 +35,8 @@ class Child:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            try:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+            try:  # and nothing to wait for after it: a cancellation leaves no process behind
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 -- as short as a fork; our own commands
                     command,
                     stdin=theirs.fileno(),
@@ -45,9 +46,8 @@ class Child:
                     start_new_session=True,
                 )
             except BaseException:
-                ours.close()
+                writer.close()
                 raise
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
         return cls(process, reader, writer)
 
     @property
