@@ -162,3 +162,13 @@ test("a server that is away is offline, is asked again, and what comes is still 
   link.wake();
   expect(link.problem?.code).toBe("not_ready");
 });
+
+test("a page that gives one void link after the other is not asked about without end", async () => {
+  await settled();
+  server = new Problem("link_expired", "It has run out.", 403);
+  for (let number = 2; number < 20; number += 1) {
+    link.replace(`/api/recordings/r/audio?token=${number}`);
+    await settled();
+  }
+  expect(asked).toBe(1 + 5);
+});

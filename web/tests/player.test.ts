@@ -221,6 +221,21 @@ describe("the timeline", () => {
   });
 });
 
+test("a drag that the timeline did not outlive is over", async () => {
+  const server = await show(new Server(recording("ready", READY)));
+  const track = inside("[role=slider]");
+  if (!track) throw new Error("no slider");
+  track.setPointerCapture = () => undefined;
+  track.getBoundingClientRect = () => ({ left: 0, width: 100 }) as DOMRect;
+  track.dispatchEvent(new PointerEvent("pointerdown", { button: 0, clientX: 60 }));
+  await settled();
+  expect(slider("valuenow")).toBe(60);
+  await server.moves(recording("queued"));
+  expect(inside("[role=slider]")).toBeNull();
+  await server.moves(recording("ready", READY));
+  expect(slider("valuenow")).toBe(0);
+});
+
 describe("what happens is announced", () => {
   test("what is there when the page opens is read where it stands; what comes then is announced", async () => {
     const server = await show(new Server(recording("ready", READY)));

@@ -9,6 +9,7 @@ const facts = (changes: Partial<Facts>): Facts => ({
   waiting: null,
   problem: null,
   streaming: false,
+  playing: false,
   linkOnly: false,
   wanted: true,
   ...changes,

@@ -35,6 +35,9 @@ export class Link {
   #renewed = false;
   /** The page could give another link only later, and was asked for it then. */
   #renewedLate = false;
+  /** How often the page put another link in place of one that gave no waveform. */
+  #replaced = 0;
+  #looks = 0;
   #first: Promise<unknown>;
   #stop = new AbortController();
   #pause = new AbortController();
@@ -63,6 +66,15 @@ export class Link {
     this.#polls = 0;
     this.#renewed = this.#renewedLate = false;
     this.problem = this.#coming;
+  }
+
+  /** The page gives another link. Without a waveform it is looked at, a few times where none of them is any good. */
+  replace(url: string): void {
+    this.url = url;
+    this.wake();
+    if (this.peaks !== null || this.#replaced >= MOST_POLLS) return;
+    this.#replaced += 1;
+    this.#first = this.look();
   }
 
   /** The page can give other links from now on: one is asked for, once until somebody presses play. */
@@ -98,12 +110,18 @@ export class Link {
   /** Reads its waveform, and from that whether it is whole. */
   async look(): Promise<void> {
     const { signal } = this.#stop;
+    const { url } = this;
+    this.#looks += 1;
+    const look = this.#looks;
     try {
-      this.peaks = readPeaks(await this.client.waveformOf(this.url, signal));
+      const peaks = readPeaks(await this.client.waveformOf(url, signal));
+      this.peaks = peaks;
       this.problem = this.#coming = null;
       this.host.whole();
     } catch (error) {
       if (signal.aborted) return;
+      // What is wrong with a link that is no more used says nothing of the one that took its place.
+      if (url !== this.url) return look === this.#looks ? this.look() : undefined;
       const problem = Problem.from(error);
       if (problem.code === "link_expired" && (await this.#renew())) return this.look();
       if (NOT_READY.has(problem.code)) this.problem = this.#coming = problem;

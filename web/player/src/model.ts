@@ -11,7 +11,7 @@ import { type Loop, addressOf, jump, nextLoop, placeIn } from "./course.js";
 import { Link } from "./link.js";
 import { type Lane, Mixer, audible } from "./mixer.js";
 import { type Peaks, type Span, commonSilences } from "./peaks.js";
-import { type Facts, type PlayerState, comes, isPlayable, situation } from "./situation.js";
+import { type Facts, type PlayerState, comes, isOnItsWay, isPlayable, situation } from "./situation.js";
 import { Sound, type SoundHost, type Source } from "./sound.js";
 import { Track } from "./track.js";
 
@@ -19,6 +19,11 @@ export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
 
 /** Problems after which the recording itself is to be read again: it is not what it was. */
 const MOVED_ON: ReadonlySet<string> = new Set(["absent", "purged", "needs_retry", "not_ready", "conflict"]);
+
+/** Returns the id of the recording that a link plays; null: the link does not say. */
+function recordingOf(link: string): string | null {
+  return /\/recordings\/([^/]+)\/audio/.exec(link)?.[1] ?? null;
+}
 
 /** What the model needs of its element. */
 export interface ModelHost {
@@ -63,7 +68,7 @@ export class Model implements SoundHost {
   /** Turns to a link alone: nothing is known of its recording but what the link gives. */
   useLink(link: string): void {
     this.clear();
-    this.#id = /\/recordings\/([^/]+)\/audio/.exec(link)?.[1] ?? null;
+    this.#id = recordingOf(link);
     this.goTo(location.hash);
     this.bare = new Link(link, this.#client(), this.runtime, {
       changed: () => this.changed(),
@@ -76,12 +81,14 @@ export class Model implements SoundHost {
 
   /** Takes another link to the same thing and goes on where the old one stopped. */
   replaceLink(link: string): void {
-    if (!this.bare) this.link = link;
-    else {
-      this.bare.url = link;
-      this.bare.wake();
-    }
+    if (this.bare) this.bare.replace(link);
+    else this.link = link;
     this.sound.renewWith();
+  }
+
+  /** Whether a link can take the place of the one that is there: it is one to the same recording. */
+  mayReplace(link: string): boolean {
+    return this.link !== null || (this.bare !== null && recordingOf(link) === recordingOf(this.bare.url));
   }
 
   /** The page can give other links from now on: one that ran out is renewed, and stands where it stood. */
@@ -114,6 +121,7 @@ export class Model implements SoundHost {
   /** What went wrong and is not to be seen in the state: a retry that failed leaves the recording as it was. */
   get aside(): Problem | null {
     const { problem, state } = this;
+    if (problem && isOnItsWay(problem)) return null;
     return problem && situation({ ...this.#facts, problem: null }) === state ? problem : null;
   }
 
@@ -243,8 +251,8 @@ export class Model implements SoundHost {
       return null;
     }
     if (this.link && !isRenewal) return { url: this.link, growing: false };
-    const playback = await track.act((client) => client.playback(track.id));
-    return playback && { url: playback.url, growing: false };
+    const url = await track.link();
+    return url === null ? null : { url, growing: false };
   }
 
   inspect(url: string): Promise<Heard> {
@@ -288,6 +296,7 @@ export class Model implements SoundHost {
       waiting: this.track?.waiting ?? null,
       problem: this.problem,
       streaming: this.sound.growing && this.sound.heard,
+      playing: this.sound.playing,
       linkOnly: this.track === null,
       wanted: this.track !== null || this.bare !== null,
     };
@@ -298,7 +307,10 @@ export class Model implements SoundHost {
       const growing = await bare.prepare();
       return growing === null ? null : { url: bare.url, growing };
     }
+    const before = bare.url;
     const url = await this.host.freshLink();
+    if (this.bare !== bare) return null;
+    if (bare.url !== before) return { url: bare.url, growing: false }; // the page gave one meanwhile
     if (url === null) this.failed(new Problem("link_expired", "The link has expired.", 403));
     else bare.url = url;
     return url === null ? null : { url, growing: false };

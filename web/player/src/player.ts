@@ -17,7 +17,7 @@ import { Model, type ModelHost } from "./model.js";
 import { OtherKey } from "./other-key.js";
 import { perform } from "./perform.js";
 import { Scrub } from "./scrub.js";
-import { type PlayerState, isPlayable } from "./situation.js";
+import { type PlayerState, comes, isPlayable } from "./situation.js";
 import { style } from "./style.js";
 import { type Actions, type View, aside, body, told } from "./view.js";
 import { inView } from "./visibility.js";
@@ -129,12 +129,17 @@ export class Player extends LitElement implements ModelHost {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#begin();
+    if (!this.#connection) this.#begin();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#end();
+    // A page that sorts a list takes its elements out and puts them in elsewhere in one go: then it plays on.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#playsOnceKnown = false;
+      this.#end();
+    });
   }
 
   // ModelHost
@@ -165,9 +170,10 @@ export class Player extends LitElement implements ModelHost {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    const names = ["recording", "src", "base", "token", "server"] as const;
+    const names = ["recording", "src", "base", "server"] as const;
     const isOther = names.some((name) => changed.has(name) && this.hasUpdated);
     if (isOther) this.#begin();
+    else if (changed.has("token") && this.hasUpdated) this.#resume();
     else if (changed.has("audioUrl") && this.hasUpdated) this.#newLink();
     // Only where there was none: a page that makes the function anew each time it draws would ask without end.
     else if (changed.has("getAudioUrl") && !changed.get("getAudioUrl") && this.hasUpdated) this.#model.mayRenew();
@@ -187,6 +193,7 @@ export class Player extends LitElement implements ModelHost {
     } else if (!this.canvas && this.#wave) {
       this.#wave = null;
       this.#resized.disconnect();
+      this.#scrub.drop();
     }
     this.#wave?.restyle();
     this.#draw();
@@ -258,7 +265,7 @@ export class Player extends LitElement implements ModelHost {
       laneNames: [given[0] || words.say("agent"), given[1] || words.say("customer"), ...given.slice(2)],
       mayDownload: !this.noDownload,
       mayCancel: this.cancellable,
-      renews: this.#model.track !== null || this.getAudioUrl !== null,
+      renews: this.#model.track !== null || Boolean(this.getAudioUrl),
       note: this.note,
     };
   }
@@ -282,7 +289,7 @@ export class Player extends LitElement implements ModelHost {
   #begin(at = 0, again = false): void {
     this.#end();
     const { base, id } = whereFrom(this);
-    if (id === null && this.audioUrl === null) return;
+    if (!this.isConnected || (id === null && !this.audioUrl)) return;
     const connection = new AbortController();
     this.#connection = connection;
     inView(this, connection.signal, () => void this.#connect(base, id, connection.signal, at, again));
@@ -294,18 +301,21 @@ export class Player extends LitElement implements ModelHost {
   }
 
   async #connect(base: string, id: string | null, signal: AbortSignal, at: number, again: boolean): Promise<void> {
-    const hasKey = this.token !== null || this.getToken !== null || this.server !== null;
-    if (this.audioUrl !== null && (!hasKey || id === null)) {
+    // A page that takes back what it gave may leave undefined.
+    const key = this.getToken ?? this.token ?? null;
+    const hasKey = key !== null || Boolean(this.server);
+    if (this.audioUrl && (!hasKey || id === null)) {
       this.#model.useLink(this.audioUrl);
+      if (at > 0) this.#model.sound.position = at;
       return;
     }
     if (id === null) return;
     this.#otherKey.used(this.getToken);
     try {
-      const server = this.server ?? (await connect(base, this.getToken ?? this.token));
+      const server = this.server ?? (await connect(base, key));
       if (signal.aborted) return;
       if (again) server.feed.again();
-      this.#model.follow(server, id, this.audioUrl);
+      this.#model.follow(server, id, this.audioUrl ?? null);
       if (at > 0) this.#model.sound.position = at;
     } catch {
       if (!signal.aborted) this.#refuse(base, id);
@@ -314,15 +324,23 @@ export class Player extends LitElement implements ModelHost {
 
   /** The page gave no key: its own callback failed. */
   #refuse(base: string, id: string): void {
-    const feed = new SharedFeed(async () => undefined);
+    const problem = new Problem("unauthenticated", "", 401);
+    const feed = new SharedFeed(async (listener) => listener.connection("refused", problem));
     this.#model.follow({ client: new Client(null, browserRuntime, base), feed }, id, null);
-    this.#model.failed(new Problem("unauthenticated", "", 401));
+    this.#model.failed(problem);
   }
 
   /** A person asks with the key as it is by now. */
   #askAgain(): void {
     this.#otherKey.forget();
-    this.#begin(this.currentTime, true);
+    this.#resume(true);
+  }
+
+  /** Begins anew with the key as it is by now, where it stood: who listens or waits goes on. */
+  #resume(again = false): void {
+    const { position, intends } = this.#model.sound;
+    this.#playsOnceKnown ||= intends;
+    this.#begin(position, again);
   }
 
   /** The key was refused: begins anew when the page gives another one. */
@@ -330,7 +348,7 @@ export class Player extends LitElement implements ModelHost {
     const signal = this.#connection?.signal;
     const refused = () => this.#model.track?.client.lastKey ?? null;
     if (!signal || !(await this.#otherKey.comes(() => this.getToken, refused, signal))) return;
-    if (this.#model.isRefused) this.#begin(this.currentTime);
+    if (this.#model.isRefused) this.#resume();
   }
 
   async #askForLink(): Promise<string | null> {
@@ -346,7 +364,7 @@ export class Player extends LitElement implements ModelHost {
   }
 
   #newLink(): void {
-    if (this.audioUrl !== null && (this.#model.link !== null || this.#model.bare !== null)) this.#model.replaceLink(this.audioUrl);
+    if (this.audioUrl && this.#model.mayReplace(this.audioUrl)) this.#model.replaceLink(this.audioUrl);
     else this.#begin();
   }
 
@@ -372,7 +390,7 @@ export class Player extends LitElement implements ModelHost {
     this.tell("state", { state: view.state, recording: this.#model.track?.recording ?? null });
     if (!this.#playsOnceKnown || view.state === "loading" || view.state === "empty") return;
     this.#playsOnceKnown = false;
-    if (isPlayable(view.state)) this.#model.play();
+    if (isPlayable(view.state) || comes(view.state, this.#model.track?.recording ?? null)) this.#model.play();
   }
 
   /** While it plays, every frame: the place on the timeline, the loop, the silences. */

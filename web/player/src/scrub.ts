@@ -49,6 +49,12 @@ export class Scrub {
     this.changed();
   };
 
+  /** The timeline is gone, and a drag with it. */
+  drop(): void {
+    this.position = null;
+    this.#forget();
+  }
+
   #point(event: PointerEvent): void {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
     if (!(box.width > 0) || !(this.seconds() > 0)) return;

@@ -34,6 +34,8 @@ export interface Facts {
   problem: Problem | null;
   /** Sound comes, or has come, out of a download that runs. */
   streaming: boolean;
+  /** Sound is heard: whatever went wrong beside it takes its controls from nobody. */
+  playing: boolean;
   /** There is a link and no recording to read: it is taken for ready until it is used. */
   linkOnly: boolean;
   wanted: boolean;
@@ -60,7 +62,8 @@ const BY_CODE: Readonly<Record<string, PlayerState>> = {
 
 /** Returns the state, of what is known and of what went wrong. */
 export function situation(facts: Facts): PlayerState {
-  const { recording, problem } = facts;
+  const { recording } = facts;
+  const problem = facts.playing ? null : facts.problem;
   if (!facts.wanted) return "empty";
   if (facts.linkOnly && facts.streaming) return "streaming";
   // What is known of a recording that cannot be played outweighs a request that failed.
@@ -71,6 +74,11 @@ export function situation(facts: Facts): PlayerState {
   }
   if (known) return known;
   return facts.linkOnly ? "ready" : "loading";
+}
+
+/** Says whether something did not come only because it is on its way. */
+export function isOnItsWay(problem: Problem): boolean {
+  return BY_CODE[problem.code] === "waiting";
 }
 
 function ofRecording(recording: Recording, streaming: boolean): PlayerState {

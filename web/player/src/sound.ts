@@ -48,7 +48,7 @@ export class Sound {
   /** The link gave audio where the browser found none: it is tried once more. */
   #retried = false;
   #rate = 1;
-  /** Goes up when another recording is taken: what was under way for the old one changes nothing. */
+  /** Goes up when another recording or link is taken: what was under way for the old one changes nothing. */
   #turn = 0;
   #asking = false;
   /** It began to come after the link was asked for: what the link says by now may be older than that. */
@@ -110,18 +110,19 @@ export class Sound {
 
   /** Lets go of everything: another recording comes, or none. */
   reset(): void {
-    this.#turn += 1;
+    this.#forgetAsked();
     this.#release();
     this.#audio?.remove();
     this.#audio = null;
     this.#intends = this.playing = this.loading = this.growing = false;
-    this.#renewed = this.#retried = this.#asking = this.#cameMeanwhile = false;
+    this.#renewed = this.#retried = this.#cameMeanwhile = false;
     this.position = 0;
     this.length = null;
   }
 
   /** Stops for good: there is nothing to be heard any more. */
   stop(): void {
+    this.#forgetAsked();
     this.#intends = this.loading = this.growing = this.#cameMeanwhile = false;
     this.#release();
     this.#host.changed();
@@ -130,6 +131,7 @@ export class Sound {
   /** Another link has come for the same thing: what played goes on from it. */
   renewWith(): void {
     const goesOn = this.playing || this.#intends;
+    this.#forgetAsked();
     this.#release();
     this.#intends = goesOn;
     if (goesOn) void this.#open(false);
@@ -149,10 +151,17 @@ export class Sound {
     else void this.#open(false);
   }
 
+  /** What comes of a link that was asked for until now changes nothing. */
+  #forgetAsked(): void {
+    this.#turn += 1;
+    this.#asking = false;
+  }
+
   async #open(isRenewal: boolean): Promise<void> {
     if (this.#asking) return;
     const turn = this.#turn;
-    this.#asking = this.loading = true;
+    this.#asking = true;
+    this.loading = this.#intends; // who paused while the old link was looked at waits for nothing
     this.#element().load(); // Safari: an element that was touched in a gesture may play later
     this.#host.changed();
     const source = await this.#host.source(isRenewal);

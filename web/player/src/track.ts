@@ -114,6 +114,17 @@ export class Track implements Listener {
     }
   }
 
+  /** Asks for a link to its sound, whatever else is under way; null: what went wrong is to be seen. */
+  async link(): Promise<string | null> {
+    this.problem = null;
+    try {
+      return (await this.client.playback(this.id)).url;
+    } catch (error) {
+      this.#fail(error);
+      return null;
+    }
+  }
+
   /** Starts again what failed or was stopped. */
   async retry(): Promise<void> {
     await this.act(async (client) => {
