@@ -15,7 +15,7 @@ import httpx
 
 from callspool.domain.backfill import UNDER_WAY
 from callspool.domain.ids import AccountId
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import Recording, State
 from callspool.simulator import Recording as Made
 from callspool.simulator import highest_concurrency

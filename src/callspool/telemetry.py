@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from callspool.domain.job import PoolLoad, TenantLoad
-from callspool.domain.ports.store import StateCount
+from callspool.domain.ports.counts import StateCount
 from callspool.redaction import hide_named, redact, redact_all
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -11,7 +11,7 @@ from callspool.domain.audit import By
 from callspool.domain.backfill import Backfill
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.ports.provider import Notice, ProviderStatus
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account, Tenant
 from callspool.scheduler.embedded import Embedded

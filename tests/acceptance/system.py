@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from callspool.domain.ids import AccountId, RecordingId, TenantId
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account, Tenant
 from callspool.scheduler.embedded import Embedded

@@ -20,7 +20,7 @@ from callspool.cli import main
 from callspool.domain.backfill import Backfill, BackfillState, Step
 from callspool.domain.job import Job, Lane, Place
 from callspool.domain.ports.provider import ProviderStatus
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import Kept, State
 from callspool.reconcile.reconciler import Reconciler
 from callspool.wiring import make_backfiller

@@ -13,7 +13,7 @@ import valkey.asyncio
 from callspool.cli.doctor import arrival, identity, outside, parts
 from callspool.cli.doctor.finding import Finding
 from callspool.domain.ids import AccountId
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import State
 from callspool.wiring import Parts
 from tests.acceptance.command import run_here

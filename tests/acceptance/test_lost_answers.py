@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callspool.domain.job import Place
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import State
 from tests.acceptance.gated import Stage, staged
 from tests.acceptance.system import SID

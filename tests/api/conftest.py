@@ -29,7 +29,8 @@ from callspool.domain.errors import Misconfigured, SchedulerUnavailable
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.keys import KEY_RANDOMNESS, new_key
 from callspool.domain.ports.provider import Notice, ProviderStatus
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.ports.vault import Vault
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording

@@ -11,7 +11,8 @@ from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, TenantId
 from callspool.domain.job import Job
 from callspool.domain.ports.provider import Provider
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import Call, Recording, State
 from callspool.domain.tenant import Account, Number, Tenant
 from callspool.providers.twilio import Twilio

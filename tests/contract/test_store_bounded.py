@@ -13,7 +13,8 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from callspool.domain.ids import AccountId, RecordingId
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.store import counts, lists

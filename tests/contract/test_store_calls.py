@@ -3,7 +3,8 @@
 import pytest
 
 from callspool.domain.ids import phone_number
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import Call
 from tests.contract.test_store import fetching, notice, queued
 from tests.fixtures.databases import ACME, OTHER

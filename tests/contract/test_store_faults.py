@@ -19,7 +19,8 @@ from sqlalchemy import make_url
 
 from callspool.domain.errors import Misconfigured, NotFound, StoreUnavailable
 from callspool.domain.ids import TenantId
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 from callspool.store import connect

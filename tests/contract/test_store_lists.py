@@ -11,8 +11,10 @@ import pytest
 
 from callspool.domain.errors import InvalidInput
 from callspool.domain.ids import AccountId
+from callspool.domain.ports.counts import StateCount
 from callspool.domain.ports.provider import Notice, ProviderStatus
-from callspool.domain.ports.store import RecordingFilter, StateCount, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Event, Recording, State
 from callspool.domain.tenant import Tenant

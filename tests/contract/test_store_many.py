@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from callspool.domain.ids import RecordingId
 from callspool.domain.operation import FailedFilter
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.store import counts, lists, operations

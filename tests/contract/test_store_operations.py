@@ -8,7 +8,8 @@ import pytest
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId
 from callspool.domain.operation import FailedFilter, Operation, OperationState
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Event, Recording, State
 from callspool.store import connect

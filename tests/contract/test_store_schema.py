@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from callspool.domain.errors import Misconfigured
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.store import connect
 from callspool.store.tables import metadata
 from tests.fixtures.databases import KEY, Database, SetClock
@@ -66,7 +66,7 @@ async def test_difference_between_tables_and_database_would_be_seen(database: Da
 
 START = """
     import asyncio, sys
-    from callspool.domain.ports.store import RecordingFilter
+    from callspool.domain.ports.recordings import RecordingFilter
     from callspool.store import connect
     from tests.fixtures.databases import KEY, SetClock
 

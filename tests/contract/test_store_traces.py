@@ -9,8 +9,9 @@ from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, RecordingId
 from callspool.domain.listening import HEARD, LISTEN, Listen, ListenForm, ListenResult, Sum, Told
 from callspool.domain.pace import STEP, percentile
+from callspool.domain.ports.history import Repeat
 from callspool.domain.ports.provider import ProviderStatus
-from callspool.domain.ports.store import Repeat, Store
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Kept, Recording
 from callspool.store import traces

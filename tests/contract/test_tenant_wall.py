@@ -11,7 +11,8 @@ from callspool.domain.errors import CallspoolError, NotFound
 from callspool.domain.ids import TenantId
 from callspool.domain.listening import ListenForm, Told
 from callspool.domain.ports.provider import ProviderStatus
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter
+from callspool.domain.ports.store import Store
 from callspool.domain.tenant import Tenant
 from callspool.store import connect, lists
 from callspool.store.postgres import PostgresDatabase

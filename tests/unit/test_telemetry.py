@@ -11,7 +11,7 @@ import structlog
 
 from callspool.domain.ids import TenantId
 from callspool.domain.job import PoolLoad, TenantLoad
-from callspool.domain.ports.store import StateCount
+from callspool.domain.ports.counts import StateCount
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.telemetry import Metrics, configure_logging, redact, render_state

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Final
 
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports.store import Store
+from callspool.domain.ports.secrets import SecretStore
 from callspool.loop import for_ever
 from callspool.playback.tokens import Grant, Links, Refused
 
@@ -18,7 +18,7 @@ _LEAST_S: Final = 1.0
 class LinkKeys:
     """Signs and checks links with the keys of the moment."""
 
-    def __init__(self, store: Store, first: bytes) -> None:
+    def __init__(self, store: SecretStore, first: bytes) -> None:
         """*first*: what signs until it is replaced for the first time."""
         self._store = store
         self._first = first

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callspool.api.recent import MEMORY
 from callspool.domain.errors import Unavailable
 from callspool.domain.ids import TenantId
-from callspool.domain.ports.store import Store
+from callspool.domain.ports.registry import RegistryStore
 
 ANY: Final = "*"
 
@@ -34,7 +34,7 @@ def belongs_to(connection: HTTPConnection, tenant_id: TenantId | None) -> None:
 class Origins:
     """The lists as one process knows them: a change counts in all of them within a second."""
 
-    def __init__(self, store: Store, for_all: Sequence[str], clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, store: RegistryStore, for_all: Sequence[str], clock: Callable[[], float] = monotonic) -> None:
         self._store = store
         self._for_all = frozenset(for_all)
         self._clock = clock

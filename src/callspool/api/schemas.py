@@ -11,8 +11,8 @@ from callspool.domain.hold import Hold
 from callspool.domain.job import Place
 from callspool.domain.listening import Listen, ListenForm, ListenResult
 from callspool.domain.obstacle import Obstacle, ObstacleCode
+from callspool.domain.ports.history import Timeline
 from callspool.domain.ports.provider import ProviderStatus
-from callspool.domain.ports.store import Timeline
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Event, HistoryEntry, Recording, State, Unverified
 from callspool.domain.tenant import Scope

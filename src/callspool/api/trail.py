@@ -16,8 +16,8 @@ import structlog
 
 from callspool.domain.audit import CALLSPOOL, Act, By, Deed
 from callspool.domain.errors import CallspoolError
+from callspool.domain.ports.audit import AuditStore
 from callspool.domain.ports.clock import Clock
-from callspool.domain.ports.store import Store
 from callspool.loop import for_ever
 
 LOST: Final = "audit.lost"
@@ -39,7 +39,7 @@ Source = Callable[[bool], Iterable[Deed]]
 class Trail:
     """What waits to be written. `run` it once."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: AuditStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._sources: list[Source] = []

@@ -13,8 +13,8 @@ import structlog
 
 from callspool.domain.errors import FetchFailed, Unavailable
 from callspool.domain.ids import AccountId
+from callspool.domain.ports.moves import MoveStore
 from callspool.domain.ports.provider import Provider
-from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording
 from callspool.domain.tenant import Account
@@ -34,7 +34,7 @@ class Question:
 class Calls:
     """All questions of a worker that are open."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: MoveStore) -> None:
         self._store = store
         self._open: dict[asyncio.Task[None], AccountId] = {}
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from callspool.domain.audit import AuditEntry
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.audit import AuditStore
+from callspool.domain.ports.recordings import RecordingFilter, RecordingStore
 from callspool.domain.recording import Recording
 
 PAGE: Final = 500
@@ -56,7 +57,7 @@ def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-async def recordings_csv(store: Store, wanted: RecordingFilter) -> AsyncIterator[bytes]:
+async def recordings_csv(store: RecordingStore, wanted: RecordingFilter) -> AsyncIterator[bytes]:
     """Yield all that match, newest first; the head of the table comes with the first page."""
     head, cursor = as_csv([RECORDING_COLUMNS]), None
     while True:
@@ -67,7 +68,7 @@ async def recordings_csv(store: Store, wanted: RecordingFilter) -> AsyncIterator
             return
 
 
-async def audit_csv(store: Store) -> AsyncIterator[bytes]:
+async def audit_csv(store: AuditStore) -> AsyncIterator[bytes]:
     """Yield the whole log, newest first."""
     head, before = as_csv([AUDIT_COLUMNS]), None
     while True:

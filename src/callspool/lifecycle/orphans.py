@@ -14,7 +14,7 @@ import structlog
 
 from callspool.domain.ids import RecordingId
 from callspool.domain.ports.clock import Clock
-from callspool.domain.ports.store import Store
+from callspool.domain.ports.recordings import RecordingStore
 from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import Recording, State
 from callspool.vault.keys import parse_key
@@ -34,7 +34,9 @@ class Swept:
     """Files of recordings that the store does not know, or not so far: left alone."""
 
 
-async def sweep_orphans(store: Store, vault: Vault, clock: Clock, *, settled_for: timedelta, most: int) -> Swept:
+async def sweep_orphans(
+    store: RecordingStore, vault: Vault, clock: Clock, *, settled_for: timedelta, most: int
+) -> Swept:
     """Walk through the vault once; remove at most *most* files. *settled_for*: how long a recording rested before."""
     seen = removed = unknown = 0
     batch: list[str] = []

@@ -13,7 +13,8 @@ import structlog
 from callspool.domain.audit import By
 from callspool.domain.errors import InvalidInput, NotFound
 from callspool.domain.ids import RecordingId
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.recordings import RecordingFilter, RecordingStore
+from callspool.domain.ports.store import Store
 from callspool.domain.ports.vault import Vault
 from callspool.domain.recording import State
 from callspool.domain.tombstone import Burial, Tombstone
@@ -52,7 +53,7 @@ async def replay_tombstones(store: Store, vault: Vault, purger: Purger, *, by: B
     return done
 
 
-async def export_tombstones(store: Store, purger: Purger) -> int:
+async def export_tombstones(store: RecordingStore, purger: Purger) -> int:
     """Leave one in the vault of every purged recording that has none; return how many purged ones there are."""
     count, cursor = 0, None
     while True:

@@ -10,8 +10,7 @@ from typing import Final
 from callspool.domain.job import Job
 from callspool.domain.ports.clock import Clock
 from callspool.domain.ports.scheduler import Bulletin, Producer
-from callspool.domain.ports.store import Store
-from callspool.domain.webhook import AT_ONCE, Delivery
+from callspool.domain.webhook import AT_ONCE, Delivery, WebhookStore
 from callspool.loop import Outage, for_ever
 from callspool.settings import Settings
 
@@ -25,7 +24,7 @@ class Courier:
     """Runs until it is cancelled, which may be at any time."""
 
     def __init__(
-        self, *, store: Store, producer: Producer, bulletin: Bulletin, clock: Clock, settings: Settings
+        self, *, store: WebhookStore, producer: Producer, bulletin: Bulletin, clock: Clock, settings: Settings
     ) -> None:
         self._store = store
         self._producer = producer

@@ -19,8 +19,9 @@ from callspool.domain.errors import FetchFailed, SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.ports.clock import Clock
 from callspool.domain.ports.provider import Listed, Listing, Notice, Provider, ProviderStatus
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.ports.scheduler import Bulletin, Producer
-from callspool.domain.ports.store import RecordingFilter, Store
+from callspool.domain.ports.store import Store
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import Recording, State
 from callspool.domain.tenant import Account

@@ -10,8 +10,8 @@ import structlog
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job
 from callspool.domain.operation import OperationState
+from callspool.domain.ports.operations import OperationStore
 from callspool.domain.ports.scheduler import Bulletin, Producer
-from callspool.domain.ports.store import Store
 from callspool.loop import Outage, for_ever
 
 STEP = 50
@@ -22,7 +22,7 @@ _AGAIN = timedelta(seconds=1)
 class OperationRunner:
     """Runs until it is cancelled, which may be at any time."""
 
-    def __init__(self, *, store: Store, producer: Producer, bulletin: Bulletin) -> None:
+    def __init__(self, *, store: OperationStore, producer: Producer, bulletin: Bulletin) -> None:
         self._store = store
         self._producer = producer
         self._bulletin = bulletin

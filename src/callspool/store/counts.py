@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
 
 from callspool.domain.ids import AccountId, TenantId
-from callspool.domain.ports.store import FailureGroup, StateCount
+from callspool.domain.ports.counts import FailureGroup, StateCount
 from callspool.domain.reasons import Reason
 from callspool.domain.recording import State
 from callspool.store import rows

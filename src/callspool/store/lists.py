@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select, 
 
 from callspool.domain.errors import InvalidInput
 from callspool.domain.ids import RecordingId, is_recording_id, new_recording_id, phone_number
-from callspool.domain.ports.store import Page, RecordingFilter
+from callspool.domain.ports.recordings import Page, RecordingFilter
 from callspool.domain.recording import State
 from callspool.store import rows
 from callspool.store.tables import recordings

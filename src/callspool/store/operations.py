@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, upd
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import AccountId, RecordingId, TenantId, new_recording_id
 from callspool.domain.operation import FailedFilter, Operation, OperationKind, OperationState
-from callspool.domain.ports.store import Worked
+from callspool.domain.ports.operations import Worked
 from callspool.domain.recording import Recording, State
 from callspool.store import moves, rows
 from callspool.store.lists import IS_FAILED

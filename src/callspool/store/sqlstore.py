@@ -12,8 +12,11 @@ from callspool.domain.ids import AccountId, RecordingId, TenantId
 from callspool.domain.operation import FailedFilter, Operation
 from callspool.domain.pace import Ended
 from callspool.domain.ports.clock import Clock
+from callspool.domain.ports.counts import FailureGroup, StateCount
+from callspool.domain.ports.history import Timeline
+from callspool.domain.ports.operations import Worked
 from callspool.domain.ports.provider import Notice, ProviderStatus, Recorded
-from callspool.domain.ports.store import FailureGroup, Page, RecordingFilter, StateCount, Timeline, Worked
+from callspool.domain.ports.recordings import Page, RecordingFilter
 from callspool.domain.reasons import Budget, Reason
 from callspool.domain.recording import Call, HistoryEntry, Kept, Recording, State
 from callspool.domain.session import Session, Tries, User

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from callspool.domain.ids import RecordingId, TenantId
 from callspool.domain.listening import Listen
+from callspool.domain.ports.history import Repeat, Timeline
 from callspool.domain.ports.provider import ProviderStatus
-from callspool.domain.ports.store import Repeat, Timeline
 from callspool.domain.recording import Recording
 from callspool.store import audit, reads
 from callspool.store.tables import listens, repeats

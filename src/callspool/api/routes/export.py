@@ -12,7 +12,7 @@ from callspool.api.auth import Caller, Operator
 from callspool.api.problems import responses
 from callspool.api.services import ServicesOf
 from callspool.domain.ids import AccountId
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import State
 from callspool.lifecycle.export import audit_csv, recordings_csv
 

@@ -11,7 +11,7 @@ from callspool.api.dashboard import Failures, FailuresOfAccount, FailuresOfReaso
 from callspool.api.problems import responses
 from callspool.api.services import ServicesOf
 from callspool.domain.ids import AccountId
-from callspool.domain.ports.store import FailureGroup
+from callspool.domain.ports.counts import FailureGroup
 from callspool.domain.reasons import POLICIES, Reason
 
 router = APIRouter(prefix="/api/failures", tags=["dashboard"])

@@ -13,7 +13,7 @@ from callspool.api.routes.tenants import loads_of, tenants_of
 from callspool.api.services import ServicesOf
 from callspool.domain.job import TenantLoad
 from callspool.domain.pace import per_minute, recent
-from callspool.domain.ports.store import StateCount
+from callspool.domain.ports.counts import StateCount
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 

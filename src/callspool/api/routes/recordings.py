@@ -15,7 +15,7 @@ from callspool.api.services import Services, ServicesOf
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import AccountId
 from callspool.domain.job import Job, Lane, Place
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import Recording, State
 

@@ -14,8 +14,9 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.ids import TenantId
 from callspool.domain.job import TenantLoad
 from callspool.domain.origins import checked_origins
+from callspool.domain.ports.counts import StateCount
+from callspool.domain.ports.registry import RegistryStore
 from callspool.domain.ports.scheduler import Producer
-from callspool.domain.ports.store import StateCount, Store
 from callspool.domain.recording import State
 from callspool.domain.tenant import Tenant
 
@@ -33,7 +34,7 @@ async def list_tenants(services: ServicesOf, caller: Caller) -> TenantList:
     return TenantList(tenants=[_view(tenant, counts, loads.get(tenant.id)) for tenant in tenants])
 
 
-async def tenants_of(store: Store, caller: Principal) -> Sequence[Tenant]:
+async def tenants_of(store: RegistryStore, caller: Principal) -> Sequence[Tenant]:
     """Return the tenants that exist for *caller*."""
     return [await store.tenant(caller.tenant_id)] if caller.tenant_id else await store.tenants()
 

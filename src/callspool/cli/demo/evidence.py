@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from callspool.cli.demo.stage import ACCOUNT_SID, SetUp
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.recording import FINAL, Recording, State
 from callspool.wiring import Parts
 

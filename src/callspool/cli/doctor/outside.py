@@ -11,7 +11,7 @@ from callspool.cli.doctor.arrival import LOOPBACK
 from callspool.cli.doctor.finding import Finding
 from callspool.cli.doctor.web import NoAnswer, ask
 from callspool.domain.errors import FetchFailed
-from callspool.domain.ports.store import RecordingFilter
+from callspool.domain.ports.recordings import RecordingFilter
 from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import State
 from callspool.domain.tenant import Account
