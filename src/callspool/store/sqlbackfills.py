@@ -3,19 +3,30 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.backfill import Backfill, DayReport, Step
 from callspool.domain.ids import AccountId
-from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import State
 from callspool.store import backfills, sights
-from callspool.store.database import Database
+from callspool.store.sqlpart import SqlPart
 
 
-class SqlBackfills:
-    """The part of the store that backfills use, without what is audited."""
+class SqlBackfills(SqlPart):
+    """The part of the store that backfills use."""
 
-    _database: Database
-    _clock: Clock
+    async def add_backfill(
+        self, account_id: AccountId, since: datetime, until: datetime | None, *, dry_run: bool, by: By = CALLSPOOL
+    ) -> Backfill:
+        now = self._clock.now()
+        return await self._act(
+            by,
+            lambda made: Act("backfill.add", made.id, None, {"account_id": account_id, "dry_run": dry_run}),
+            lambda c: backfills.add(c, now, account_id, since, until, dry_run=dry_run, actor=by.actor),
+        )
+
+    async def cancel_backfill(self, backfill_id: str, *, by: By = CALLSPOOL) -> Backfill:
+        act = Act("backfill.cancel", backfill_id)
+        return await self._act(by, act, lambda c: backfills.cancel(c, self._clock.now(), backfill_id))
 
     async def backfill(self, backfill_id: str) -> Backfill:
         return await self._database.read(lambda c: backfills.get(c, backfill_id))

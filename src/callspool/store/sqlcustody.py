@@ -7,20 +7,14 @@ from sqlalchemy import Connection
 
 from callspool.domain.audit import Act, By
 from callspool.domain.custody import LIFECYCLE, SCRUB
-from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import Recording
 from callspool.store import audit, custody
-from callspool.store.database import Database
-from callspool.store.envelope import Envelope
 from callspool.store.moves import Step
+from callspool.store.sqlpart import SqlPart
 
 
-class SqlCustody:
+class SqlCustody(SqlPart):
     """The part of the store that scrubbing and deletion at the provider use."""
-
-    _database: Database
-    _clock: Clock
-    _envelope: Envelope
 
     async def to_prove(self, before: datetime, *, limit: int) -> Sequence[Recording]:
         return await self._database.read(lambda c: custody.to_prove(c, before, limit))

@@ -7,18 +7,12 @@ from sqlalchemy import Connection
 from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.hold import Hold
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports.clock import Clock
-from callspool.store import audit, holds
-from callspool.store.database import Database
-from callspool.store.envelope import Envelope
+from callspool.store import holds
+from callspool.store.sqlpart import SqlPart
 
 
-class SqlHolds:
+class SqlHolds(SqlPart):
     """The part of the store that legal holds use."""
-
-    _database: Database
-    _clock: Clock
-    _envelope: Envelope
 
     async def hold_recording(
         self, tenant_id: TenantId | None, recording_id: RecordingId, *, why: str, by: By = CALLSPOOL
@@ -43,4 +37,4 @@ class SqlHolds:
             target = hold.recording_id or hold.tenant_id
             return Act(action, target, hold.tenant_id, {"hold": hold.id, "why": hold.why})
 
-        return await self._database.write(audit.acting(work, act, by, self._clock.now(), self._envelope))
+        return await self._act(by, act, work)

@@ -5,21 +5,15 @@ from sqlalchemy import Connection
 from callspool.domain.audit import Act, By
 from callspool.domain.errors import NotFound
 from callspool.domain.ids import RecordingId, TenantId
-from callspool.domain.ports.clock import Clock
 from callspool.domain.recording import Recording
 from callspool.domain.tombstone import Burial, Tombstone, tombstone_of
 from callspool.store import audit, reads, tombstones
-from callspool.store.database import Database
-from callspool.store.envelope import Envelope
 from callspool.store.moves import Step
+from callspool.store.sqlpart import SqlPart
 
 
-class SqlTombstones:
+class SqlTombstones(SqlPart):
     """The part of the store that keeps what was purged gone."""
-
-    _database: Database
-    _clock: Clock
-    _envelope: Envelope
 
     async def tombstone(self, tenant_id: TenantId | None, recording_id: RecordingId) -> Tombstone:
         def read(connection: Connection) -> Tombstone:

@@ -5,26 +5,17 @@ from datetime import datetime, timedelta
 
 from callspool.domain.audit import CALLSPOOL, Act, By
 from callspool.domain.ids import TenantId
-from callspool.domain.ports.clock import Clock
 from callspool.domain.webhook import Delivery, Endpoint, Refused
-from callspool.store import audit, webhooks
-from callspool.store.database import Database
-from callspool.store.envelope import Envelope
+from callspool.store import webhooks
+from callspool.store.sqlpart import SqlPart
 
 
-class SqlWebhooks:
+class SqlWebhooks(SqlPart):
     """The part of the store that outbound webhooks use."""
-
-    _database: Database
-    _clock: Clock
-    _envelope: Envelope
 
     async def add_endpoint(self, endpoint: Endpoint, *, by: By = CALLSPOOL) -> None:
         act = Act("webhook.add", endpoint.id, endpoint.tenant_id, {"events": endpoint.events})
-        deed = audit.acting(
-            lambda c: webhooks.add(c, endpoint, self._envelope), act, by, self._clock.now(), self._envelope
-        )
-        await self._database.write(deed)
+        await self._act(by, act, lambda c: webhooks.add(c, endpoint, self._envelope))
 
     async def endpoints(self, tenant_id: TenantId | None) -> Sequence[Endpoint]:
         return await self._database.read(lambda c: webhooks.every(c, tenant_id, self._envelope))
@@ -33,37 +24,28 @@ class SqlWebhooks:
         return await self._database.read(lambda c: webhooks.get(c, tenant_id, endpoint_id, self._envelope))
 
     async def remove_endpoint(self, tenant_id: TenantId | None, endpoint_id: str, *, by: By = CALLSPOOL) -> None:
-        deed = audit.acting(
-            lambda c: webhooks.remove(c, tenant_id, endpoint_id),
-            lambda owner: Act("webhook.remove", endpoint_id, owner),
+        await self._act(
             by,
-            self._clock.now(),
-            self._envelope,
+            lambda owner: Act("webhook.remove", endpoint_id, owner),
+            lambda c: webhooks.remove(c, tenant_id, endpoint_id),
         )
-        await self._database.write(deed)
 
     async def rotate_endpoint(
         self, tenant_id: TenantId | None, endpoint_id: str, secret: str, *, by: By = CALLSPOOL
     ) -> Endpoint:
         now = self._clock.now()
-        deed = audit.acting(
-            lambda c: webhooks.rotate(c, tenant_id, endpoint_id, secret, self._envelope, now),
-            lambda endpoint: Act("webhook.rotate", endpoint_id, endpoint.tenant_id),
+        return await self._act(
             by,
-            now,
-            self._envelope,
+            lambda endpoint: Act("webhook.rotate", endpoint_id, endpoint.tenant_id),
+            lambda c: webhooks.rotate(c, tenant_id, endpoint_id, secret, self._envelope, now),
         )
-        return await self._database.write(deed)
 
     async def enable_endpoint(self, tenant_id: TenantId | None, endpoint_id: str, *, by: By = CALLSPOOL) -> Endpoint:
-        deed = audit.acting(
-            lambda c: webhooks.enable(c, tenant_id, endpoint_id, self._envelope),
-            lambda endpoint: Act("webhook.enable", endpoint_id, endpoint.tenant_id),
+        return await self._act(
             by,
-            self._clock.now(),
-            self._envelope,
+            lambda endpoint: Act("webhook.enable", endpoint_id, endpoint.tenant_id),
+            lambda c: webhooks.enable(c, tenant_id, endpoint_id, self._envelope),
         )
-        return await self._database.write(deed)
 
     async def deliveries(self, tenant_id: TenantId | None, endpoint_id: str, *, limit: int) -> Sequence[Delivery]:
         endpoint = await self.endpoint(tenant_id, endpoint_id)
