@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from callspool.domain.reasons import POLICIES, Reason
@@ -30,13 +31,13 @@ SLOW = "drip:40000"  # a 20 s dual call, 640 kB, takes 16 seconds: it can be hea
 Embed = Callable[..., Awaitable[list[Locator]]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def running(tmp_path: Path) -> AsyncIterator[System]:
     async with system(tmp_path, play_wait=2.0) as one:
         yield one
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def embed(running: System, page: Page) -> Embed:
     """Opens somebody's page, whose policy allows nothing inline, with these players; returns them."""
 

@@ -1,9 +1,16 @@
 """A recording that is sound and a web page at once: whole as the one, and never shown or run as the other."""
 
+import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tests.api.conftest import Api, until
+import pytest_asyncio
+
+from callspool.scheduler.connection import Functions
+from callspool.scheduler.embedded import Embedded
+from callspool.store import connect
+from tests.api.conftest import SECRET, Api, SettableClock, running, until
 from tests.fixtures import made
 
 SCRIPT = b"window.owned = true; document.title = 'owned';"
@@ -18,6 +25,17 @@ def polyglot() -> bytes:
 
 def _seven_bits(number: int) -> bytes:
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def api(tmp_path: Path, clock: SettableClock, valkey_server: Embedded) -> AsyncIterator[Api]:
+    """The API on the browser's event loop."""
+    store = await connect(f"sqlite:///{tmp_path}/callspool.db", clock=clock, secret_key=SECRET)
+    functions = Functions(valkey_server.url, f"1.{secrets.token_hex(8)}")
+    async with running(tmp_path, clock, store, functions) as api:
+        yield api
+    await functions.close()
+    await store.close()
 
 
 async def test_sound_with_a_page_in_it_is_played_and_never_a_page_or_a_script(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import uvicorn
 from playwright.async_api import Page
 
@@ -31,7 +32,7 @@ def built_page(web_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def there(built_page: Path, tmp_path: Path) -> AsyncIterator[StandIn]:
     """A running server with one tenant, without recordings."""
     sound = tmp_path / "sound.wav"
@@ -64,7 +65,7 @@ def until() -> Until:
     return wait
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(page: Page, there: StandIn) -> Callable[[], Awaitable[Page]]:
     """Opens the page with a valid key and waits until it listens."""
 
@@ -82,7 +83,7 @@ def a_call() -> Call:
     return call(184)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def embed(page: Page, there: StandIn, a_call: Call) -> Embed:
     """Opens a page of somebody who embeds players, with these attributes of each, and returns it."""
     there.sound.write_bytes(a_call.wav)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from callspool.api.schemas import RecordingView
@@ -70,7 +71,7 @@ async def positions(page: Page) -> list[float]:
     return [detail["position"] for detail in await heard(page, "timeupdate")]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def ready(there: StandIn, embed: Embed, with_key: WithKey, page: Page) -> Page:
     await page.add_init_script(HEAR)
     await embed(with_key(there.add(1, State.READY, **READY)))
