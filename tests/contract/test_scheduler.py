@@ -18,7 +18,7 @@ from callspool.domain.job import Job, Lane, Place, Stop
 from callspool.scheduler.connection import Functions, unavailable
 from callspool.scheduler.embedded import Embedded
 from callspool.scheduler.producer import ValkeyProducer
-from tests.fixtures.bench import LEASE, SOON, Bench, deferred, done, ids, next_leases
+from tests.fixtures.bench import LEASE, Bench, deferred, done, ids, next_leases, woken
 
 
 @pytest.fixture
@@ -299,9 +299,9 @@ async def test_submit_wakes_a_worker_that_waits(bench: Bench) -> None:
     await bench.limits("acme")
     worker = bench.worker()
     await worker.turn([], 1)
-    waiting = asyncio.create_task(worker.wait(SOON))
+    waiting = asyncio.create_task(woken(worker))
     await bench.submit("acme", "j0")
-    assert await asyncio.wait_for(waiting, 2)
+    await waiting
     assert ids((await worker.turn([], 1)).leases) == ["j0"]
 
 
@@ -313,7 +313,7 @@ async def test_a_worker_that_died_takes_no_wake_up_from_one_that_lives(bench: Be
         await alive.wait(timedelta(milliseconds=20))
         await alive.turn([], 1)
         await bench.submit("acme", "j0")
-        assert await alive.wait(SOON)
+        await woken(alive)
         await bench.producer.cancel("j0")
 
 
@@ -325,14 +325,14 @@ async def test_a_worker_that_stops_leaves_its_wake_ups_to_others(bench: Bench) -
     await heard_last.turn([], 1)
     await heard_last.leave()
     await bench.submit("acme", "j0")
-    assert await stays.wait(SOON)
+    await woken(stays)
     await bench.producer.cancel("j0")
     await stays.turn([], 1)
     await stays.wait(timedelta(milliseconds=20))
     await heard_last.turn([], 1)
     await bench.submit("acme", "j1")  # wakes the other, which stops before it hears
     await heard_last.close()
-    assert await stays.wait(SOON)
+    await woken(stays)
 
 
 async def test_promoted_job_goes_first_and_at_once(bench: Bench) -> None:
@@ -357,8 +357,8 @@ async def test_cancel_works_wherever_the_job_is(bench: Bench) -> None:
     assert await bench.producer.cancel("waiting") is Place.WAITING
     assert await bench.producer.place("waiting") is Place.UNKNOWN
     assert await bench.producer.cancel("running") is Place.RUNNING
-    await worker.wait(SOON)
-    assert await asyncio.wait_for(told.get(), 2) == ("running", Stop.CANCELLED)
+    await woken(worker)
+    assert await asyncio.wait_for(told.get(), 5) == ("running", Stop.CANCELLED)
     # Its slot stays taken until the worker has stopped; then the job is gone, whatever the worker said.
     await worker.turn([deferred(lease, 0)], 0)
     assert await bench.producer.place("running") is Place.UNKNOWN

@@ -12,7 +12,7 @@ from callspool.domain.errors import Misconfigured, OtherLayout
 from callspool.domain.job import Job, Place, Stop
 from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, shard_of
-from tests.fixtures.bench import LEASE, SOON, Bench, done, ids, next_leases
+from tests.fixtures.bench import LEASE, SOON, Bench, done, ids, next_leases, woken
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 6
@@ -62,7 +62,7 @@ async def test_submit_on_any_node_wakes_a_worker_that_waits(bench: Bench) -> Non
     for at in (0, 5, 11, 17):
         await worker.turn([], 1)
         await bench.producer.submit(Job(f"j{at}", POOLS[at], f"t{at}"))
-        assert await worker.wait(SOON)
+        await woken(worker)
         (lease,) = (await worker.turn([], 1)).leases
         await worker.turn([done(lease)], 0)
 

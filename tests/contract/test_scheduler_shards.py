@@ -7,7 +7,7 @@ import pytest
 
 from callspool.domain.job import Job, Place
 from callspool.scheduler.connection import shard_of
-from tests.fixtures.bench import SOON, Bench, done, ids
+from tests.fixtures.bench import Bench, done, ids, woken
 
 POOLS = [f"account-{n}" for n in range(12)]
 
@@ -70,7 +70,7 @@ async def test_submit_to_any_shard_wakes_a_worker_that_waits(bench: Bench) -> No
         await worker.turn([], 1)
         assert not await worker.wait(timedelta(milliseconds=20))
         await bench.producer.submit(Job("j", pool, f"tenant-{POOLS.index(pool)}"))
-        assert await worker.wait(SOON)
+        await woken(worker)
         (lease,) = (await worker.turn([], 1)).leases
         await worker.turn([done(lease)], 0)
 
