@@ -41,6 +41,7 @@ async def test_a_tab_left_open_through_a_restart_shows_what_happened_meanwhile(
     tmp_path: Path, page: Any, complaints: Complaints
 ) -> None:
     complaints.allow("Failed to load resource")
+    await page.add_init_script("Math.random = () => 0")  # it asks again after the shortest pause, not up to a minute
     async with system(tmp_path) as running:
         await page.goto(f"{running.url}/#key={running.key}")
         await page.get_by_text("Live", exact=True).wait_for()
