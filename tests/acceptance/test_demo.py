@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -134,6 +134,15 @@ async def test_a_demo_that_ends_leaves_nothing_behind(tmp_path: Path, number: si
     await nothing_is_left(tmp_path)
 
 
+@pytest.fixture
+def heeds_hangups() -> Iterator[None]:
+    """Have what is started be told of a closed terminal, also where this run is not, as under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeds_hangups")
 async def test_a_demo_whose_terminal_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
     mine, its = os.openpty()
     async with demo(tmp_path, "--port", "0", stdin=its, stdout=its, stderr=its) as process:

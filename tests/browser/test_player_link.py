@@ -1,5 +1,7 @@
 """The player with a signed link and nothing else: what it says while the recording is on its way, and after."""
 
+from time import monotonic
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -26,9 +28,11 @@ async def test_what_is_on_its_way_stays_so_until_there_is_sound(
     await expect(page.locator("callspool-player")).to_contain_text("It is not here yet. Press play to ask for it.")
     assert there.count("/audio") == 0
     await page.get_by_role("button", name="Play as soon as it comes").click()
+    pressed = monotonic()
     await until(lambda: there.count("GET", "/audio") >= 1)
     await expect(page.locator("callspool-player")).to_contain_text("It plays as soon as its first sound is here")
     await there.change(recording, State.FETCHING)
+    times_put_off = int((monotonic() - pressed) / 2)  # its Retry-After, on a slow machine more than once
     await plays_beyond(page, 0.2)
     await expect(page.locator("callspool-player")).to_contain_text("Its end is not here yet")
     there.whole.set()
@@ -40,7 +44,7 @@ async def test_what_is_on_its_way_stays_so_until_there_is_sound(
     await plays_beyond(page, 100.2)
     states = await page.evaluate("states")
     assert states[states.index("waiting") :] == ["waiting", "streaming", "ready"]
-    assert there.count("/audio") <= 5
+    assert there.count("/audio") <= 5 + 2 * times_put_off, "by the element, and to see what it is"
 
 
 @pytest.mark.rule("S8")

@@ -149,7 +149,9 @@ async def test_each_documented_snippet_of_html_plays(
     await page.get_by_role("button", name="Play", exact=True).click()
     await plays_beyond(page, 0.2)
     assert there.count("POST", "/my/playback-link") == (1 if by_link else 0)
-    assert [text for text in heard if text.startswith("heard from")] == (["heard from 0 s"] if by_link else [])
+    began = [float(text.split()[2]) for text in heard if text.startswith("heard from")]
+    assert len(began) == (1 if by_link else 0)
+    assert all(position < 0.2 for position in began), "told when it begins, or a moment later"
 
 
 def test_its_types_are_right_with_react_and_vue(web_tools: Path, tmp_path: Path) -> None:
