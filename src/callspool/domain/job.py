@@ -1,9 +1,12 @@
-"""What the scheduler knows: jobs, leases, settlements. Nothing of recordings."""
+"""What the scheduler knows: jobs, leases, settlements. Nothing of recordings.
+
+What passes in each turn of a worker is a named tuple: made in about half the time of a frozen dataclass.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from callspool.domain.obstacle import Obstacle, ObstacleCode
 
@@ -15,8 +18,7 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A unit of work by its names."""
 
     id: str
@@ -44,8 +46,7 @@ class Submitted:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """A worker's right to run a job until ``expires_ms`` (server clock), while renewed."""
 
     job: Job
@@ -77,8 +78,7 @@ class Signal(StrEnum):
     """It does not accept our credentials: the circuit opens at once, for ``pause_pool_ms``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """The end of a lease. ``delay_ms`` puts the job off (0: back to the backlog); ``pause_pool_ms`` its account."""
 
     job_id: str
@@ -91,8 +91,7 @@ class Settlement:
     """From the request to the first byte; 0: not measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """The answer to one turn of a worker's loop."""
 
     leases: tuple[Lease, ...]

@@ -21,6 +21,7 @@ _LEAVE_S: Final = 1.0
 _LOOKS_PER_LEASE: Final = 4
 """Valkey takes half a lease time without a call for a jump of its clock."""
 _CONFIRMS_PER_LEASE: Final = 3
+_LANES: Final = {lane.value: lane for lane in Lane}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,12 @@ class _Shard:
 
     async def _ask(self, request: _Request) -> Turn:
         self._unanswered = request
-        # One argument for all: to pack seven for each would take longer than anything else here.
-        settled = [
-            (one.job_id, one.token, one.verdict, one.delay_ms, one.pause_pool_ms, one.signal, one.latency_ms)
-            for one in request.settled
-        ]
+        # One argument for all settlements, each with its fields in their order: to pack seven for each would
+        # take longer than anything else here.
+        settled = json.dumps(request.settled)
         reply = await self._functions.call(
             "turn",
-            *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, json.dumps(settled)),
+            *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, settled),
             request.instead,
         )
         self._unanswered = None
@@ -99,7 +98,7 @@ class _Shard:
             return ()
         fields = [field.decode() for field in reply[1:]]
         return tuple(
-            Lease(Job(job_id, pool, tenant, Lane(lane)), token, valid_ms)
+            Lease(Job(job_id, pool, tenant, _LANES[lane]), token, valid_ms)
             for job_id, pool, tenant, lane, token in zip(*(fields[at::5] for at in range(5)), strict=True)
         )
 
