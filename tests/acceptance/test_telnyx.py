@@ -17,6 +17,7 @@ async def test_a_job_that_waited_longer_than_its_address_held_is_fetched_whole(t
     async with system(tmp_path, retry_scale=0.2) as one:
         theirs = one.simulator.add_account(provider="telnyx")
         await one.parts.store.add_account(account_of(one.simulator, theirs, id=AccountId("tel")))
+        await one.parts.producer.set_pool("tel", limit=20, paused=False)  # else that waits for the reconciler, a minute
         theirs.url_lifetime_s = -1.0  # what the webhook tells has expired before it is read
         recording = one.simulator.add_recording(
             account_sid=theirs.sid, tag="acme", duration_s=2.0, faults=["reset:0.5"]
