@@ -41,6 +41,8 @@ class Operations:
     in_force: bool = True
     """The scheduler hears of changes at once."""
     looks: int = 0
+    is_away: bool = False
+    """Nobody can be signed out."""
     signed_in: bool = False
 
     def tenant(self, id: str, name: str, **changes: Any) -> None:  # noqa: A002
@@ -112,6 +114,8 @@ def router(there: Operations) -> APIRouter:
 
     @routes.delete("/session")
     async def sign_out() -> Response:
+        if there.is_away:
+            return problem("unavailable")
         there.signed_in = False
         return Response(status_code=204)
 

@@ -462,6 +462,30 @@ async def test_a_person_signs_in_by_name_and_stays_in_after_a_reload(
     assert there.count("DELETE", "/api/session") == 1
 
 
+async def test_who_could_not_be_signed_out_is_told_and_may_try_again(
+    there: StandIn, page: Page, complaints: Complaints, shoot: Shoot
+) -> None:
+    complaints.allow("status of 503")
+    furnish(there)
+    await page.goto(f"{there.url}/now")
+    await page.get_by_role("button", name="Use a name and a password").click()
+    await page.get_by_label("Name").fill("dana")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    there.operations.is_away = True
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("alert")).to_contain_text("You are still signed in.")
+    await shoot(page, "sign-out-failed")
+    await page.reload()
+    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    there.operations.is_away = False
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_label("API key")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_label("API key")).to_be_visible()
+
+
 async def test_hebrew_is_read_from_the_right_and_is_kept(there: StandIn, goto: Goto) -> None:
     furnish(there)
     page = await goto("/now")

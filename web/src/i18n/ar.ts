@@ -44,6 +44,7 @@ export const ar: Catalog = {
   "sign.withProvider": "تسجيل الدخول عبر {name}",
   "sign.forgotten": "يبقى المفتاح في هذا التبويب ويُنسى عند إغلاقه.",
   "sign.refused": "هذا المفتاح غير صالح أو أُلغي. الصق مفتاحًا آخر.",
+  "sign.stays": "ما زلت مسجّل الدخول.",
 
   "state.announced": "معلن عنه",
   "state.queued": "في الانتظار",

@@ -44,6 +44,7 @@ export const en = {
   "sign.withProvider": "Sign in with {name}",
   "sign.forgotten": "The key stays in this tab and is forgotten when you close it.",
   "sign.refused": "This key is not valid, or it was revoked. Paste another one.",
+  "sign.stays": "You are still signed in.",
 
   "state.announced": "Announced",
   "state.queued": "Queued",

@@ -44,6 +44,7 @@ export const he: Catalog = {
   "sign.withProvider": "כניסה עם {name}",
   "sign.forgotten": "המפתח נשאר בלשונית הזאת ונשכח כשסוגרים אותה.",
   "sign.refused": "המפתח אינו תקף או שבוטל. הדביקו מפתח אחר.",
+  "sign.stays": "עדיין לא יצאתם.",
 
   "state.announced": "הוכרזה",
   "state.queued": "בתור",

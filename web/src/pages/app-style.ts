@@ -23,6 +23,15 @@ export const appStyle = css`
     padding: 8px 24px;
   }
 
+  .problem {
+    width: calc(100% - 48px);
+    max-width: 1132px;
+    margin: 0 auto;
+    padding: 12px 16px;
+    border-radius: var(--_radius);
+    background: var(--_bad-soft);
+  }
+
   .brand {
     display: inline-flex;
     align-items: center;

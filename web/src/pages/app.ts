@@ -36,6 +36,8 @@ export class App extends LitElement {
   /** Whether somebody is signed in already is not known yet. */
   @state() private starting = true;
   @state() private refusal: string | null = null;
+  /** Why nobody could be signed out. */
+  @state() private stays: string | null = null;
   /** Where one may sign in besides. */
   @state() private provider: string | null = null;
   @state() private route: Route = read(location);
@@ -43,6 +45,7 @@ export class App extends LitElement {
   #live: SharedFeed | null = null;
   #session: AbortController | null = null;
   #shown: Page | null = null;
+  #isLeaving = false;
 
   readonly #onAddress = () => {
     if (takeKeyFromAddress()) void this.#begin(enter);
@@ -104,7 +107,7 @@ export class App extends LitElement {
     this.#session = session;
     this.#live = feedOf(this.entry.client, "", browserRuntime);
     const connection: Listener["connection"] = (state, problem) => {
-      if (state === "refused" && problem?.status === 401) this.#refused(t("sign.refused"));
+      if (state === "refused" && problem?.status === 401 && !this.#isLeaving) this.#refused(t("sign.refused"));
       this.requestUpdate();
     };
     this.#live.listen({ connection }, session.signal);
@@ -121,18 +124,29 @@ export class App extends LitElement {
 
   #end(): void {
     this.#session?.abort();
-    this.#session = this.entry = null;
+    this.#session = this.entry = this.stays = null;
   }
 
   #refused(why: string): void {
-    if (this.entry) void signOut(this.entry.client);
+    if (this.entry) void signOut(this.entry.client).catch(() => undefined); // it is refused already
     this.#end();
     this.refusal = why;
     void this.#askProvider();
   }
 
-  #leave(): void {
-    if (this.entry) void signOut(this.entry.client);
+  async #leave(): Promise<void> {
+    const { entry } = this;
+    if (entry === null || this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.stays = null;
+    try {
+      await signOut(entry.client);
+    } catch (error) {
+      this.stays = `${t("sign.stays")} ${problemSentence(Problem.from(error))}`;
+      return;
+    } finally {
+      this.#isLeaving = false;
+    }
     this.#end();
     this.refusal = null;
     void this.#askProvider();
@@ -155,6 +169,7 @@ export class App extends LitElement {
     return html`
       <div class="all" @click=${follow}>
         ${this.#header(entry)}
+        ${this.stays ? html`<p class="problem" role="alert">${this.stays}</p>` : nothing}
         ${this.#page(entry)}
       </div>
     `;

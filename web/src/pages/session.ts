@@ -89,10 +89,15 @@ export function keepKey(key: string): void {
   sessionStorage.setItem(NAME, key);
 }
 
+/** Ends the session, or forgets the tab's key. Throws the problem of a server that did not hear of it: the session goes on. */
 export async function signOut(client: Client): Promise<void> {
-  const hadKey = sessionStorage.getItem(NAME) !== null;
+  if (sessionStorage.getItem(NAME) === null) {
+    await client.json("DELETE", "/api/session").catch((error: unknown) => {
+      const problem = Problem.from(error);
+      if (problem.status !== 401) throw problem; // it is over already
+    });
+  }
   forget();
-  if (!hadKey) await client.json("DELETE", "/api/session").catch(() => undefined);
 }
 
 function forget(): void {
