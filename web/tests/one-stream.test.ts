@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { LiveEvent } from "../src/api/client.js";
 import type { Cause, Listener } from "../src/api/feed.js";
 import { type Browser, type Lead, followTogether } from "../src/api/one-stream.js";
 import { Problem } from "../src/api/problem.js";
-import { SharedFeed } from "../src/api/shared-feed.js";
+import { browserRuntime } from "../src/api/runtime.js";
+import { SharedFeed, connect } from "../src/api/shared-feed.js";
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 const event = (seq: number) => ({ seq }) as LiveEvent;
@@ -164,4 +165,30 @@ test("a page's listeners share one stream, and it ends with the last of them", a
   expect(running).toBe(1);
   b.abort();
   expect(running).toBe(0);
+});
+
+test("a page keeps a connection while somebody listens, and finds it again by its key's text", async () => {
+  const stop = [new AbortController(), new AbortController(), new AbortController()] as const;
+  onTestFinished(() => stop.forEach((one) => one.abort()));
+  const runtime = { ...browserRuntime, fetch: () => new Promise<Response>(() => undefined) };
+  const open = (key: string) => connect("https://calls.example", () => key, runtime);
+  const kept = () => (globalThis as Record<symbol, unknown[]>)[Symbol.for("callspool.connections")]?.length;
+  const first = await open("one");
+  first.feed.listen({}, stop[0].signal);
+  expect(await open("one")).toBe(first);
+  first.feed.listen({}, stop[1].signal);
+  for (const key of ["two", "three", "four"]) {
+    const gone = new AbortController();
+    (await open(key)).feed.listen({}, gone.signal);
+    gone.abort();
+  }
+  expect(kept()).toBe(1);
+  stop[0].abort();
+  expect(await open("one")).toBe(first);
+  stop[1].abort();
+  expect(kept()).toBe(0);
+  first.feed.listen({}, stop[2].signal); // whoever got it before it was dropped may listen later
+  expect(await open("one")).toBe(first);
+  stop[2].abort();
+  expect(kept()).toBe(0);
 });

@@ -18,7 +18,11 @@ export class SharedFeed {
   #listeners = new Set<Partial<Listener>>();
   #stop: AbortController | null = null;
 
-  constructor(private readonly run: Run) {}
+  /** *used* is told when somebody listens again, and when nobody does any more. */
+  constructor(
+    private readonly run: Run,
+    private readonly used: (isUsed: boolean) => void = () => undefined,
+  ) {}
 
   /** Adds a listener until the signal aborts. It is told at once how things stand, and of all that happens from here. */
   listen(listener: Partial<Listener>, signal: AbortSignal): void {
@@ -27,7 +31,9 @@ export class SharedFeed {
     signal.addEventListener("abort", () => this.#leave(listener), { once: true });
     if (this.#stop) listener.connection?.(this.state, this.problem);
     if (this.#stop && this.state !== "connecting") void listener.refresh?.("opened").catch(() => undefined);
-    if (!this.#stop) this.#begin();
+    if (this.#stop) return;
+    this.used(true);
+    this.#begin();
   }
 
   /** A person asks again after the key was refused: it may be another one by now. All who listen hear how that goes. */
@@ -60,6 +66,7 @@ export class SharedFeed {
     if (this.#listeners.size > 0) return;
     this.#stop?.abort();
     this.#stop = null;
+    this.used(false);
   }
 }
 
@@ -81,7 +88,7 @@ interface Entry extends Connected {
  */
 const REGISTRY = Symbol.for("callspool.connections");
 
-/** Returns the page's connection for that server and key, and makes it for the first who asks. */
+/** Returns the page's connection for that server and key, and makes it for the first who asks. It is kept while used. */
 export async function connect(base: string, key: Key, runtime: Runtime = browserRuntime): Promise<Connected> {
   const holder = globalThis as { [REGISTRY]?: Entry[] };
   holder[REGISTRY] ??= [];
@@ -94,20 +101,30 @@ export async function connect(base: string, key: Key, runtime: Runtime = browser
   const late = found(text);
   if (late) return late;
   const client = new Client(key, runtime, base);
-  const entry = { base, key, text, client, feed: feedOf(client, base, runtime) };
+  const keep = (isUsed: boolean) => {
+    const at = entries.indexOf(entry);
+    if (isUsed && at < 0) entries.push(entry);
+    else if (!isUsed && at >= 0) entries.splice(at, 1);
+  };
+  const entry: Entry = { base, key, text, client, feed: feedOf(client, base, runtime, keep) };
   entries.push(entry);
   return entry;
 }
 
 /** Returns a feed for that client, one stream for all tabs that have the same key. */
-export function feedOf(client: Client, base: string, runtime: Runtime): SharedFeed {
+export function feedOf(
+  client: Client,
+  base: string,
+  runtime: Runtime,
+  used?: (isUsed: boolean) => void,
+): SharedFeed {
   const lead: Lead = (listener, after, signal) => follow(client, runtime, listener, signal, after);
   return new SharedFeed(async (listener, signal) => {
     const browser = thisBrowser();
     const who = browser ? await fingerprint(await client.identity().catch(() => null)) : null;
     if (browser && who) await followTogether(`callspool ${base} ${who}`, browser, runtime, lead, listener, signal);
     else await lead(listener, null, signal);
-  });
+  }, used);
 }
 
 /** Returns what tells keys apart and gives none away; null where the browser cannot. */
