@@ -11,6 +11,11 @@ from tests.browser.stand_in import StandIn
 from tests.fixtures.browser import Complaints, Shoot, audio_time, plays_beyond
 
 READY = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
+HEAR = """(player) => {
+  const region = player.shadowRoot.querySelector("[role=status]");
+  globalThis.heard = [region.textContent];
+  new MutationObserver(() => heard.push(region.textContent)).observe(region, { characterData: true, subtree: true });
+}"""
 HEAR_STATES = (
     "document.addEventListener('callspool-state', ({ detail }) => (globalThis.states ??= []).push(detail.state))"
 )
@@ -103,3 +108,27 @@ async def test_while_another_link_is_asked_for_it_says_so_and_asks_once(
     await page.evaluate("(link) => answer(link)", f"{path}2")
     await plays_beyond(page, 0.2)
     assert await page.evaluate("asked") == 1
+
+
+@pytest.mark.rule("F25")
+async def test_what_becomes_of_another_link_is_announced(
+    there: StandIn, embed: Embed, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 403")
+    recording = there.add(1, State.READY, **READY)
+    there.void_links = 1
+    await embed(f'audio-url="/api/recordings/{recording.id}/audio?token=1"')
+    player = page.locator("callspool-player")
+    await expect(player.get_by_role("status")).to_contain_text("Load the page again")
+    await player.evaluate(HEAR)
+    await player.evaluate(
+        "(player) => { player.getAudioUrl = () => new Promise((resolve) => (globalThis.answer = resolve)); }"
+    )
+    await expect(player.get_by_role("status")).to_have_text("A new link is being asked for.")
+    await page.evaluate("answer(null)")
+    failed = "A new one did not work either. Try again, or ask for another link."
+    await expect(player.get_by_role("status")).to_have_text(failed)
+    await player.evaluate("async (player) => { player.requestUpdate(); await player.updateComplete; }")
+    first, *then = await page.evaluate("heard")
+    assert first == "The link has expired. Load the page again, or ask for another link."
+    assert then == ["A new link is being asked for.", failed]

@@ -31,6 +31,7 @@ const recording = (state: string, changes: object = {}) => {
 class Server {
   retried: Problem | null = null;
   obstacle: Partial<NonNullable<Waiting["obstacle"]>> | null = null;
+  ahead = 3;
   asked: string[] = [];
   feed: Listener | null = null;
 
@@ -51,7 +52,7 @@ class Server {
     };
     const client = {
       recording: () => say("read", read),
-      why: () => say("why", () => ({ state: "queued", ahead: 3, obstacle: this.obstacle })),
+      why: () => say("why", () => ({ state: "queued", ahead: this.ahead, obstacle: this.obstacle })),
       waveform: () => say("waveform", () => WAVEFORM),
       retry: () => say("retry", retry),
       playback: () => say("playback", () => ({ url: "/sound?token=1" })),
@@ -86,6 +87,13 @@ async function show(server: Server, attributes: Partial<Player> = {}): Promise<S
 const inside = <E extends Element = HTMLElement>(selector: string) => player.renderRoot.querySelector<E>(selector);
 const text = () => (inside(".player")?.textContent ?? "").replace(/\s+/g, " ");
 const announced = () => inside("[role=status]")?.textContent ?? "";
+/** Returns what a screen reader is given to say from now on, one entry for each change of the live region. */
+const hears = () => {
+  const heard: string[] = [];
+  const options = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(() => void heard.push(announced())).observe(inside("[role=status]") as Element, options);
+  return heard;
+};
 const button = (name: string) => inside<HTMLButtonElement>(`button[aria-label="${name}"]`);
 const slider = (name: string) => Number(inside("[role=slider]")?.getAttribute(`aria-${name}`));
 const press = (key: string, code = key, changes: object = {}) => {
@@ -242,6 +250,40 @@ describe("what happens is announced", () => {
     expect(announced()).toBe("");
     await server.moves(recording("purged"));
     expect(announced()).toContain("Deleted. The recording was deleted here");
+  });
+
+  test("a sentence that comes within a state is said once, and a figure that moves is not", async () => {
+    const server = await show(new Server(recording("queued")));
+    const heard = hears();
+    await server.moves(recording("queued", { reason: "truncated", sentence: "Only a part came." }));
+    await server.moves(recording("queued", { reason: "truncated", sentence: "Only a part came." }));
+    server.ahead = 2;
+    await server.moves(recording("queued", { reason: "truncated", sentence: "Only a part came." }));
+    expect(text()).toContain("Only a part came. 2 recordings are before it.");
+    expect(heard).toEqual(["Only a part came."]);
+    await server.moves(recording("fetching"));
+    expect(heard).toEqual(["Only a part came.", "On its way. It is being fetched from the provider."]);
+  });
+
+  test("what is read in another language is not said again", async () => {
+    await show(new Server(recording("failed", { reason: "truncated", sentence: "Only a part came." })));
+    const heard = hears();
+    player.lang = "he";
+    await settled();
+    expect(text()).not.toContain("Only a part came.");
+    expect(heard.filter(Boolean)).toEqual([]);
+  });
+
+  test("what went wrong twice in the same way is said twice", async () => {
+    const server = await show(new Server(recording("failed", { reason: "truncated", sentence: "Only a part came." })));
+    server.retried = new Problem("unreachable", "", 0);
+    const heard = hears();
+    for (let time = 0; time < 2; time += 1) {
+      inside<HTMLButtonElement>(".button")?.click();
+      await settled();
+    }
+    const failed = "That did not work. The server cannot be reached. Check the connection, then try again.";
+    expect(heard.filter(Boolean)).toEqual([failed, failed]);
   });
 
   test("a retry that fails is said, and the recording stays what it was", async () => {

@@ -10,7 +10,9 @@ import { Problem } from "../../src/api/problem.js";
 import { browserRuntime } from "../../src/api/runtime.js";
 import { type Connected, SharedFeed, connect } from "../../src/api/shared-feed.js";
 import { whereFrom } from "./address.js";
+import { Announcer } from "./announcer.js";
 import { colours } from "./colours.js";
+import { KeptFocus } from "./kept-focus.js";
 import { commandOf } from "./keys.js";
 import { audible } from "./mixer.js";
 import { Model, type ModelHost } from "./model.js";
@@ -19,7 +21,7 @@ import { perform } from "./perform.js";
 import { Scrub } from "./scrub.js";
 import { type PlayerState, comes, isPlayable } from "./situation.js";
 import { style } from "./style.js";
-import { type Actions, type View, aside, body, told } from "./view.js";
+import { type Actions, type View, body } from "./view.js";
 import { inView } from "./visibility.js";
 import { type WaveView, WaveCanvas } from "./wave.js";
 import { Words, clock } from "./words.js";
@@ -66,13 +68,16 @@ export class Player extends LitElement implements ModelHost {
   #otherKey = new OtherKey(browserRuntime);
   #freshLink: Promise<string | null> | null = null;
   #resized = new ResizeObserver(() => this.#draw());
-  #saidState: PlayerState | null = null;
-  #saidAside: string | null = null;
-  #announcement = "";
+  #announcer = new Announcer();
   #tick = 0;
   #toldAt = -1;
   /** Play was called before anything was known of the recording. */
   #playsOnceKnown = false;
+
+  constructor() {
+    super();
+    new KeptFocus(this);
+  }
 
   /** One of the states in docs/player.md. */
   get state(): PlayerState {
@@ -180,10 +185,7 @@ export class Player extends LitElement implements ModelHost {
     if (this.#model.isRefused) void this.#lookForKey();
     this.#words = new Words(this.lang || this.#inheritedLanguage());
     const view = this.#view();
-    if (view.state !== this.#saidState) this.#stateChanged(view);
-    const beside = aside(view);
-    if (beside && beside !== this.#saidAside) this.#announcement = beside;
-    this.#saidAside = beside;
+    if (this.#announcer.hear(view)) this.#stateChanged(view.state);
   }
 
   protected override updated(): void {
@@ -217,7 +219,7 @@ export class Player extends LitElement implements ModelHost {
         @keydown=${this.#onKey}
       >
         ${body(view, this.#timeline(view))}
-        <span class="visually-hidden" role="status">${this.#announcement}</span>
+        <span class="visually-hidden" role="status">${this.#announcer.text}</span>
       </div>
     `;
   }
@@ -376,21 +378,17 @@ export class Player extends LitElement implements ModelHost {
     this.#tick = 0;
     this.#resized.disconnect();
     this.#wave = null;
-    this.#saidState = this.#saidAside = null;
+    this.#announcer.forget();
     this.note = null;
   }
 
-  #stateChanged(view: View): void {
-    const isFirst = this.#saidState === null || this.#saidState === "loading";
-    this.#saidState = view.state;
-    if (this.#model.track?.recording && view.state !== "forbidden") this.#otherKey.forget();
-    const { title, text } = told(view);
-    // What is there when the page opens is read where it stands; only what happens then is announced.
-    this.#announcement = isFirst && isPlayable(view.state) ? "" : `${title}. ${text}`;
-    this.tell("state", { state: view.state, recording: this.#model.track?.recording ?? null });
-    if (!this.#playsOnceKnown || view.state === "loading" || view.state === "empty") return;
+  #stateChanged(state: PlayerState): void {
+    const recording = this.#model.track?.recording ?? null;
+    if (recording && state !== "forbidden") this.#otherKey.forget();
+    this.tell("state", { state, recording });
+    if (!this.#playsOnceKnown || state === "loading" || state === "empty") return;
     this.#playsOnceKnown = false;
-    if (isPlayable(view.state) || comes(view.state, this.#model.track?.recording ?? null)) this.#model.play();
+    if (isPlayable(state) || comes(state, recording)) this.#model.play();
   }
 
   /** While it plays, every frame: the place on the timeline, the loop, the silences. */
@@ -458,7 +456,6 @@ export class Player extends LitElement implements ModelHost {
 
   #say(text: string): void {
     this.note = text;
-    this.#announcement = text;
     void browserRuntime.wait(4_000, this.#connection?.signal).then(() => (this.note = null), () => undefined);
   }
 

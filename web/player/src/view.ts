@@ -5,9 +5,10 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { LOOP, BACK, DOWNLOAD, FORWARD, PAUSE, PLAY, SHARE, SIGNS, SKIP, SOLO, SOUND_OFF, SOUND_ON } from "./icons.js";
-import { SPEEDS, type Model } from "./model.js";
-import { type PlayerState, actionFor, comes, isPlayable } from "./situation.js";
-import { type Name, type Words, clock } from "./words.js";
+import { SPEEDS } from "./model.js";
+import { type Said, type Subject, beside, told } from "./said.js";
+import { actionFor, comes, isPlayable } from "./situation.js";
+import { type Name, clock } from "./words.js";
 
 /** What a person can do. */
 export interface Actions {
@@ -25,96 +26,17 @@ export interface Actions {
   cancel(): void;
 }
 
-export interface View {
-  model: Model;
-  state: PlayerState;
-  words: Words;
+export interface View extends Subject {
   actions: Actions;
   laneNames: readonly string[];
   mayDownload: boolean;
   mayCancel: boolean;
-  /** A link that runs out is renewed: there is a key, or the page can give another one. */
-  renews: boolean;
-  note: string | null;
 }
-
-/** Obstacles of which a listener learns nothing that the place in line, or the time of the next try, does not tell. */
-const ORDINARY: ReadonlySet<string> = new Set([
-  ...["put_off", "on_its_way", "slots_busy", "account_busy", "account_full", "account_slowed", "no_worker"],
-]);
-const NOTHING = { reason: null, sentence: null };
 
 export function body(view: View, timeline: TemplateResult): TemplateResult {
   if (isPlayable(view.state)) return html`${stage(view, timeline)} ${bar(view)} ${notes(view)}`;
   if (view.state === "loading") return loading(view);
   return message(view);
-}
-
-/** Says where the recording stands: its state and what is to be known of it. */
-export function told(view: View): { title: string; text: string } {
-  const { state, words } = view;
-  if (isPlayable(state)) return { title: words.say("ready"), text: state === "streaming" ? words.say(state) : state === "unverified" ? words.say(whyUnverified(view)) : "" };
-  if (state === "loading" || state === "empty") return { title: words.say("loading"), text: "" };
-  return { title: words.say(state), text: explained(view) };
-}
-
-function explained(view: View): string {
-  const { model, state, words } = view;
-  const recording = model.track?.recording ?? null;
-  switch (state) {
-    case "waiting":
-      return waitingText(view);
-    case "downloading":
-      return `${words.say("fromProvider")}${model.sound.intends ? ` ${words.say("playsSoon")}` : ""}`;
-    case "failed":
-      return words.reason(recording ?? model.problem ?? NOTHING) ?? words.say("failedText");
-    case "absent":
-      return words.say("absentText");
-    case "purged":
-      if (!recording) return words.say("purgedTextOnly");
-      return words.say("purgedText", { time: words.dayAndTime(recording.updated_at) });
-    case "cancelled":
-      return words.say("cancelledText");
-    case "forbidden":
-      if (model.problem?.code === "bad_link") return words.say("forbiddenLink");
-      return words.say(model.problem?.code === "not_found" ? "forbiddenOne" : "forbiddenKey");
-    case "expired":
-      if (model.bare?.renewing) return words.say("expiredAsking");
-      return words.say(view.renews ? "expiredText" : "expiredLink");
-    case "offline":
-      return words.say(model.track ? "offlineText" : "offlineLink");
-    default:
-      return brokenText(view);
-  }
-}
-
-function waitingText({ model, words }: View): string {
-  const recording = model.track?.recording;
-  if (!recording) return `${words.say("notYet")} ${words.say(model.sound.intends ? "playsSoon" : "pressPlay")}`;
-  if (recording.state === "announced") return words.say("announced");
-  const said: (string | null)[] = [];
-  if (recording.reason) said.push(words.reason(recording));
-  if (recording.not_before) said.push(words.say("nextTry", { time: words.timeOfDay(recording.not_before) }));
-  const waiting = model.track?.waiting;
-  if (waiting?.obstacle && !ORDINARY.has(waiting.obstacle.code)) said.push(words.obstacle(waiting.obstacle));
-  if (typeof waiting?.ahead === "number") said.push(words.place(waiting.ahead));
-  if (!said.some(Boolean)) said.push(words.say("queued"));
-  if (model.sound.intends) said.push(words.say("playsSoon"));
-  return said.filter(Boolean).join(" ");
-}
-
-/** What went wrong beside what is to be seen, such as a retry that was not heard; null: nothing. */
-export function aside({ model, words }: View): string | null {
-  const problem = model.aside;
-  if (!problem) return null;
-  return words.say("didNotWork", { why: problem.code === "unreachable" ? words.say("offlineLink") : problem.sentence });
-}
-
-function brokenText({ model, words }: View): string {
-  const { problem } = model;
-  if (problem?.code === "not_audio") return words.say("notAudio", { type: problem.sentence });
-  if (problem?.code === "unplayable") return words.say("unplayable", { type: problem.sentence });
-  return problem?.sentence ?? "";
 }
 
 function loading({ words }: View): TemplateResult {
@@ -124,9 +46,13 @@ function loading({ words }: View): TemplateResult {
 function message(view: View): TemplateResult {
   const { model, state, words, actions } = view;
   const recording = model.track?.recording ?? null;
-  const { title, text } = told(view);
+  const { title, said } = told(view);
   const action = actionFor(state, recording, model.track !== null, model.isRefused);
   const busy = (model.track?.busy ?? false) || (model.bare?.renewing ?? false);
+  // One that is busy is not disabled: it would lose the focus of whoever pressed it.
+  const button = (look: string, name: string, act: () => void) => html`
+    <button class="button ${look}" aria-disabled=${busy ? "true" : nothing} @click=${busy ? nothing : act}>${name}</button>
+  `;
   const mayStop = view.mayCancel && ["announced", "queued", "fetching"].includes(recording?.state ?? "");
   return html`
     <div class="message">
@@ -135,19 +61,13 @@ function message(view: View): TemplateResult {
           ? toggle(view, words.say("playWhenThere"))
           : html`<span class="sign">${SIGNS[state] ?? nothing}</span>`
       }
-      <p class="text"><strong>${title}</strong> <span dir="auto">${text}</span></p>
+      <p class="text"><strong>${title}</strong> <span dir="auto">${together(said)}</span></p>
       ${
         action
-          ? html`<button class="button" ?disabled=${busy} @click=${action === "retry" ? actions.retry : actions.again}>
-              ${words.say(action)}
-            </button>`
+          ? button("", words.say(action), action === "retry" ? actions.retry : actions.again)
           : nothing
       }
-      ${
-        mayStop
-          ? html`<button class="button quiet" ?disabled=${busy} @click=${actions.cancel}>${words.say("cancel")}</button>`
-          : nothing
-      }
+      ${mayStop ? button("quiet", words.say("cancel"), actions.cancel) : nothing}
     </div>
     ${state === "downloading" ? flow(view) : nothing} ${notes(view)}
   `;
@@ -271,30 +191,11 @@ function bar(view: View): TemplateResult {
   `;
 }
 
-function whyUnverified({ model }: View): Name {
-  const lacking = model.track?.recording?.unverified ?? [];
-  if (lacking.includes("duration")) return "unverifiedDuration";
-  return lacking.includes("channels") ? "unverifiedChannels" : "unverified";
+function notes(view: View): TemplateResult | typeof nothing {
+  const said = beside(view);
+  return said.length ? html`<p class="note">${together(said)}</p>` : nothing;
 }
 
-function notes(view: View): TemplateResult | typeof nothing {
-  const { model, state, words } = view;
-  const recording = model.track?.recording;
-  const said: string[] = [];
-  if (state === "streaming") said.push(words.say("streaming"));
-  if (state === "streaming" || state === "downloading") {
-    if (model.share !== null) said.push(words.say("percent", { percent: words.percent(model.share) }));
-  }
-  if (state === "unverified") said.push(words.say(whyUnverified(view)));
-  const [found, total] = [model.sound.length, recording?.duration_s ?? null];
-  if (found !== null && total !== null && total - found > Math.max(2, total * 0.1)) {
-    said.push(words.say("missing", { found: clock(found), total: clock(total) }));
-  }
-  const connected = model.track?.connected;
-  const isMoving = ["announced", "queued", "fetching"].includes(recording?.state ?? "");
-  if (isMoving && (connected === "polling" || connected === "waiting")) said.push(words.say("stale"));
-  const beside = aside(view);
-  if (beside) said.push(beside);
-  if (view.note) said.push(view.note);
-  return said.length ? html`<p class="note">${said.join(" ")}</p>` : nothing;
+function together(said: readonly Said[]): string {
+  return said.map(({ text }) => text).join(" ");
 }

@@ -109,7 +109,8 @@ export const theme = css`
     color: var(--_ink);
   }
 
-  .button:disabled {
+  .button:disabled,
+  .button[aria-disabled="true"] {
     opacity: 0.55;
     cursor: default;
   }
