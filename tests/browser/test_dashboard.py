@@ -97,7 +97,7 @@ async def test_limits_and_pauses_are_changed_where_they_stand(there: StandIn, go
     await expect(row.get_by_role("button", name="Slots, Acme Ltd: 7. Change")).to_be_visible()
     await row.get_by_role("button", name="Pause: Acme Ltd").click()
     await expect(row.get_by_role("button", name="Resume: Acme Ltd")).to_be_visible()
-    await row.get_by_role("button", name="Web pages, Acme Ltd: As set for all. Change").click()
+    await row.get_by_role("button", name="Web pages, Acme Ltd: Default. Change").click()
     await page.get_by_role("textbox", name="Web pages, Acme Ltd").fill("https://crm.example https://a.example")
     await row.get_by_role("button", name="Save").click()
     await expect(row.get_by_role("button", name="Web pages, Acme Ltd: 2 of its own. Change")).to_be_visible()

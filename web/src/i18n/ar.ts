@@ -166,7 +166,7 @@ export const ar: Catalog = {
   "edit.change": "{label}: {value}. تغيير",
   "edit.keep": "حفظ",
   origins: "صفحات الويب",
-  "origins.all": "كما حُدد للجميع",
+  "origins.all": "للجميع",
   "origins.own": { one: "واحدة خاصة به", two: "اثنتان خاصتان به", few: "{n} خاصة به", other: "{n} خاصة به" },
   "origins.about": "الصفحات التي يجوز لها استخدام تسجيلاته، أصل واحد في كل سطر. فارغ: ما حُدد للجميع.",
 

@@ -166,7 +166,7 @@ export const en = {
   "edit.change": "{label}: {value}. Change",
   "edit.keep": "Save",
   origins: "Web pages",
-  "origins.all": "As set for all",
+  "origins.all": "Default",
   "origins.own": { one: "{n} of its own", other: "{n} of its own" },
   "origins.about": "The pages that may use its recordings, one origin in a line. None: those that are set for all.",
 

@@ -166,7 +166,7 @@ export const he: Catalog = {
   "edit.change": "{label}: {value}. שינוי",
   "edit.keep": "שמירה",
   origins: "דפי אינטרנט",
-  "origins.all": "כפי שנקבע לכולם",
+  "origins.all": "לכולם",
   "origins.own": { one: "אחד משלו", two: "שניים משלו", other: "{n} משלו" },
   "origins.about": "הדפים שרשאים להשתמש בהקלטות שלו, מקור אחד בכל שורה. ריק: אלה שנקבעו לכולם.",
 

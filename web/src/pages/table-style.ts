@@ -20,7 +20,7 @@ export const tableStyle = css`
   th,
   td {
     height: 48px;
-    padding: 2px 12px;
+    padding: 2px 9px;
     font-weight: 400;
     font-variant-numeric: tabular-nums;
     text-align: start;
@@ -93,6 +93,15 @@ export const tableStyle = css`
   @media (pointer: fine) {
     td .button.small {
       min-height: 36px;
+    }
+  }
+
+  /* What can be done stays in sight where a table is a little too wide. */
+  @media (min-width: 721px) {
+    td.end {
+      position: sticky;
+      inset-inline-end: 0;
+      background: var(--_surface);
     }
   }
 
