@@ -48,7 +48,7 @@ async def test_shards_spread_over_all_nodes(bench: Bench, cluster: Cluster) -> N
 @pytest.mark.rule("I1", "I5")
 async def test_one_worker_drains_all_shards_within_the_limits(bench: Bench) -> None:
     assert await bench.producer.submit_many(jobs(3)) == 72
-    worker, finished = bench.worker(), set()
+    worker, finished = bench.worker(lease=SOON), set()
     leases = (await worker.turn([], 100)).leases
     while leases:
         assert len({lease.job.tenant for lease in leases}) == len(leases)
