@@ -164,7 +164,7 @@ def _work(url: str, name: str) -> None:
 
 async def _turns(url: str, name: str) -> None:
     consumer = ValkeyConsumer(url, worker_id=name, lease=PROCESS_LEASE)
-    consumer.watch(lambda job_id, why: None)
+    consumer.watch(lambda lease, why: None)
     settled: list[Settlement] = []
     while True:
         turn = await consumer.turn(settled, 4)

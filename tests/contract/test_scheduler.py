@@ -221,7 +221,7 @@ async def test_worker_is_told_when_its_lease_cannot_be_renewed(bench: Bench, val
     await bench.submit("acme", "j0")
     worker = bench.worker()
     told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
-    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    worker.watch(lambda lease, why: told.put_nowait((lease.job.id, why)))
     await worker.turn([], 1)
     begun = asyncio.get_running_loop().time()
     async with frozen(valkey_server):
@@ -236,7 +236,7 @@ async def test_frozen_worker_never_renews_what_it_cannot_trust_any_more(bench: B
     await bench.submit("acme", "j0")
     worker = bench.worker()
     told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
-    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    worker.watch(lambda lease, why: told.put_nowait((lease.job.id, why)))
     await worker.turn([], 1)
     frozen_until = asyncio.get_running_loop().time() + 1.2 * LEASE.total_seconds()
     with worker._shards[0].heartbeat._changed:  # its thread stands still
@@ -352,7 +352,7 @@ async def test_cancel_works_wherever_the_job_is(bench: Bench) -> None:
     await bench.submit("acme", "running", "waiting")
     worker = bench.worker()
     told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
-    worker.watch(lambda job_id, why: told.put_nowait((job_id, why)))
+    worker.watch(lambda lease, why: told.put_nowait((lease.job.id, why)))
     (lease,) = (await worker.turn([], 1)).leases
     assert await bench.producer.cancel("waiting") is Place.WAITING
     assert await bench.producer.place("waiting") is Place.UNKNOWN

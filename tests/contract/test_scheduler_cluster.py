@@ -86,7 +86,7 @@ async def test_cancellation_reaches_the_worker_whatever_the_node(bench: Bench) -
     await bench.producer.submit_many(jobs(1))
     worker = bench.worker()
     told: set[tuple[str, Stop]] = set()
-    worker.watch(lambda job_id, why: told.add((job_id, why)))
+    worker.watch(lambda lease, why: told.add((lease.job.id, why)))
     leases = (await worker.turn([], 100)).leases
     for lease in leases[:6]:
         await bench.producer.cancel(lease.job.id)

@@ -214,7 +214,7 @@ async def test_after_a_flush_the_first_number_counts_and_leases_of_the_old_end_b
     await three.submit("acme", "a", "b")
     old = three.worker("old")
     stopped: dict[str, float] = {}
-    old.watch(lambda job_id, why: stopped.update({job_id: monotonic()}) if why is Stop.LOST else None)
+    old.watch(lambda lease, why: stopped.update({lease.job.id: monotonic()}) if why is Stop.LOST else None)
     assert len((await old.turn([], 2)).leases) == 2
     await three.functions.client.flushall()
 

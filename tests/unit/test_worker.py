@@ -404,7 +404,7 @@ async def test_a_lost_lease_ends_the_work_and_nothing_is_written(start: Start) -
     row = rig.add()
     await rig.until(lambda: rig.wire.open == 1)
     events = list(rig.store.events)
-    rig.consumer.stop(row.id, Stop.LOST)
+    rig.consumer.stop(rig.consumer.leases[row.id], Stop.LOST)
     await rig.until(lambda: rig.wire.open == 0 or rig.spool_files() == [])
     rig.add(2, announced_duration_s=None)
     await rig.until(lambda: len(rig.wire.asked) == 2)
@@ -497,7 +497,7 @@ async def test_a_cancelled_job_ends_and_is_settled(start: Start) -> None:
     rig = await start(holding(asyncio.Event()))
     row = rig.add()
     await rig.until(lambda: rig.wire.open == 1)
-    rig.consumer.stop(row.id, Stop.CANCELLED)
+    rig.consumer.stop(rig.consumer.leases[row.id], Stop.CANCELLED)
     await rig.until_settled()
     assert rig.consumer.settled[0].verdict is Verdict.DONE
     assert rig.spool_files() == []
@@ -524,6 +524,23 @@ async def test_a_job_that_runs_again_here_after_its_lease_was_lost_ends_well(sta
     await rig.until_state(row, State.READY)
     assert rig.row(row).attempt == 2
     assert len(rig.vault_files()) == 1
+
+
+@pytest.mark.rule("I5")
+async def test_what_is_told_late_of_an_earlier_lease_ends_nothing_of_a_later_one(start: Start) -> None:
+    release = asyncio.Event()
+    rig = await start(holding(release))
+    row = rig.add()
+    await rig.until(lambda: rig.wire.open == 1)
+    earlier = rig.consumer.leases.pop(row.id)
+    rig.consumer.submit(row)
+    await rig.until(lambda: len(rig.wire.asked) == 2)
+    later = rig.consumer.leases[row.id]
+    rig.consumer.stop(earlier, Stop.LOST)  # it was on its way when the job was leased here again
+    release.set()
+    await rig.until_settled()
+    assert rig.consumer.settled[0].token == later.token
+    assert rig.row(row).state is State.READY
 
 
 async def test_what_runs_may_finish_within_the_grace(start: Start) -> None:

@@ -201,7 +201,8 @@ class Worker:
         self._full_until = asyncio.get_running_loop().time() + FULL_DISK_WAIT.total_seconds()
 
     def _begin(self, tools: Tools, lease: Lease) -> None:
-        self._stop(lease.job.id, Stop.LOST)  # an older lease of the same job, if its work has not ended yet
+        if older := self._running.get(lease.job.id):  # its work has not ended yet
+            self._stop(older.lease, Stop.LOST)
         work = Sending(tools, lease) if is_delivery_id(lease.job.id) else Work(tools, lease)
         running = _Running(lease, work, asyncio.create_task(self._run_work(work)))
         self._running[lease.job.id] = running
@@ -217,12 +218,14 @@ class Worker:
             self._log.exception("job.broke")
         return work.later(BROKEN_DELAY)
 
-    def _stop(self, job_id: str, why: Stop) -> None:
-        running = self._running.pop(job_id, None)
-        if running is not None:
-            running.stop = why
-            running.work.note(why)
-            running.task.cancel()
+    def _stop(self, lease: Lease, why: Stop) -> None:
+        running = self._running.get(lease.job.id)
+        if running is None or running.lease.token != lease.token:
+            return  # it ended; what may run now is of a later lease, which is good
+        del self._running[lease.job.id]
+        running.stop = why
+        running.work.note(why)
+        running.task.cancel()
 
     def _ended(self, running: _Running) -> None:
         self._tasks.discard(running.task)

@@ -147,7 +147,7 @@ class ValkeyConsumer:
         self._waiting: dict[_Shard, asyncio.Task[bool]] = {}
         self._first = 0
 
-    def watch(self, stop: Callable[[str, Stop], None]) -> None:
+    def watch(self, stop: Callable[[Lease, Stop], None]) -> None:
         """Have *stop* called when work must end before its time."""
         for shard in self._shards:
             shard.heartbeat.watch(stop)

@@ -45,11 +45,11 @@ class Heartbeat:
         self._changed = threading.Condition()
         self._beat_now = False
         self._closed = False
-        self._stop: Callable[[str, Stop], None] | None = None
+        self._stop: Callable[[Lease, Stop], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="callspool-heartbeat", daemon=True)
 
-    def watch(self, stop: Callable[[str, Stop], None]) -> None:
+    def watch(self, stop: Callable[[Lease, Stop], None]) -> None:
         """Have *stop* called in the running event loop."""
         self._stop, self._loop = stop, asyncio.get_running_loop()
 
@@ -170,4 +170,4 @@ class Heartbeat:
             return
         one.told = final
         if self._stop and self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop, one.lease.job.id, why)
+            self._loop.call_soon_threadsafe(self._stop, one.lease, why)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from callspool.domain.job import (
     Job,
+    Lease,
     Names,
     Place,
     PoolLimits,
@@ -113,8 +114,10 @@ class Consumer(Protocol):
         """
         ...
 
-    def watch(self, stop: Callable[[str, Stop], None]) -> None:
-        """Have ``stop(job id, why)`` called in the event loop, at most once a lease, when its work must end.
+    def watch(self, stop: Callable[[Lease, Stop], None]) -> None:
+        """Have ``stop(lease, why)`` called in the event loop, at most once a lease, when its work must end.
+
+        The job may be leased again by then, by this worker too: a later lease is not meant.
 
         LOST: the lease may be another's by now: stop at once, by this worker's own monotonic clock.
         CANCELLED: a person asked for it. The lease still has to be settled.
