@@ -220,7 +220,7 @@ class Worker:
 
     def _stop(self, lease: Lease, why: Stop) -> None:
         running = self._running.get(lease.job.id)
-        if running is None or running.lease.token != lease.token:
+        if running is None or running.lease != lease:
             return  # it ended; what may run now is of a later lease, which is good
         del self._running[lease.job.id]
         running.stop = why
