@@ -441,6 +441,14 @@ async def test_a_tenant_is_led_away_from_what_is_the_operators(path: str, there:
     assert page.url == f"{there.url}/"
 
 
+async def sign_in(page: Page) -> None:
+    """Sign in by name, where name and password are asked for."""
+    await page.get_by_label("Name").fill("dana")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+
+
 async def test_a_person_signs_in_by_name_and_stays_in_after_a_reload(
     there: StandIn, page: Page, complaints: Complaints
 ) -> None:
@@ -452,10 +460,7 @@ async def test_a_person_signs_in_by_name_and_stays_in_after_a_reload(
     await page.get_by_label("Password").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("do not fit together")
-    await page.get_by_label("Name").fill("dana")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    await sign_in(page)
     await page.reload()
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_label("API key")).to_be_visible()
@@ -469,10 +474,7 @@ async def test_who_could_not_be_signed_out_is_told_and_may_try_again(
     furnish(there)
     await page.goto(f"{there.url}/now")
     await page.get_by_role("button", name="Use a name and a password").click()
-    await page.get_by_label("Name").fill("dana")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("row", name="Acme Ltd")).to_be_visible()
+    await sign_in(page)
     there.operations.is_away = True
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("alert")).to_contain_text("You are still signed in.")

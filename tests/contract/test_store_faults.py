@@ -31,7 +31,7 @@ from tests.contract.test_store import KEPT, fetching, notice, queued
 from tests.fixtures.databases import ACME, KEY, OTHER, Database, SetClock, SqliteFile
 from tests.fixtures.gate import gate
 from tests.fixtures.made import account
-from tests.fixtures.postgres import Postgres
+from tests.fixtures.postgres import Postgres, name_in
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ async def test_database_that_does_not_exist_is_a_mistake_in_the_settings(postgre
 async def test_server_that_only_reads_is_unavailable_for_writing(postgres: Postgres, postgres_url: str) -> None:
     store = await connect(postgres_url, clock=SetClock(), secret_key=KEY)
     await store.close()
-    name = postgres_url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+    name = name_in(postgres_url)
     postgres.psql("postgres", f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
     store = await connect(postgres_url, clock=SetClock(), secret_key=KEY)
