@@ -17,7 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-_RECORD: Final = struct.Struct("<iidd")  # kind, task, processor seconds, time: written last
+_RECORD: Final = struct.Struct("<iidd")  # kind: written last; task, processor seconds, time
+_REST: Final = struct.Struct("<idd")
 _ROOM: Final = 1 << 17
 _SUFFIX: Final = ".events"
 
@@ -72,7 +73,9 @@ class Journal:
         self._note(Kind.DROP, task)
 
     def _note(self, kind: Kind, task: int) -> None:
-        _RECORD.pack_into(self._map, next(self._next) * _RECORD.size, kind, task, time.process_time(), time.monotonic())
+        at = next(self._next) * _RECORD.size
+        _REST.pack_into(self._map, at + _RECORD.size - _REST.size, task, time.process_time(), time.monotonic())
+        self._map[at] = kind
 
 
 def journal(folder: str) -> Journal:
@@ -114,9 +117,13 @@ class Reader:
 
 def _records(path: Path, at: int) -> Iterator[Event]:
     with path.open("rb") as file:
-        file.seek(at)
-        while block := file.read(_RECORD.size * 512):
-            for kind, task, cpu, moment in _RECORD.iter_unpack(block):
-                if not moment:
+        while block := os.pread(file.fileno(), _RECORD.size * 512, at):
+            # Read once more: what had its kind in the first reading was whole before the second began.
+            whole = os.pread(file.fileno(), len(block), at)
+            for (kind, *_), (_, task, cpu, moment) in zip(
+                _RECORD.iter_unpack(block), _RECORD.iter_unpack(whole), strict=True
+            ):
+                if not kind:
                     return
                 yield Event(moment, Kind(kind), task, cpu, path.stem)
+            at += len(block)
