@@ -97,7 +97,7 @@ class _Worker:
         self._work = tasks
         self._seats = seats
         self._journal = journal
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._settled: list[Settlement] = []
         self._bell = asyncio.Event()
 
@@ -122,18 +122,15 @@ class _Worker:
                     await self._bell.wait()
 
     def _begin(self, lease: Lease) -> None:
-        task = asyncio.create_task(self._do(self._work[int(lease.job.id[4:], 16)]))
-        self._running.add(task)
-        task.add_done_callback(lambda _: self._ended(task, lease))
+        self._running[lease.token] = asyncio.create_task(self._do(lease))
 
-    async def _do(self, task: Task) -> None:
+    async def _do(self, lease: Lease) -> None:
+        task = self._work[int(lease.job.id[4:], 16)]
         self._journal.started(task.number)
         if task.service_s:
             await asyncio.sleep(task.service_s)
         self._journal.ended(task.number)
-
-    def _ended(self, task: "asyncio.Task[None]", lease: Lease) -> None:
-        self._running.discard(task)
+        del self._running[lease.token]
         self._settled.append(Settlement(lease.job.id, lease.token, Verdict.DONE))
         self._bell.set()
 

@@ -172,8 +172,9 @@ async def test_a_retry_before_the_worker_has_settled_runs_at_once_after_that(api
 
     async def turn(room: int, *settled: tuple[str, str]) -> list[str]:
         ends = json.dumps([(*one, "done", 0, 0, "none", 0) for one in settled])
-        reply = await functions.call("turn", secrets.token_hex(4), "w1", "", 30_000, room, ends, "")
-        return [field.decode() for field in reply[1:]]
+        answer = await functions.call("turn", secrets.token_hex(4), "w1", "", 30_000, room, ends, "")
+        fields: list[str] = json.loads(answer)[1:]
+        return fields
 
     for how in ("cancel", "fail"):
         recording = await api.record()

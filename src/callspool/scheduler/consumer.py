@@ -78,11 +78,12 @@ class _Shard:
         # One argument for all settlements, each with its fields in their order: to pack seven for each would
         # take longer than anything else here.
         settled = json.dumps(request.settled)
-        reply = await self._functions.call(
+        answer = await self._functions.call(
             "turn",
             *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, settled),
             request.instead,
         )
+        reply = json.loads(answer)
         self._unanswered = None
         self.heartbeat.release(request.settled)
         trusted_from = min(request.sent_at, self._functions.confirmed_at)
@@ -96,10 +97,9 @@ class _Shard:
         valid_ms = int((sent_at + self._lease_s - monotonic()) * 1000)
         if valid_ms <= 0:
             return ()
-        fields = [field.decode() for field in reply[1:]]
         return tuple(
             Lease(Job(job_id, pool, tenant, _LANES[lane]), token, valid_ms)
-            for job_id, pool, tenant, lane, token in zip(*(fields[at::5] for at in range(5)), strict=True)
+            for job_id, pool, tenant, lane, token in zip(*(reply[at::5] for at in range(1, 6)), strict=True)
         )
 
     async def wait(self, at_most: timedelta) -> bool:

@@ -5,7 +5,8 @@
 --          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms,
 --          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms; instead: '', or the id of a
 --          request that its sender gave up: what it was granted, or would be when it still comes, nobody works on
--- Reply    next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token
+-- Reply    a JSON list: next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token. (One string is
+--          made and read in less than half the time of so many.)
 -- Repeat   the same request id of the same worker gets the same reply, within one lease time
 local BULK_FLOOR = 5 -- of a tenant's jobs at least one in five is bulk, while it has both
 local IDLE_MS = 60000
@@ -164,14 +165,14 @@ local function turn(keys, argv)
   local reply_key = P .. 'reply:' .. worker
   local instead = argv[7] or ''
   local last = redis.call('HMGET', reply_key, 'request', 'reply', 'given_up')
-  if last[1] == request then return cmsgpack.unpack(last[2]) end
-  if last[3] == request then return { -1 } end
+  if last[1] == request then return last[2] end
+  if last[3] == request then return '[-1]' end
 
   local S = begin(P, tonumber(argv[4]))
   S.lease_ms = tonumber(argv[4])
   local room, settlements = tonumber(argv[5]), cjson.decode(argv[6])
   if instead ~= '' then
-    if last[1] == instead then hand_back(cmsgpack.unpack(last[2]), settlements) end
+    if last[1] == instead then hand_back(cjson.decode(last[2]), settlements) end
     redis.call('HSET', reply_key, 'given_up', instead)
   end
   local freed = tick(S) + #settlements
@@ -181,6 +182,7 @@ local function turn(keys, argv)
   local left, is_open = room, S.now >= S.opens and not S.closed
   if is_open then left = claim(S, worker, request, room, reply) end
   reply[1] = next_due(S)
+  local answer = cjson.encode(reply)
 
   if left > 0 then
     redis.call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', S.now) -- those that are gone
@@ -190,10 +192,10 @@ local function turn(keys, argv)
   end
   if is_open then wake_idle(S, math.max(1, freed)) end
   if #reply > 1 or #settlements > 0 or instead ~= '' then -- a turn that did nothing may be done again
-    redis.call('HSET', reply_key, 'request', request, 'reply', cmsgpack.pack(reply))
+    redis.call('HSET', reply_key, 'request', request, 'reply', answer)
     redis.call('PEXPIRE', reply_key, S.lease_ms)
   end
   if #reply > 1 and address ~= '' then redis.call('SET', P .. 'address:' .. worker, address, 'PX', S.lease_ms) end
-  return reply
+  return answer
 end
 redis.register_function('NAME_turn', turn)
