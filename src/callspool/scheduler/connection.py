@@ -34,13 +34,18 @@ def shard_names(count: int) -> tuple[str, ...]:
     return tuple(f"{count}.{index}" for index in range(count))
 
 
-def connect(url: str, timeout_s: float) -> Valkey | ValkeyCluster:
-    """Prepare a client; nothing is sent yet."""
+def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valkey | ValkeyCluster:
+    """Prepare a client; nothing is sent yet.
+
+    For who calls *one_at_a_time* it has one connection, and no look before each call whether that still stands.
+    """
     client: Valkey | ValkeyCluster
     if url.startswith(CLUSTER):
         client = ValkeyCluster.from_url(_first_node(url), socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     else:
-        client = Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        client = Valkey.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, single_connection_client=one_at_a_time
+        )
     return client
 
 
@@ -116,11 +121,17 @@ class Functions:
     """
 
     def __init__(
-        self, url: str, shard: str = "1.0", *, timeout_s: float = 5.0, confirm_every_s: float | None = CONFIRM_EVERY_S
+        self,
+        url: str,
+        shard: str = "1.0",
+        *,
+        timeout_s: float = 5.0,
+        confirm_every_s: float | None = CONFIRM_EVERY_S,
+        one_at_a_time: bool = False,
     ) -> None:
         self.url = url
         self.keys = Keys(shard)
-        self.client = connect(url, timeout_s)
+        self.client = connect(url, timeout_s, one_at_a_time=one_at_a_time)
         self.confirmed_at = -math.inf
         """By the monotonic clock: the moment before the last answer that our layout is in force was asked for."""
         self._confirm_every_s = confirm_every_s

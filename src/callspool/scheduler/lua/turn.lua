@@ -122,8 +122,7 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
   p.v = v
   redis.call('HSET', p.key, 'clock', p.clock, 'v', v)
   redis.call('HSET', P .. 'epoch', 'clock', v - 1)
-  redis.call('ZREM', P .. 'ring', p.name)
-  S.dirty[p.name] = true
+  S.clock, p.served, S.dirty[p.name] = v - 1, true, true
   return room
 end
 
@@ -139,17 +138,15 @@ local function claim(S, worker, request, room, reply)
     flush(S)
   end
   call_in_parts('ZADD', S.P .. 'leases', leases)
+  S.first.leases = nil
   return room
 end
 
 local function next_due(S)
   if some_rest(S) then return 0 end
   local waits = S.now < S.opens -- and leases do not run out before that
-  local due = waits and S.opens or math.huge
-  for _, name in ipairs({ 'due', 'paused', not waits and 'leases' or nil }) do
-    local first = redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')
-    if first[2] then due = math.min(due, tonumber(first[2])) end
-  end
+  local due = math.min(waits and S.opens or math.huge, first_of(S, 'due'), first_of(S, 'paused'))
+  if not waits then due = math.min(due, first_of(S, 'leases')) end
   return due < math.huge and math.max(0, due - S.now) or -1
 end
 

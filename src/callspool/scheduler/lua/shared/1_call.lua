@@ -47,11 +47,11 @@ local function opening(began, opens, lease_ms)
 end
 
 -- Put into S: began; opens: grants are made from then on; closed: not while the shard is drained; is_young: the leases of
--- before this lifetime have not been looked through.
+-- before this lifetime have not been looked through; clock: the pools' virtual time.
 local function live(S, lease_ms)
   local key = S.P .. 'epoch'
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
-  local c = redis.call('HMGET', key, 'began_ms', 'run', 'lease_ms', 'closed', 'young', 'replication', 'opens_ms')
+  local c = redis.call('HMGET', key, 'began_ms', 'run', 'lease_ms', 'closed', 'young', 'replication', 'opens_ms', 'clock')
   local stored = tonumber(c[3] or '0')
   local m = memory[S.P]
   if not m then
@@ -59,7 +59,7 @@ local function live(S, lease_ms)
     memory[S.P] = m
     replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
   end
-  S.began, S.closed, S.is_young = tonumber(c[1]), c[4] == '1', c[5] == '1'
+  S.began, S.closed, S.is_young, S.clock = tonumber(c[1]), c[4] == '1', c[5] == '1', tonumber(c[8] or '0')
   local opens = tonumber(c[7] or '0')
   local what = begins(S, m, opening(S.began or 0, opens, m.lease_ms), c[2], c[6])
   if lease_ms and (lease_ms >= m.lease_ms or S.now - m.lease_at > FORGET_LEASE_AFTER * m.lease_ms) then
@@ -94,7 +94,7 @@ end
 local function begin(P, lease_ms)
   local S = {
     P = P, now = now_ms(),
-    tenants = {}, pools = {}, -- read once
+    tenants = {}, pools = {}, full = {}, first = {}, -- read once
     dirty = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
   }
   note_use(P, S.now)

@@ -38,6 +38,11 @@ local function refresh_those(S, t, pools, but)
   end
 end
 
+local function note_full(S, tenant)
+  redis.call('SADD', S.P .. 'full', tenant)
+  S.some_full, S.full[tenant] = true, true
+end
+
 -- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
 -- One that waits and has no free slot is in `full`, so that a slot that is freed is looked at only where it matters.
 local function refresh_tenant(S, t, but)
@@ -49,10 +54,10 @@ local function refresh_tenant(S, t, but)
     S.some_rest = true
   end
   if #pools > 0 and t.held >= t.slots then
-    redis.call('SADD', S.P .. 'full', t.name)
-    S.some_full = true
+    note_full(S, t.name)
   else
     redis.call('SREM', S.P .. 'full', t.name)
+    S.full[t.name] = false
   end
 end
 
@@ -72,22 +77,27 @@ end
 
 local function is_full(S, tenant)
   if S.some_full == nil then S.some_full = redis.call('EXISTS', S.P .. 'full') == 1 end
-  return S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
+  if S.full[tenant] == nil then
+    S.full[tenant] = S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
+  end
+  return S.full[tenant]
 end
 
 local function refresh_pool(S, p)
   local P = S.P
   if capacity(p) > p.held and redis.call('EXISTS', P .. 'ring:' .. p.name) == 1 then
-    local clock = tonumber(redis.call('HGET', P .. 'epoch', 'clock') or '0')
-    redis.call('ZADD', P .. 'ring', 'NX', math.max(p.v, clock), p.name)
+    local v = math.max(p.v, S.clock)
+    if p.served then redis.call('ZADD', P .. 'ring', v, p.name) else redis.call('ZADD', P .. 'ring', 'NX', v, p.name) end
   else
     redis.call('ZREM', P .. 'ring', p.name)
   end
+  p.served = nil
 end
 
 -- Write what was gathered.
 local function flush(S)
   local P = S.P
+  if #S.released > 0 then S.first.leases = nil end
   call_in_parts('ZREM', P .. 'leases', S.released)
   for pool, ids in pairs(S.unheld) do call_in_parts('SREM', P .. 'held:p:' .. pool, ids) end
   if #S.ended > 0 then

@@ -11,8 +11,7 @@ local function enqueue(S, id, pool, tenant, lane, seq)
   if t.held < t.slots then
     join(S, pool, tenant)
   else
-    redis.call('SADD', P .. 'full', tenant)
-    S.some_full = true
+    note_full(S, tenant)
   end
 end
 
@@ -37,7 +36,10 @@ local function leave_line(S, id, pool, tenant)
   redis.call('ZREM', line, id)
   if redis.call('EXISTS', line) == 0 then
     redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
-    if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then redis.call('SREM', S.P .. 'full', tenant) end
+    if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then
+      redis.call('SREM', S.P .. 'full', tenant)
+      S.full[tenant] = false
+    end
     leave(S, pool, tenant)
   end
 end
@@ -47,11 +49,13 @@ local function defer(S, id, tenant, delay)
   redis.call('HSET', key, 'place', 'deferred')
   redis.call('HDEL', key, 'token', 'worker', 'again')
   redis.call('ZADD', S.P .. 'due', S.now + delay, id)
+  S.first.due = nil
   redis.call('SADD', S.P .. 'off:' .. tenant, id)
 end
 
 local function undefer(S, id, tenant)
   redis.call('ZREM', S.P .. 'due', id)
+  S.first.due = nil
   redis.call('SREM', S.P .. 'off:' .. tenant, id)
 end
 
@@ -85,7 +89,18 @@ local function detach(S, id, place, pool, tenant)
   end
 end
 
+-- When the first of them ends: what is due, what is paused, leases. Who changes one of them forgets it here.
+local function first_of(S, name)
+  local first = S.first[name]
+  if not first then
+    first = tonumber(redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')[2] or math.huge)
+    S.first[name] = first
+  end
+  return first
+end
+
 local function due(S, name)
+  if first_of(S, name) > S.now then return {} end
   return redis.call('ZRANGE', S.P .. name, '-inf', S.now, 'BYSCORE', 'LIMIT', 0, MOST_DUE_PER_CALL)
 end
 
@@ -120,6 +135,7 @@ local function tick(S)
   end
   for _, pool in ipairs(due(S, 'paused')) do
     redis.call('ZREM', P .. 'paused', pool)
+    S.first.paused = nil
     redis.call('HDEL', P .. 'pool:' .. pool, 'until_ms')
     local p = pool_of(S, pool)
     p.closed = p.is_paused

@@ -20,6 +20,7 @@ local function pause_pool(S, p, pause_ms, cause)
   local until_ms = math.max(S.now + pause_ms, tonumber(redis.call('HGET', p.key, 'until_ms') or '0'))
   redis.call('HSET', p.key, 'until_ms', until_ms, 'cause', cause)
   redis.call('ZADD', S.P .. 'paused', until_ms, p.name)
+  S.first.paused = nil
   p.closed = true
   S.dirty[p.name] = true
 end
