@@ -52,23 +52,34 @@ local function take(S, t, line)
   return first[1], 'interactive'
 end
 
--- Lease the next job of the tenant's line. Returns its id, and whether another one waits there.
+-- Lease the next job of the tenant's line. Returns its id, or nothing.
 local function grant(S, p, t, worker, token, reply)
   local P = S.P
-  local line = line_key(P, p.name, t.name)
-  if t.held >= t.slots then return nil, true end -- this ring is yet to hear that its last slot was taken elsewhere
-  local id, lane = take(S, t, line)
-  if id then
-    redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now,
-      'changes', p.changes)
-    redis.call('SADD', P .. 'held:t:' .. t.name, id)
-    t.held, p.held = t.held + 1, p.held + 1
-    local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
+  if t.held >= t.slots then return nil end -- this ring is yet to hear that its last slot was taken elsewhere
+  local id, lane = take(S, t, line_key(P, p.name, t.name))
+  if not id then return nil end
+  redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now,
+    'changes', p.changes)
+  redis.call('SADD', P .. 'held:t:' .. t.name, id)
+  t.held, p.held = t.held + 1, p.held + 1
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
+  return id
+end
+
+-- Find out who still waits in the pool: asked for all of them at once, and one by one only where some do not.
+local function look_for_waiting(S, p, tenants)
+  local lines = {}
+  for i, one in ipairs(tenants) do lines[i] = line_key(S.P, p.name, one.name) end
+  for from = 1, #lines, 1000 do
+    local to = math.min(from + 999, #lines)
+    local left = redis.call('EXISTS', unpack(lines, from, to))
+    for i = from, to do
+      local one = tenants[i]
+      one.waits = left > to - from or left > 0 and redis.call('EXISTS', lines[i]) == 1
+      if not one.waits then redis.call('SREM', S.P .. 'lines:' .. one.name, p.name) end
+    end
   end
-  local waits = redis.call('EXISTS', line) == 1
-  if not waits then redis.call('SREM', P .. 'lines:' .. t.name, p.name) end
-  return id, waits
 end
 
 -- The first of a pool's ring, as many as can be granted: no other can come before the last of them.
@@ -90,13 +101,18 @@ end
 -- Serve one pool while it is the first in the ring. Returns the room that is left.
 local function serve(S, p, v, rival, worker, request, room, reply, leases)
   local P, ring = S.P, S.P .. 'ring:' .. p.name
-  local queue, ids, gone, back = read_ring(ring, math.min(room, capacity(p) - p.held)), {}, {}, {}
+  local queue, seen, out = read_ring(ring, math.min(room, capacity(p) - p.held)), {}, {}
   local first, last = 1, #queue
+  local ids = {}
   while room > 0 and v <= rival and p.held < capacity(p) and first <= last do
     local one = queue[first]
     first = first + 1
     local t = tenant_of(S, one.name)
-    local id, waits = grant(S, p, t, worker, request .. ':' .. room, reply)
+    if not one.seen then
+      one.seen = true
+      seen[#seen + 1] = one
+    end
+    local id = grant(S, p, t, worker, request .. ':' .. room, reply)
     if id then
       ids[#ids + 1] = id
       leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id
@@ -104,17 +120,28 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
       p.clock, one.v, one.moved = one.v, one.v + 1 / t.weight, true
       v, room = v + 1, room - 1
     end
-    if waits and t.held < t.slots then
+    if id and t.held < t.slots then -- if nobody waits in its line any more, it gets nothing when it comes again
       put_back(queue, first, last, one)
       last = last + 1
     else
-      gone[#gone + 1] = one.name
-      redis.call('HSET', P .. 'tenant:' .. t.name, 'v:' .. p.name, one.v)
-      if id and t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
+      out[#out + 1] = one
     end
   end
+  look_for_waiting(S, p, seen)
+  local gone, back = {}, {}
   for at = first, last do
-    if queue[at].moved then back[#back + 1], back[#back + 2] = queue[at].v, queue[at].name end
+    local one = queue[at]
+    if one.seen and one.waits then
+      back[#back + 1], back[#back + 2] = one.v, one.name
+    elseif one.seen then
+      out[#out + 1] = one
+    end
+  end
+  for i, one in ipairs(out) do
+    gone[i] = one.name
+    redis.call('HSET', P .. 'tenant:' .. one.name, 'v:' .. p.name, one.v)
+    local t = tenant_of(S, one.name)
+    if one.moved and t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
   end
   call_in_parts('ZREM', ring, gone)
   call_in_parts('ZADD', ring, back)
