@@ -129,6 +129,11 @@ export class App extends LitElement {
 
   #refused(why: string): void {
     if (this.entry) void signOut(this.entry.client).catch(() => undefined); // it is refused already
+    this.#out(why);
+  }
+
+  /** To the sign-in, where it says why, if it was not asked for. */
+  #out(why: string | null): void {
     this.#end();
     this.refusal = why;
     void this.#askProvider();
@@ -147,9 +152,7 @@ export class App extends LitElement {
     } finally {
       this.#isLeaving = false;
     }
-    this.#end();
-    this.refusal = null;
-    void this.#askProvider();
+    this.#out(null);
   }
 
   protected override render() {
