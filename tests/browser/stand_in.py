@@ -79,6 +79,8 @@ class StandIn:
     """Until then the second half of what is being fetched has not come."""
     answers_late: asyncio.Event = field(default_factory=_is_set)
     """Until then nobody is told that the sound of what waits is not there yet."""
+    asked_early: int = 0
+    """How often such sound was asked for."""
     key: str = KEY
     """The one that is valid."""
     refuses_late: asyncio.Event = field(default_factory=_is_set)
@@ -271,6 +273,7 @@ def create_app(there: StandIn, page_folder: Path) -> FastAPI:
         if there.recordings[id].state is State.FETCHING:
             return StreamingResponse(there.coming(), media_type="audio/wav", headers={"accept-ranges": "none"})
         if there.recordings[id].state is not State.READY:
+            there.asked_early += 1
             await there.answers_late.wait()
             return JSONResponse({"state": there.recordings[id].state}, status_code=202, headers={"retry-after": "2"})
         if there.storage is not None:

@@ -132,7 +132,7 @@ async def test_what_began_to_come_while_its_sound_was_asked_for_is_asked_for_aga
     recording = there.add(1, State.QUEUED, announced_duration_s=184.0, channels=2)
     page = await embed(with_key(recording))
     await page.get_by_role("button", name="Play as soon as it comes").click()
-    await until(lambda: there.count("/audio") == 1)
+    await until(lambda: there.asked_early == 1)
     await there.change(recording, State.FETCHING)
     await expect(player(page)).to_contain_text("It is being fetched from the provider")
     there.answers_late.set()
