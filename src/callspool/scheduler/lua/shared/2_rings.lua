@@ -38,9 +38,10 @@ local function refresh_those(S, t, pools, but)
   end
 end
 
-local function note_full(S, tenant)
-  redis.call('SADD', S.P .. 'full', tenant)
-  S.some_full, S.full[tenant] = true, true
+local function set_full(S, tenant, full)
+  redis.call(full and 'SADD' or 'SREM', S.P .. 'full', tenant)
+  S.full[tenant] = full
+  if full then S.some_full = true end
 end
 
 -- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
@@ -53,12 +54,7 @@ local function refresh_tenant(S, t, but)
     redis.call('HSET', S.P .. 'rest', t.name, '0')
     S.some_rest = true
   end
-  if #pools > 0 and t.held >= t.slots then
-    note_full(S, t.name)
-  else
-    redis.call('SREM', S.P .. 'full', t.name)
-    S.full[t.name] = false
-  end
+  set_full(S, t.name, #pools > 0 and t.held >= t.slots)
 end
 
 -- Go on with one of those tenants.

@@ -11,7 +11,7 @@ local function enqueue(S, id, pool, tenant, lane, seq)
   if t.held < t.slots then
     join(S, pool, tenant)
   else
-    note_full(S, tenant)
+    set_full(S, tenant, true)
   end
 end
 
@@ -36,10 +36,7 @@ local function leave_line(S, id, pool, tenant)
   redis.call('ZREM', line, id)
   if redis.call('EXISTS', line) == 0 then
     redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
-    if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then
-      redis.call('SREM', S.P .. 'full', tenant)
-      S.full[tenant] = false
-    end
+    if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then set_full(S, tenant, false) end
     leave(S, pool, tenant)
   end
 end
