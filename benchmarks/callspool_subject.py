@@ -2,7 +2,9 @@
 
 Tasks are put in by batches; singly, one call each. The worker is one process with the loop of callspool's own
 workers: each turn settles what ended and claims what there is room for, each lease becomes a task, and with
-nothing to do it blocks on its wake-up list. A job's payload is its id: what it stands for is looked up by it.
+nothing to do it blocks on its wake-up list. Jobs without work are over before a turn is: for them the process has two
+such loops, each with half of the seats, so that one's jobs run while the other's turn is under way. A job's payload is
+its id: what it stands for is looked up by it.
 """
 
 import asyncio
@@ -87,8 +89,14 @@ class Callspool:
 
     async def work(self, journal: Journal) -> None:
         """Run until killed."""
+        loops = 1 if self._load.has_work else 2
+        async with asyncio.TaskGroup() as group:
+            for _ in range(loops):
+                group.create_task(self._loop(self._load.seats // loops, journal))
+
+    async def _loop(self, seats: int, journal: Journal) -> None:
         async with consumer(self._url, self._load.lease_s) as side:
-            await _Worker(side, self._load.tasks, self._load.seats, journal).run()
+            await _Worker(side, self._load.tasks, seats, journal).run()
 
 
 class _Worker:

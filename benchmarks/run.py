@@ -58,10 +58,12 @@ class Laboratory:
             stack.enter_context(noise.watched((server.pid,)))
             reader = Reader(folder)
             process = stack.enter_context(worker(subject, load, server, folder))
-            wait(process, reader, lambda: bool(reader.events), limit_s)
+            wait(process, reader, lambda: reader.count(Kind.START) > 0, limit_s)
             server_cpu = server.cpu_s()
-            finished = wait(process, reader, lambda: len(reader.tasks(Kind.END, Kind.DROP)) >= wanted, limit_s)
-            return Observation(tuple(reader.events), submit_s, server.cpu_s() - server_cpu, finished)
+            finished = wait(process, reader, lambda: _have_ended(reader, wanted), limit_s)
+            server_cpu = server.cpu_s() - server_cpu
+            reader.read()
+            return Observation(tuple(reader.events), submit_s, server_cpu, finished)
 
     def submits_singly(self, subject: Listed, load: Workload, noise: Noise, limit_s: float) -> Observation:
         """Put in the workload one by one; no worker runs."""
@@ -83,6 +85,11 @@ class Laboratory:
         server = stack.enter_context(made)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="callspool-bench-"))
         return server, Path(folder)
+
+
+def _have_ended(reader: Reader, wanted: int) -> bool:
+    ended = (Kind.END, Kind.DROP)
+    return reader.count(*ended) >= wanted and len(reader.tasks(*ended)) >= wanted  # some run a task twice
 
 
 def submit(
@@ -133,7 +140,6 @@ def wait(process: Process, reader: Reader, until: Callable[[], bool], limit_s: f
     """Wait until the journals say so; False after *limit_s*. Raises `DidNotRun` if the worker dies first."""
     deadline = time.monotonic() + limit_s
     while True:
-        reader.read()
         if until():
             return True
         if time.monotonic() > deadline:

@@ -38,6 +38,11 @@ class Workload:
         return 1 + max(task.tenant for task in self.tasks)
 
     @cached_property
+    def has_work(self) -> bool:
+        """Whether its tasks take any time."""
+        return any(task.service_s for task in self.tasks)
+
+    @cached_property
     def small(self) -> frozenset[int]:
         """The tenants with few tasks."""
         counts: dict[int, int] = {}

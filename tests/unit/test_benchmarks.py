@@ -16,7 +16,7 @@ from benchmarks.data.player_process import RANGE, Player
 from benchmarks.data.processes import asked, origin
 from benchmarks.data.turns import Turns, ratio
 from benchmarks.experiment import Bar, best_peer
-from benchmarks.journal import Event, Kind, Reader
+from benchmarks.journal import Event, Journal, Kind, Reader
 from benchmarks.machine import Noise
 from benchmarks.result import OURS, Figure, figure
 from benchmarks.workload import Task, Workload
@@ -151,8 +151,22 @@ def test_journal_outlives_a_kill(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, timeout=60)
 
     reader = Reader(tmp_path)
+    assert (reader.count(Kind.START), reader.count(Kind.END)) == (1, 0)
     assert reader.read() == 1
     assert reader.tasks(Kind.START) == {7}
+
+
+def test_who_watches_counts_each_event_of_all_processes_once(tmp_path: Path) -> None:
+    journals, reader = [Journal(tmp_path), Journal(tmp_path)], Reader(tmp_path)
+
+    for count in (1000, 1, 0):
+        for task in range(count):
+            journals[0].started(task)
+            journals[1].ended(task)
+        reader.count(Kind.START)
+
+    assert (reader.count(Kind.START), reader.count(Kind.END), reader.count(Kind.START, Kind.END)) == (1001, 1001, 2002)
+    assert reader.tasks(Kind.END) == frozenset(range(1000))
 
 
 def test_measures_of_two_tenants() -> None:
