@@ -1,4 +1,4 @@
-"""How a task is ended for certain. It knows nothing of the rest."""
+"""How tasks are waited for, and ended for certain. It knows nothing of the rest."""
 
 import asyncio
 from typing import Any, Final
@@ -20,3 +20,13 @@ async def cancel(*tasks: asyncio.Task[Any], again_s: float = _AGAIN_S) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # looked at: nobody else will
+
+
+async def first(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

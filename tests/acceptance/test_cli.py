@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from callspool.domain.ids import AccountId, TenantId
+from callspool.domain.recording import State
 from callspool.domain.tenant import Account, Tenant
 from callspool.settings import Settings
 from callspool.simulator import Simulator
@@ -50,12 +52,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def up(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+async def up(data: Path, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     """A running ``callspool up``, and what it said when it was ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "callspool.cli", "up", "--json", "--port", "0", "--data", str(data)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **settings},
     )
     assert process.stdout is not None
     try:
@@ -128,6 +131,44 @@ async def test_a_worker_of_up_that_dies_is_replaced_and_still_counted(tmp_path: 
             return any("ready" in line and "acme" in line and line.endswith(" 1.0") for line in text.splitlines())
 
         await until(counted)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who started whom is read in /proc")
+@pytest.mark.timeout(400)
+async def test_a_valkey_of_up_that_dies_is_started_again_and_fetching_goes_on(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with Simulator(seed=1) as simulator, up(data, CALLSPOOL_LEASE="5") as (process, started):
+        simulator.add_account(SID, "token")
+        async with open_parts(Settings.read({}, data=data)) as parts:
+            await parts.store.add_tenant(Tenant(TenantId("acme"), "Acme"))
+            await parts.store.add_account(
+                Account(AccountId("main"), "twilio", TenantId("acme"), SID, "token", base_url=simulator.url)
+            )
+
+            killed: set[int] = set()
+
+            async def another_valkey() -> int | None:
+                for pid in children_of(process.pid) - killed:
+                    with suppress(OSError):
+                        if b"valkey.sock" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                            return pid
+                return None
+
+            async def ready(wanted: int) -> bool:
+                counts = await parts.store.count(TenantId("acme"))
+                return sum(one.count for one in counts if one.state is State.READY) == wanted
+
+            for deaths in (1, 2):
+                valkey = await until(another_valkey)
+                os.kill(valkey, signal.SIGKILL)
+                killed.add(valkey)
+                made = simulator.add_recording(account_sid=SID, tag="acme", duration_s=1.0)
+                webhook = f"{started['url']}/webhooks/twilio/main/acme"
+                (told,) = await simulator.announce(made, webhook, events=["completed"])
+                assert told.status == 204
+                await until(partial(ready, deaths))
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from callspool.cli.folder import publish
 from callspool.cli.layout import join_layout
 from callspool.cli.running import run
 from callspool.cli.serving import Server, listen
-from callspool.cli.supervisor import SupervisedWorker
+from callspool.cli.supervisor import SupervisedValkey, SupervisedWorker
 from callspool.domain.errors import Misconfigured
 from callspool.scheduler.embedded import Embedded
 from callspool.settings import Settings
-from callspool.tasks import cancel
+from callspool.tasks import cancel, first
 from callspool.telemetry import Metrics
 from callspool.wiring import (
     add_key,
@@ -78,7 +78,7 @@ def _up(settings: Settings, *, json: bool, child: bool) -> None:
         if embedded:
             embedded.start()  # here, in the main thread, to whose life its own is tied
         try:
-            run(_run(settings, taken, owns_valkey=embedded is not None, json=json, child=child))
+            run(_run(settings, taken, embedded, json=json, child=child))
         finally:
             if embedded:
                 embedded.stop()
@@ -97,7 +97,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
         yield
 
 
-async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, json: bool, child: bool) -> None:
+async def _run(settings: Settings, taken: socket.socket, embedded: Embedded | None, *, json: bool, child: bool) -> None:
     async with open_parts(settings) as parts:
         stop = asyncio.Event()
         stop_on_signals(stop)
@@ -105,16 +105,19 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             await stop_with_parent(stop)
         key = None if await parts.store.keys() else (await add_key(parts, None, "first key"))[1]
         reconciler, backfiller = make_reconciler(parts), make_backfiller(parts)
-        await join_layout(parts, alone=owns_valkey)
+        await join_layout(parts, alone=embedded is not None)
         await reconciler.push_limits()
-        if owns_valkey:
+        if embedded:
             # The folder's lock says that no other worker of it runs, so there is no lease to wait for.
             await parts.producer.open()
         metrics = Metrics()
         app = make_app(parts, metrics)
         server, worker = Server(app), SupervisedWorker(settings, metrics)
+        valkey = SupervisedValkey(embedded) if embedded else None
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve([taken]))
+            if valkey:
+                group.create_task(valkey.supervise())
             group.create_task(reconciler.run())
             numbers = group.create_task(make_number_router(parts).run())
             operations = group.create_task(make_operation_runner(parts).run())
@@ -123,7 +126,7 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             supervisor = group.create_task(worker.supervise())
             await server.ready.wait()
             if child:  # who starts us wants to see calls fetched, not a worker start
-                await _first(worker.waits, stop)
+                await first(worker.waits, stop)
             publish(settings)
             if not stop.is_set():
                 _greet(settings, key, json=json)
@@ -138,13 +141,8 @@ async def _run(settings: Settings, taken: socket.socket, *, owns_valkey: bool, j
             await cancel(operations, courier, numbers)
             app.state.live.close()
             server.stop()
-
-
-async def _first(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
+            if valkey:
+                valkey.stop()
 
 
 def _greet(settings: Settings, key: str | None, *, json: bool) -> None:

