@@ -47,18 +47,24 @@ class _Shard:
         self._look_anyway_s = min(_LOOK_ANYWAY.total_seconds(), lease_s / _LOOKS_PER_LEASE)
         self.heartbeat = Heartbeat(url, shard, worker_id, address, lease_s)
         self._unanswered: _Request | None = None
+        self._owed: dict[str, Settlement] = {}
+        """By token: what was handed over and is in no request that was answered."""
         self._is_closed = False
 
     @property
     def owes(self) -> bool:
-        """Whether a request is unanswered: its settlements and leases are unknown."""
-        return self._unanswered is not None
+        """Whether something that was handed over, or a request, is unanswered."""
+        return self._unanswered is not None or bool(self._owed)
 
     async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
-        """Settle and claim. A request whose reply was lost is sent again first, and has its effect once."""
+        """Settle and claim. A request whose reply was lost is sent again first, and has its effect once.
+
+        What was handed over is kept until it was heard, so a caller to whom other shards answered need not know.
+        """
+        self._owed.update((one.token, one) for one in settled)
         before = await self._ask(self._again(self._unanswered)) if self._unanswered else Turn((), None)
         left = max(0, room - len(before.leases))
-        request = _Request(secrets.token_hex(8), tuple(settled), left, monotonic())
+        request = _Request(secrets.token_hex(8), tuple(self._owed.values()), left, monotonic())
         try:
             now = await self._ask(request)
         except SchedulerUnavailable:
@@ -85,6 +91,8 @@ class _Shard:
         )
         reply = json.loads(answer)
         self._unanswered = None
+        for one in request.settled:
+            self._owed.pop(one.token, None)
         self.heartbeat.release(request.settled)
         trusted_from = min(request.sent_at, self._functions.confirmed_at)
         leases = self._leases(reply, trusted_from)
