@@ -23,6 +23,9 @@ from callspool.tasks import cancel
 _BATCH = 500
 _LOOK_EVERY = timedelta(seconds=5)
 """How often Valkey is asked whether it lost its data: one small call."""
+_LOOKS_PER_LEASE = 4
+"""Half a lease time without a call looks like a jump of its clock, and where no worker lives nobody else calls: what the
+last one ran would come back a lease time later."""
 
 
 class Reconciler:
@@ -54,7 +57,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile at once, then at its pace, and at once whenever Valkey has lost its data."""
-        look = min(self._settings.reconcile_every, _LOOK_EVERY)
+        look = min(self._settings.reconcile_every, _LOOK_EVERY, self._settings.lease / _LOOKS_PER_LEASE)
         works = [asyncio.create_task(for_ever("reconcile", self._look, rest=look))]
         if self._lifecycle is not None:
             works.append(asyncio.create_task(self._lifecycle.run(self._stopping)))
