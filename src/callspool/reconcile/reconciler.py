@@ -24,8 +24,8 @@ _BATCH = 500
 _LOOK_EVERY = timedelta(seconds=5)
 """How often Valkey is asked whether it lost its data: one small call."""
 _LOOKS_PER_LEASE = 4
-"""Half a lease time without a call looks like a jump of its clock, and where no worker lives nobody else calls: what the
-last one ran would come back a lease time later."""
+"""Half a lease time without a call looks like a jump of its clock, and where no worker lives nobody else calls: what
+the last one ran would come back a lease time later."""
 
 
 class Reconciler:
