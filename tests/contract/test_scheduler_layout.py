@@ -194,7 +194,7 @@ async def test_a_take_over_that_was_broken_off_is_mended_by_the_next_start_of_ei
     raw.call("retire", "close", seen.generation)  # of one shard; then it died, or will go on late
     await three.producer.drain(TENANTS)
     if who == 3:
-        await three.producer.open()
+        await three.producer.reopen()
         raw.call("retire", "close", seen.generation)
     comer = started(who)
     await comer.producer.join(TENANTS)

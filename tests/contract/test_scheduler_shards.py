@@ -105,5 +105,5 @@ async def test_number_of_shards_changes_by_draining(bench: Bench, valkey: str) -
     assert ids((await wider.worker().turn([], 9)).leases) == [f"{POOLS[0]}-0"]
     await wider.close()
 
-    await bench.producer.open()  # the way back
+    await bench.producer.reopen()  # the way back
     assert (await bench.producer.submit(Job("new", POOLS[0], "tenant-0"))).accepted

@@ -53,6 +53,8 @@ class Model:
         self.jobs: dict[str, Job] = {}
         self.tenants: dict[str, Tenant] = {}
         self.pools: dict[str, Pool] = {}
+        self.closed = False
+        """It is being drained."""
         self._fairness = Fairness()
         self._order = 0
         self.restart()
@@ -116,6 +118,19 @@ class Model:
         """End the wait of a lifetime."""
         self.hear()
         self.lifetime.open()
+
+    def drain(self) -> int:
+        """Grant nothing more and forget what waits; return how many run."""
+        self.hear()
+        self.closed = True
+        self._tick()
+        self.jobs = {name: job for name, job in self.jobs.items() if job.place == "running"}
+        return len(self.jobs)
+
+    def reopen(self) -> None:
+        """Grant again; a wait goes on."""
+        self.hear()
+        self.closed = False
 
     def submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
         """Return the expected answer."""
@@ -202,9 +217,10 @@ class Model:
             self._settle(end)
         for grant in grants:
             assert not self.is_waiting, f"{grant} in the wait of a lifetime"
+            assert not self.closed, f"{grant} in a drain"
             self._grant(grant)
         assert len(grants) <= room
-        if len(grants) < room and not self.is_waiting:
+        if len(grants) < room and not self.is_waiting and not self.closed:
             assert not self.runnable(), (
                 f"room for {room}, granted {len(grants)}, and these could run: {self.runnable()}"
             )

@@ -168,6 +168,20 @@ class Machine(RuleBasedStateMachine):
         self.world.heartbeat(between)
         self.cancel(job)
 
+    @rule(worker=st.sampled_from(WORKERS), ends=SOME_ENDS, filled=st.booleans())
+    def drain_is_undone(self, worker: str, ends: list[str], filled: bool) -> None:
+        """What waits is dropped, what runs may end, nothing is granted; then the store brings jobs again."""
+        known = sorted(self.model.jobs)
+        assert self.raw.call("close") == self.model.drain()
+        while self.raw.call("forget", 20, *TENANTS):
+            pass
+        self.model.hear()
+        self.turn(worker, 9, ends, False, False)
+        self.raw.call("reopen")
+        self.model.reopen()
+        if filled and known:
+            self.submit([(job, "bulk", 0) for job in known], False)
+
     @rule(worker=st.sampled_from(WORKERS))
     def heartbeat(self, worker: str) -> None:
         self.world.heartbeat(worker)

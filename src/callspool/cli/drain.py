@@ -29,7 +29,7 @@ def drain(
         tenants = await all_with_jobs(parts.store)
         if undo:
             await parts.producer.join(tenants)
-            await parts.producer.open()
+            await parts.producer.reopen()
             return 0
         return await _drain(parts, tenants, timeout)
 

@@ -147,7 +147,7 @@ class ValkeyProducer:
     async def drain(self, tenants: Sequence[str]) -> int:
         """Take and grant nothing more, forget what waits; return how many jobs still run.
 
-        Before the number of shards changes: the store knows all that is forgotten. `open` undoes it.
+        Before the number of shards changes: the store knows all that is forgotten. `reopen` undoes it.
         """
         running = 0
         for shard in self._shards:
@@ -156,6 +156,11 @@ class ValkeyProducer:
                 while await shard.call("forget", _BATCH, *some):
                     pass
         return running
+
+    async def reopen(self) -> None:
+        """Take and grant jobs again after `drain`. Workers may live, so a wait of a new lifetime goes on."""
+        for shard in self._shards:
+            await shard.call("reopen")
 
     async def epoch(self) -> int:
         """Return a number that changes when a shard lost, or may have lost, data."""

@@ -1,9 +1,11 @@
--- epoch, open, close, forget: the lifetime of a shard's data.
+-- epoch, open, close, reopen, forget: the lifetime of a shard's data.
 --
 -- epoch    no ARGV; Reply a number that changes when data was, or may have been, lost
 -- open     no ARGV; Reply 'ok'. Ends the wait of a new lifetime at once, for a caller who knows that no worker can
---          hold a lease; takes jobs again after `close`
+--          hold a lease; undoes `close` too
 -- close    no ARGV; Reply how many jobs run. From here on nothing is taken or granted: the shard is drained
+-- reopen   no ARGV; Reply 'ok'. Undoes `close`: jobs are taken and granted again. Whoever calls it knows nothing of leases,
+--          so a wait of a new lifetime goes on
 -- forget   ARGV most, then tenants; Reply how many waiting or deferred jobs of theirs were dropped (the store
 --          knows them all); 0: none is left
 -- Repeat   the same
@@ -27,6 +29,14 @@ local function close(keys)
   return redis.call('ZCARD', S.P .. 'leases')
 end
 redis.register_function('NAME_close', close)
+
+local function reopen(keys)
+  local S = begin(keys[1])
+  redis.call('HDEL', S.P .. 'epoch', 'closed', 'retired')
+  wake_idle(S, 1000)
+  return 'ok'
+end
+redis.register_function('NAME_reopen', reopen)
 
 local function forget(keys, argv)
   local S = begin(keys[1])
