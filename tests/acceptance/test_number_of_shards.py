@@ -1,4 +1,4 @@
-"""Another number of shards: refused while a job of the old one is left, taken after a drain, told of by doctor."""
+"""Another number of shards: refused while a job is left, taken after a drain, told of by doctor; a drain is undone."""
 
 import asyncio
 import json
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from callspool.domain.job import Job
+from callspool.domain.job import Job, Place
+from callspool.domain.recording import State
 from callspool.settings import Settings
 from callspool.wiring import open_parts
 from tests.acceptance.command import run_here
+from tests.acceptance.system import System, system
 from tests.acceptance.test_cli import up
 from tests.acceptance.test_demo import run
 
@@ -53,3 +55,28 @@ async def test_another_number_is_refused_until_the_old_one_is_drained(
         findings = {one["check"]: one for one in json.loads((await run_here("doctor", *data))[1])}
         assert (findings["shards"]["level"], findings["shards"]["seen"]) == ("ok", "2, as all work with")
         await end(process)
+
+
+@pytest.mark.rule("I1", "I8")
+async def test_a_drain_lets_what_runs_end_and_undone_it_brings_the_rest_back_within_seconds(tmp_path: Path) -> None:
+    async def drain(running: System, *how: str) -> None:
+        command, _ = await running.run("drain", *how)
+        assert await command.end_by_itself() == 0
+
+    async with system(tmp_path, reconcile_every=600) as running:
+        await running.worker()
+        runs = await running.call(duration_s=10.0, channels=2, rate=60_000)
+        await running.is_downloading(runs)
+        await running.parts.producer.set_tenant("acme", slots=1, weight=1.0, paused=False)
+        waits = await running.call(duration_s=1.0)
+        assert await running.parts.producer.place(waits.id) is Place.WAITING
+        await drain(running)
+        ended = await running.parts.store.get(None, runs.id)
+        assert (ended.state, ended.attempt) == (State.READY, 1)
+        comes = await running.call(duration_s=1.0)
+        for one in (waits, comes):
+            assert await running.parts.producer.place(one.id) is Place.UNKNOWN
+            assert (await running.parts.store.get(None, one.id)).state is State.QUEUED
+        await drain(running, "--undo")
+        for one in (waits, comes):
+            await running.reaches(one, State.READY, seconds=30)

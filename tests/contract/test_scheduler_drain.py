@@ -45,3 +45,18 @@ async def test_undoing_a_drain_wakes_workers_for_what_still_waits(bench: Bench) 
     await bench.producer.reopen()
     await woken(worker)
     assert ids((await worker.turn([], 1)).leases) == ["j0"]
+
+
+async def test_a_drain_that_is_undone_has_its_jobs_put_in_again(bench: Bench) -> None:
+    before = await bench.producer.epoch()
+    await bench.producer.drain(["acme"])
+    assert await bench.producer.epoch() == before  # there is nothing to put in yet
+    await bench.producer.reopen()
+    opened = await bench.producer.epoch()
+    assert opened != before
+    assert await bench.producer.epoch() == opened
+    await bench.producer.open()  # as `up` does at its start
+    await bench.producer.drain(["acme"])
+    between = await bench.producer.epoch()
+    await bench.producer.reopen()
+    assert await bench.producer.epoch() not in {before, opened, between}

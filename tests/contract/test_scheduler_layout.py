@@ -175,10 +175,13 @@ def test_a_shard_makes_way_only_in_the_moment_in_which_nothing_is_left(valkey: s
     raw.submit(("j", "main", "acme", "bulk", 0))
     assert raw.call("retire", "close", 7, "acme")[:4] == [0, 0, 1, 0]
     raw.call("cancel", "j")
+    before = raw.call("epoch")
     assert raw.call("retire", "close", 7, "acme") == [0, 0, 0, 1, 1]
     assert raw.submit(("j", "main", "acme", "bulk", 0)) == [("closed", "unknown")]
     assert raw.call("retire", "reopen", 7)[3] == 1  # one who is late does not open it again
+    assert raw.call("epoch") == before
     assert raw.call("retire", "reopen", 8)[3] == 0
+    assert raw.call("epoch") != before  # what came meanwhile has to come again
     assert raw.submit(("j", "main", "acme", "bulk", 0)) == [("accepted", "waiting")]
     raw.close()
 

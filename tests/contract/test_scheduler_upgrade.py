@@ -148,3 +148,15 @@ def test_either_version_tells_how_long_what_the_other_took_has_waited(older: Raw
     assert [wait // 1000 for wait in told[10::11]] == [30, 5]
     for side in (older, newer):
         assert side.call("load", "acme")[4] // 1000 == 30
+
+
+def test_a_drain_that_either_version_began_is_undone_for_both(older: Raw, newer: Raw) -> None:
+    newer.call("open")
+    for n, side in enumerate((older, newer)):
+        side.call("close")
+        assert older.submit((f"j{n}", "main", "acme", "bulk", 0)) == [("closed", "unknown")]
+        before, unchanged = newer.call("epoch"), older.call("epoch")
+        newer.call("reopen")
+        assert newer.call("epoch") != before
+        assert older.call("epoch") == unchanged  # its process puts jobs in at its own pace, as ever
+        assert older.submit((f"j{n}", "main", "acme", "bulk", 0)) == [("accepted", "waiting")]

@@ -7,7 +7,8 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
                              the line of copies it is of; opens_ms: when grants begin;
                              lease_ms: the longest lease in use; young: leases of before
                              it have not been looked through; clock: the ring's virtual time; closed: being drained;
-                             retired: closed for another number of shards, the generation of this one
+                             retired: closed for another number of shards, the generation of this one;
+                             refills: how often it was opened again, empty
 ``seq``              string  order of arrival
 ``job:<id>``         hash    pool, tenant, lane, place, seq, since_ms; while running token, worker, granted_ms,
                              changes (of its pool, at its grant), again, cancel

@@ -163,7 +163,7 @@ class ValkeyProducer:
             await shard.call("reopen")
 
     async def epoch(self) -> int:
-        """Return a number that changes when a shard lost, or may have lost, data."""
+        """Return a number that changes when a shard lost, or may have lost, data, and when `reopen` opened it."""
         return sum(await asyncio.gather(*(shard.call("epoch") for shard in self._shards)))
 
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:

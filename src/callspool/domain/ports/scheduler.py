@@ -87,7 +87,10 @@ class Producer(Protocol):
         ...
 
     async def epoch(self) -> int:
-        """Return a number that changes when Valkey has lost its data: then limits and jobs are put in again."""
+        """Return a number that changes when Valkey has lost its data, or a drain was undone.
+
+        Then limits and jobs are put in again.
+        """
         ...
 
     async def load(self, tenants: Sequence[str]) -> Sequence[TenantLoad]:

@@ -1,6 +1,7 @@
 -- epoch, open, close, reopen, forget: the lifetime of a shard's data.
 --
--- epoch    no ARGV; Reply a number that changes when data was, or may have been, lost
+-- epoch    no ARGV; Reply a number that changes when data was, or may have been, lost, and when a drained shard takes jobs
+--          again: then it has to be filled
 -- open     no ARGV; Reply 'ok'. Ends the wait of a new lifetime at once, for a caller who knows that no worker can
 --          hold a lease; undoes `close` too
 -- close    no ARGV; Reply how many jobs run. From here on nothing is taken or granted: the shard is drained
@@ -8,8 +9,11 @@
 --          so a wait of a new lifetime goes on
 -- forget   ARGV most, then tenants; Reply how many waiting or deferred jobs of theirs were dropped (the store
 --          knows them all); 0: none is left
--- Repeat   the same
-local function epoch(keys) return begin(keys[1]).began end
+-- Repeat   the same; a `reopen` has the shard filled once more
+local function epoch(keys)
+  local S = begin(keys[1])
+  return S.began + tonumber(redis.call('HGET', S.P .. 'epoch', 'refills') or '0')
+end
 redis.register_function('NAME_epoch', epoch)
 
 local function open(keys)
@@ -33,6 +37,7 @@ redis.register_function('NAME_close', close)
 local function reopen(keys)
   local S = begin(keys[1])
   redis.call('HDEL', S.P .. 'epoch', 'closed', 'retired')
+  redis.call('HINCRBY', S.P .. 'epoch', 'refills', 1)
   wake_idle(S, 1000)
   return 'ok'
 end

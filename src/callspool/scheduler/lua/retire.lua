@@ -19,6 +19,7 @@ local function retire(keys, argv)
     local retired = tonumber(redis.call('HGET', epoch, 'retired'))
     if retired and retired < generation then
       redis.call('HDEL', epoch, 'closed', 'retired')
+      redis.call('HINCRBY', epoch, 'refills', 1) -- what came meanwhile was not taken
       S.closed = false
     end
   end
