@@ -141,10 +141,12 @@ class Model:
             if delay_ms == 0:
                 self._wait(job, new=True)
             return "accepted", job.place
+        is_raised = lane == "interactive" and job.lane != lane
         if job.place == "running":
             job.again = job.again or again
-        elif job.place == "deferred" and delay_ms == 0:
-            self._wait(job)
+        elif (job.place == "deferred" and delay_ms == 0) or (job.place == "waiting" and is_raised):
+            job.lane = "interactive" if is_raised else job.lane
+            self._wait(job, new=is_raised)
         return "joined", job.place
 
     def promote(self, name: str, pool: str, tenant: str) -> tuple[str, str]:

@@ -143,7 +143,7 @@ def refusal(recording: Recording) -> Refusal:
 
 
 async def promote(services: Services, recording: Recording) -> Place | None:
-    """Bring its job before the archive's. With the scheduler away it stays due in the store, which is enough."""
+    """Bring its job before the archive's. With the scheduler away the reconciler will: the store has it as wanted."""
     job = Job(recording.id, recording.account_id, recording.tenant_id, Lane.INTERACTIVE)
     try:
         return (await services.producer.promote(job)).place

@@ -31,12 +31,16 @@ class Producer(Protocol):
         """Put a job that became due in the store on its tenant's backlog, or join it to the one that is there.
 
         If the job is still running (its end is not settled yet) it runs once more after that: a retry is
-        never lost between the store's commit and the settle.
+        never lost between the store's commit and the settle. One that waits as bulk and is interactive now goes to
+        the end of that lane; never the other way round.
         """
         ...
 
     async def submit_many(self, jobs: Sequence[tuple[Job, timedelta | None]]) -> int:
-        """Submit a bounded batch; return how many were not known before. For the reconciler."""
+        """Submit a bounded batch; return how many were not known before. For the reconciler.
+
+        As with `submit`, but one that is running runs no more for it.
+        """
         ...
 
     async def promote(self, job: Job) -> Submitted:
