@@ -30,6 +30,12 @@ class Pool:
         _, grants = self.raw.turn(Request(f"r{self._requests}", "w", room, ends))
         return grants
 
+    def answer(self, latency_ms: int) -> int:
+        """Have a job granted now and answered after so long; return the limit that is in force then."""
+        (grant,) = self.turn(1)
+        self.turn(0, good(grant, latency_ms))
+        return self.limit_in_force
+
     @property
     def limit_in_force(self) -> int:
         limit: int = self.raw.call("pool_loads", 1, "main")[0]
@@ -47,8 +53,8 @@ def throttled(grant: Grant) -> End:
     return End(grant.job, grant.token, "defer", 60_000, 0, "throttled")
 
 
-def good(grant: Grant) -> End:
-    return End(grant.job, grant.token, signal="ok")
+def good(grant: Grant, latency_ms: int = 0) -> End:
+    return End(grant.job, grant.token, signal="ok", latency_ms=latency_ms)
 
 
 def test_slow_downs_of_jobs_that_began_together_count_once_however_quickly_they_come(pool: Pool) -> None:
@@ -109,3 +115,56 @@ def test_the_limit_in_force_is_the_one_that_is_shown(pool: Pool) -> None:
     first, _ = pool.turn(9)
     assert len(pool.turn(9, good(first))) == 2
     assert pool.limit_in_force == 3
+
+
+@pytest.mark.parametrize(("fastest_ms", "bearable_ms"), [(100, 650), (1000, 4250)])
+def test_an_answer_is_slow_past_four_times_the_fastest_and_250_ms(
+    pool: Pool, fastest_ms: int, bearable_ms: int
+) -> None:
+    pool.answer(fastest_ms)
+    assert pool.answer(bearable_ms) == 16
+    assert pool.answer(bearable_ms + 1) == 14
+
+
+def test_slow_answers_take_a_tenth_of_the_limit_at_most_once_a_second(pool: Pool) -> None:
+    pool.answer(100)
+    limits = []
+    for second in range(6):
+        pool.set_clock(NOON_MS + second * 1_000)
+        limits.append(pool.answer(5_000))
+        assert pool.answer(5_000) == limits[-1]
+        pool.set_clock(NOON_MS + second * 1_000 + 999)
+        assert pool.answer(5_000) == limits[-1]
+    assert limits == [14, 12, 11, 10, 9, 8]  # 14.4, 12.96, 11.664, 10.4976, 9.4478, 8.503
+
+
+def test_each_ten_seconds_without_a_faster_answer_make_the_fastest_a_tenth_longer(pool: Pool) -> None:
+    """In whole milliseconds, rounded up: 95, 105, 116."""
+    pool.answer(95)
+    pool.set_clock(NOON_MS + 10_000)
+    assert pool.answer(600) == 16  # the ten seconds are not over yet
+    pool.set_clock(NOON_MS + 10_001)
+    assert pool.answer(600) == 16  # from here on
+    pool.set_clock(NOON_MS + 20_001)
+    assert pool.answer(4 * 105 + 250) == 16
+    pool.set_clock(NOON_MS + 20_002)
+    assert pool.answer(4 * 105 + 250) == 16  # and from here on
+    assert pool.answer(4 * 116 + 250) == 16
+    assert pool.answer(4 * 116 + 251) == 14
+
+
+def test_the_fastest_answer_never_becomes_longer_than_one_that_came(pool: Pool) -> None:
+    pool.answer(100)
+    pool.set_clock(NOON_MS + 10_001)
+    pool.answer(103)
+    assert pool.answer(4 * 103 + 250) == 16
+    assert pool.answer(4 * 103 + 251) == 14
+
+
+def test_a_faster_answer_is_the_fastest_at_once_and_for_ten_seconds(pool: Pool) -> None:
+    pool.answer(100)
+    pool.set_clock(NOON_MS + 9_000)
+    pool.answer(50)
+    pool.set_clock(NOON_MS + 19_000)
+    assert pool.answer(4 * 50 + 250) == 16
+    assert pool.answer(4 * 50 + 251) == 14
