@@ -63,6 +63,11 @@ async def test_a_drain_lets_what_runs_end_and_undone_it_brings_the_rest_back_wit
         command, _ = await running.run("drain", *how)
         assert await command.end_by_itself() == 0
 
+    async def why(recording_id: str) -> str:
+        code, said, _ = await run_here("why", recording_id, "--data", str(tmp_path / "data"))
+        assert code == 0
+        return said.replace("\n", " ").strip() + "\n"
+
     async with system(tmp_path, reconcile_every=600) as running:
         await running.worker()
         runs = await running.call(duration_s=10.0, channels=2, rate=60_000)
@@ -70,6 +75,8 @@ async def test_a_drain_lets_what_runs_end_and_undone_it_brings_the_rest_back_wit
         await running.parts.producer.set_tenant("acme", slots=1, weight=1.0, paused=False)
         waits = await running.call(duration_s=1.0)
         assert await running.parts.producer.place(waits.id) is Place.WAITING
+        busy = f"{waits.id}: queued. 1 of 1 slots of tenant acme are busy; it is 1st in its line.\n"
+        assert await why(waits.id) == busy
         await drain(running)
         ended = await running.parts.store.get(None, runs.id)
         assert (ended.state, ended.attempt) == (State.READY, 1)
@@ -77,6 +84,7 @@ async def test_a_drain_lets_what_runs_end_and_undone_it_brings_the_rest_back_wit
         for one in (waits, comes):
             assert await running.parts.producer.place(one.id) is Place.UNKNOWN
             assert (await running.parts.store.get(None, one.id)).state is State.QUEUED
+            assert (await why(one.id)).startswith(f"{one.id}: queued. The scheduler is drained and grants nothing")
         await drain(running, "--undo")
         for one in (waits, comes):
             await running.reaches(one, State.READY, seconds=30)

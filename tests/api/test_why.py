@@ -88,3 +88,30 @@ async def test_a_tenant_learns_no_figures_of_a_shared_account(api: Api, function
     assert ours["obstacle"] == {"code": "account_busy", **of_main}
     assert str(operator_s["sentence"]).startswith("2 of 2 downloads of account main are busy")
     assert str(ours["sentence"]).startswith("Account main is busy with as many downloads as it may have")
+
+
+async def test_a_tenant_without_slots_and_an_account_without_downloads_are_told_so(
+    api: Api, functions: Functions
+) -> None:
+    producer = ValkeyProducer(functions)
+    await producer.open()
+    await api.webhook()
+    (recording,) = await api.recordings()
+
+    await producer.set_tenant("acme", slots=0, weight=1, paused=False)
+    assert (await why(api, recording.id))["obstacle"] == {"code": "tenant_no_slots", **NOTHING, "tenant": "acme"}
+    await producer.set_tenant("acme", slots=1, weight=1, paused=False)
+    await producer.set_pool("main", limit=0, paused=False)
+    assert (await why(api, recording.id))["obstacle"] == {"code": "account_no_downloads", **NOTHING, "account": "main"}
+
+
+async def test_a_recording_whose_job_a_drain_dropped_says_that_and_what_ends_it(api: Api, functions: Functions) -> None:
+    await api.webhook()
+    (recording,) = await api.recordings()
+    await ValkeyProducer(functions).drain(["acme"])
+
+    told = await why(api, recording.id)
+
+    assert (told["place"], told["ahead"], told["obstacle"]) == ("unknown", None, {"code": "draining", **NOTHING})
+    assert str(told["sentence"]).startswith("The scheduler is drained and grants nothing until ")
+    assert "callspool drain --undo" in str(told["sentence"])

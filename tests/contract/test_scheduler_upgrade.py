@@ -109,7 +109,7 @@ def test_either_version_settles_cancels_and_promotes_what_the_other_put_there(ol
         assert first.renew("w", grants) == ["held", "cancelled"]
         assert second.renew("w", grants) == ["held", "cancelled"]
         second.turn(Request("r1", f"{second.version.name}-v", 0, tuple(End(g.job, g.token) for g in grants)))
-        assert [first.call("why", name) for name in "abc"] == [[b"unknown"]] * 3
+        assert [first.call("why", name)[0] for name in "abc"] == [b"unknown"] * 3
 
 
 async def test_a_library_that_nobody_used_for_a_day_goes_when_another_is_brought(bench: Bench, older: Raw) -> None:

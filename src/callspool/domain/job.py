@@ -195,12 +195,13 @@ class Why:
     tenant: str = ""
     ahead: int = 0
     """Jobs before it in its tenant's line."""
-    slots: int = 0
+    slots: int | None = None
+    """None: the scheduler has not been told."""
     slots_held: int = 0
     tenant_paused: bool = False
     limit: int = 0
     """In force now: lower than the one that was set after "slow down", 1 while one job tries alone."""
-    set_limit: int = 0
+    set_limit: int | None = None
     pool_held: int = 0
     pool_paused: bool = False
     paused_until_ms: int = 0
@@ -212,7 +213,7 @@ class Why:
     opens_ms: int = 0
     """Until then nothing is granted, because the scheduler's data was, or may have been, lost."""
     closed: bool = False
-    """It is being drained: nothing is granted."""
+    """It is drained: nothing is taken or granted."""
     now_ms: int = 0
 
     def sentence(self, *, for_operator: bool = True) -> str:
@@ -220,9 +221,9 @@ class Why:
         obstacle = self.obstacle(for_operator=for_operator)
         if obstacle is None:
             return f"It runs on worker {self.worker}." if for_operator else "It is being fetched."
-        if self.place is Place.UNKNOWN:
+        if self.place is Place.UNKNOWN and not self.closed:
             return "The scheduler does not know it."
-        if self.place is Place.DEFERRED:
+        if self.place is not Place.WAITING:
             return f"{obstacle.sentence}."
         return f"{obstacle.sentence}; it is {_ordinal(self.ahead + 1)} in its line."
 
@@ -232,7 +233,7 @@ class Why:
             case Place.RUNNING:
                 return None
             case Place.UNKNOWN:
-                return Obstacle(ObstacleCode.ON_ITS_WAY)
+                return Obstacle(ObstacleCode.DRAINING if self.closed else ObstacleCode.ON_ITS_WAY)
             case Place.DEFERRED:
                 return Obstacle(ObstacleCode.PUT_OFF, until=_time(self.due_ms))
         return self._of_the_scheduler() or self._of_the_limits(for_operator)
@@ -255,9 +256,11 @@ class Why:
     def _of_the_limits(self, for_operator: bool) -> Obstacle:
         """It, where nothing is paused: what is full."""
         if not self.slots:
-            return Obstacle(ObstacleCode.TENANT_UNKNOWN, tenant=self.tenant)
+            code = ObstacleCode.TENANT_UNKNOWN if self.slots is None else ObstacleCode.TENANT_NO_SLOTS
+            return Obstacle(code, tenant=self.tenant)
         if not self.set_limit:
-            return Obstacle(ObstacleCode.ACCOUNT_UNKNOWN, account=self.pool)
+            code = ObstacleCode.ACCOUNT_UNKNOWN if self.set_limit is None else ObstacleCode.ACCOUNT_NO_DOWNLOADS
+            return Obstacle(code, account=self.pool)
         if self.slots_held >= self.slots:
             return Obstacle(ObstacleCode.SLOTS_BUSY, tenant=self.tenant, held=self.slots_held, limit=self.slots)
         if self.pool_held < self.limit:

@@ -17,6 +17,7 @@ class ObstacleCode(StrEnum):
     """The scheduler has not heard of it yet."""
     PUT_OFF = "put_off"
     DRAINING = "draining"
+    """It is drained, or being drained: what waited was dropped and is kept in the store."""
     RESTARTED = "restarted"
     ACCOUNT_PAUSED = "account_paused"
     """By a person."""
@@ -29,6 +30,10 @@ class ObstacleCode(StrEnum):
     TENANT_UNKNOWN = "tenant_unknown"
     """Its limits have not come to the scheduler."""
     ACCOUNT_UNKNOWN = "account_unknown"
+    TENANT_NO_SLOTS = "tenant_no_slots"
+    """It was given none."""
+    ACCOUNT_NO_DOWNLOADS = "account_no_downloads"
+    """Its limit was set to 0."""
     SLOTS_BUSY = "slots_busy"
     ACCOUNT_PROBED = "account_probed"
     """It was in trouble and one job tries alone."""
@@ -63,7 +68,10 @@ _SENTENCES: Final[Mapping[ObstacleCode, str]] = {
     ObstacleCode.SCHEDULER_AWAY: "It is kept in the store and goes on when the scheduler answers again",
     ObstacleCode.ON_ITS_WAY: "It is on its way to the scheduler",
     ObstacleCode.PUT_OFF: "It is put off until {until:%H:%M:%S} UTC",
-    ObstacleCode.DRAINING: "The scheduler is being drained and grants nothing",
+    ObstacleCode.DRAINING: (
+        "The scheduler is drained and grants nothing until it is started with another number of shards, "
+        "or 'callspool drain --undo' opens it again"
+    ),
     ObstacleCode.RESTARTED: "The scheduler was restarted and grants nothing until {until:%H:%M:%S} UTC",
     ObstacleCode.ACCOUNT_PAUSED: "Account {account} is paused by an operator",
     ObstacleCode.ACCOUNT_THROTTLED: (
@@ -81,6 +89,8 @@ _SENTENCES: Final[Mapping[ObstacleCode, str]] = {
     ObstacleCode.TENANT_PAUSED: "Tenant {tenant} is paused by an operator",
     ObstacleCode.TENANT_UNKNOWN: "The limits of tenant {tenant} are not known to the scheduler yet",
     ObstacleCode.ACCOUNT_UNKNOWN: "The limits of account {account} are not known to the scheduler yet",
+    ObstacleCode.TENANT_NO_SLOTS: "Tenant {tenant} has 0 slots and waits until an operator gives it some",
+    ObstacleCode.ACCOUNT_NO_DOWNLOADS: "Account {account} has a limit of 0 and waits until an operator raises it",
     ObstacleCode.SLOTS_BUSY: "{held} of {limit} slots of tenant {tenant} are busy",
     ObstacleCode.ACCOUNT_PROBED: "Account {account} was in trouble and one job tries alone",
     ObstacleCode.ACCOUNT_BUSY: "Account {account} is busy with as many downloads as it may have",

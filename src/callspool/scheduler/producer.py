@@ -79,11 +79,13 @@ class ValkeyProducer:
 
     async def why(self, job_id: str) -> Why:
         """Say what decides when it runs."""
+        closed = False
         for shard in self._shards:
-            reply = await shard.call("why", job_id)
-            if len(reply) > 1:
-                return _why(reply)
-        return Why(Place.UNKNOWN)
+            place, *known = await shard.call("why", job_id)
+            if len(known) > 1:
+                return _why([place, *known])
+            closed = closed or known == [b"1"]
+        return Why(Place.UNKNOWN, closed=closed)
 
     async def locate(self, job_id: str) -> str | None:
         """Return the address of the worker that runs it."""
@@ -249,11 +251,11 @@ def _why(reply: list[bytes | int]) -> Why:
         pool=pool,
         tenant=tenant,
         ahead=int(ahead),
-        slots=int(slots),
+        slots=_known(slots),
         slots_held=int(held),
         tenant_paused=tenant_paused == "1",
         limit=int(limit),
-        set_limit=int(set_limit),
+        set_limit=_known(set_limit),
         pool_held=int(pool_held),
         pool_paused=pool_paused == "1",
         paused_until_ms=int(until),
@@ -265,6 +267,10 @@ def _why(reply: list[bytes | int]) -> Why:
         closed=closed == "1",
         now_ms=int(now),
     )
+
+
+def _known(limit: str) -> int | None:
+    return int(limit) if int(limit) >= 0 else None
 
 
 def _ms(time: timedelta) -> int:

@@ -4,9 +4,9 @@
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
 -- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
 --          cause, probing, running, waiting (of these tenants), retries left, now_ms, oldest_wait_ms (of these tenants)
--- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots, held, tenant_paused,
---          limit (in force), set_limit, pool_held, pool_paused, until_ms, cause, probing, due_ms, worker, opens_ms, closed,
---          now_ms; of an unknown job only its place
+-- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots (-1: not known), held, tenant_paused,
+--          limit (in force), set_limit (-1: not known), pool_held, pool_paused, until_ms, cause, probing, due_ms, worker,
+--          opens_ms, closed, now_ms; of an unknown job only its place and closed
 local function locate(keys, argv)
   local j = redis.call('HMGET', job_key(keys[1], argv[1]), 'place', 'worker')
   return j[1] == 'running' and redis.call('GET', keys[1] .. 'address:' .. j[2]) or ''
@@ -79,18 +79,18 @@ redis.register_function { function_name = 'NAME_pool_loads', callback = pool_loa
 local function why(keys, argv)
   local P, id, now = keys[1], argv[1], now_ms()
   local j = redis.call('HMGET', job_key(P, id), 'place', 'pool', 'tenant', 'worker')
-  if not j[1] then return { 'unknown' } end
+  local epoch = redis.call('HMGET', P .. 'epoch', 'opens_ms', 'closed')
+  if not j[1] then return { 'unknown', epoch[2] or '0' } end
   local S = { P = P, now = now, tenants = {}, pools = {} }
   local t, p = tenant_of(S, j[3]), pool_of(S, j[2])
-  local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing')
-  local epoch = redis.call('HMGET', P .. 'epoch', 'opens_ms', 'closed')
+  local tenant = redis.call('HMGET', P .. 'tenant:' .. j[3], 'slots', 'paused')
+  local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing', 'limit')
   p.closed = false
   return {
     j[1], j[2], j[3],
     redis.call('ZRANK', line_key(P, j[2], j[3]), id) or 0,
-    tonumber(redis.call('HGET', P .. 'tenant:' .. j[3], 'slots') or '0'), t.held,
-    redis.call('HGET', P .. 'tenant:' .. j[3], 'paused') or '0',
-    capacity(p), p.limit, p.held, pool[1] or '0', tonumber(pool[2] or '0'), pool[3] or '', pool[4] or '0',
+    tonumber(tenant[1] or '-1'), t.held, tenant[2] or '0',
+    capacity(p), tonumber(pool[5] or '-1'), p.held, pool[1] or '0', tonumber(pool[2] or '0'), pool[3] or '', pool[4] or '0',
     tonumber(redis.call('ZSCORE', P .. 'due', id) or '0'), j[4] or '', tonumber(epoch[1] or '0'),
     epoch[2] or '0', now,
   }
