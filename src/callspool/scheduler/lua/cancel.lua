@@ -1,5 +1,6 @@
 -- cancel: forget a job; one that runs keeps its slot until its worker has stopped.
 --
+-- KEYS     the shard's prefix
 -- ARGV     id
 -- Reply    where it was: 'waiting' | 'deferred' | 'running' | 'unknown'
 -- Repeat   'unknown', or 'running' again

@@ -1,5 +1,6 @@
 -- leave: a worker stops. Nobody wakes it any more; wake-ups that it did not hear wake others.
 --
+-- KEYS     the shard's prefix
 -- ARGV     worker
 -- Reply    'ok'
 -- Repeat   the same

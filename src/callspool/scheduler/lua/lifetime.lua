@@ -1,5 +1,6 @@
 -- epoch, open, close, reopen, forget: the lifetime of a shard's data.
 --
+-- KEYS     the shard's prefix
 -- epoch    no ARGV; Reply a number that changes when data was, or may have been, lost, and when a drained shard takes jobs
 --          again: then it has to be filled
 -- open     no ARGV; Reply 'ok'. Ends the wait of a new lifetime at once, for a caller who knows that no worker can

@@ -1,5 +1,6 @@
 -- locate, load, pool_loads, why: read only.
 --
+-- KEYS     the shard's prefix
 -- locate   ARGV id; Reply the address of the worker that runs it, '' where none does or none is known
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
 -- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
@@ -7,6 +8,7 @@
 -- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots (-1: not known), held, tenant_paused,
 --          limit (in force), set_limit (-1: not known), pool_held, pool_paused, until_ms, cause, probing, due_ms, worker,
 --          opens_ms, closed, now_ms; of an unknown job only its place and closed
+-- Repeat   changes nothing
 local function locate(keys, argv)
   local j = redis.call('HMGET', job_key(keys[1], argv[1]), 'place', 'worker')
   return j[1] == 'running' and redis.call('GET', keys[1] .. 'address:' .. j[2]) or ''

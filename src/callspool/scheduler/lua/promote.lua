@@ -1,6 +1,7 @@
 -- promote: someone waits for this job: move it to the interactive lane, due now; take it if it is unknown. One that runs
 -- runs once more after its end: what the store says is due may have been committed by the very run that is not settled yet.
 --
+-- KEYS     the shard's prefix
 -- ARGV     id, pool, tenant
 -- Reply    'accepted' | 'joined' | 'closed', place
 -- Repeat   joins

@@ -1,5 +1,6 @@
 -- prune: forget pools and tenants that are no more, where nothing of theirs is left. What is left comes to its end first.
 --
+-- KEYS     the shard's prefix
 -- ARGV     number of pools, pools, number of tenants, tenants; then those tenants that stay: their virtual times in these
 --          pools go
 -- Reply    how many were forgotten

@@ -1,5 +1,6 @@
 -- renew: a heartbeat. Keep the leases for one more lease time; register them again after a loss of data.
 --
+-- KEYS     the shard's prefix
 -- ARGV     worker, address, lease_ms, then for each lease: id, pool, tenant, lane, token
 -- Reply    for each lease: 'held' | 'cancelled' (held, but its work must end) | 'lost'
 -- Repeat   the same

@@ -1,5 +1,6 @@
 -- retire: a shard makes way for another layout, where nothing is left in it; or is what counts again.
 --
+-- KEYS     the shard's prefix
 -- ARGV     'look' | 'close' | 'reopen', generation of the layout, then tenants
 -- Reply    how many jobs run, how many are put off, in how many of these tenants' names jobs wait, whether it is closed
 --          (0 | 1), and whether it was so for another layout. 'close' closes where the first three are 0; 'reopen' opens

@@ -1,5 +1,6 @@
 -- set_pool: pools' limits; in force on the next decision.
 --
+-- KEYS     the shard's prefix
 -- ARGV     for each pool: pool, limit, paused ('0' | '1')
 -- Reply    'ok'
 -- Repeat   the same

@@ -1,5 +1,6 @@
 -- set_tenant: tenants' limits; in force on the next decision.
 --
+-- KEYS     the shard's prefix
 -- ARGV     for each tenant: tenant, slots, weight, paused ('0' | '1')
 -- Reply    'ok'
 -- Repeat   the same

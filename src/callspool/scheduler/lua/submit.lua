@@ -1,6 +1,7 @@
 -- submit: take jobs that are due in the store, or join them to those that are there. One that waits as bulk and comes as
 -- interactive goes to the end of that lane, as by the promotion that did not arrive; never the other way round.
 --
+-- KEYS     the shard's prefix
 -- ARGV     dedup_ms, again ('1': one that is running runs once more after its end), then for each job:
 --          id, pool, tenant, lane, delay_ms
 -- Reply    for each job: 'accepted' | 'joined' | 'closed' (this shard is being drained), place

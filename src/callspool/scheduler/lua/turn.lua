@@ -1,6 +1,7 @@
 -- turn: settle what ended, claim what there is room for, in one step. A slot that a settlement frees is
 -- handed to the next job before anyone else can see it free.
 --
+-- KEYS     the shard's prefix
 -- ARGV     request_id, worker, address, lease_ms, room, settlements: a JSON list, each a list of
 --          id, token, verdict ('done' | 'defer'), delay_ms, pause_pool_ms,
 --          signal ('none' | 'ok' | 'throttled' | 'failed' | 'refused'), latency_ms; instead: '', or the id of a

@@ -1,5 +1,6 @@
 -- unused: which libraries of functions nobody has called for long.
 --
+-- KEYS     the shard's prefix
 -- ARGV     unused_ms, names of libraries
 -- Reply    those that were last called longer ago; they are forgotten here. One that was never seen counts from now
 -- Repeat   fewer
