@@ -155,10 +155,14 @@ def test_ten_thousand_simulated_kills_leak_no_slot_and_lose_no_job(raw: Raw) -> 
 
 PROCESS_LEASE = timedelta(seconds=1)
 PROCESSES = 6
+PROCESS_LIMIT = 6
+"""Of a pool: the three together allow fewer jobs than the processes have room for, so it is reached."""
+LONG = "long"
+"""So begin the ids of jobs that last longer than a lease: without heartbeats they would never end."""
 
 
 def _work(url: str, name: str) -> None:
-    """What a worker process does, without the downloads: turns, heartbeats, jobs of some milliseconds."""
+    """What a worker process does, without the downloads: turns, heartbeats, jobs, most of some milliseconds."""
     asyncio.run(_turns(url, name))
 
 
@@ -170,7 +174,8 @@ async def _turns(url: str, name: str) -> None:
         turn = await consumer.turn(settled, 4)
         settled = []
         for lease in turn.leases:
-            await asyncio.sleep(random.uniform(0.001, 0.01))
+            is_long = lease.job.id.startswith(LONG)
+            await asyncio.sleep(1.3 * PROCESS_LEASE.total_seconds() if is_long else random.uniform(0.001, 0.01))
             verdict = Verdict.DEFER if random.random() < 0.1 else Verdict.DONE
             settled.append(Settlement(lease.job.id, lease.token, verdict))
         if not settled:
@@ -212,17 +217,26 @@ class Fleet:
 @pytest.mark.timeout(600)
 def test_killed_worker_processes_leak_no_slot_and_lose_no_job(raw: Raw, valkey: str, is_long: bool) -> None:
     kills, chosen, submitted = 200 if is_long else 40, random.Random(5), 0
+    for pool in POOLS:
+        raw.call("set_pool", pool, PROCESS_LIMIT, 0)
+    most = 0
     with contextlib.closing(Fleet(valkey)) as fleet:
         for _ in range(PROCESSES):
             fleet.start()
-        for _ in range(kills):
-            jobs = [(f"k{submitted + n}", chosen.choice(POOLS), chosen.choice(TENANTS), "bulk", 0) for n in range(30)]
-            submitted += len(jobs)
-            raw.submit(*jobs)
+        for kill in range(kills):
+            names = [f"{LONG}{kill}"] if kill % 16 == 0 else []
+            names += [f"k{submitted + n}" for n in range(30)]
+            submitted += len(names)
+            raw.submit(*((name, chosen.choice(POOLS), chosen.choice(TENANTS), "bulk", 0) for name in names))
             until(lambda: raw.client.zcard(raw.key("leases")) > 0)
-            assert max(held(raw)[: len(TENANTS)]) <= SLOTS
+            counts = held(raw)
+            assert max(counts[: len(TENANTS)]) <= SLOTS
+            most = max(most, *counts[len(TENANTS) :])
             fleet.kill(chosen)
         until(lambda: raw.lasting_keys() <= AT_REST)
+    assert most == PROCESS_LIMIT
+    for pool in POOLS:
+        raw.call("set_pool", pool, LIMIT, 0)
     assert sum(held(raw)) == 0
     raw.submit(*((f"n{n}", POOLS[n % 2], TENANTS[n % 100], "bulk", 0) for n in range(600)))
     _, grants = raw.turn(Request("after", "after", 600))
