@@ -21,8 +21,14 @@ class Fairness:
         """Pool, tenant, other: how often that one was served there while the tenant could have been."""
         self._pools_passed: Counter[tuple[str, str]] = Counter()
 
-    def check_lane(self, tenant: str, name: str, lane: str, interactive: Sequence[str], bulk: Sequence[str]) -> None:
-        """Is this job, with the lines that it comes from, its tenant's next?"""
+    def interactive_in_a_row(self, tenant: str) -> int:
+        """Return how many interactive jobs it was granted while others waited that may be bulk."""
+        return self._streaks[tenant]
+
+    def check_lane(
+        self, tenant: str, name: str, lane: str, interactive: Sequence[str], bulk: Sequence[str], *, elsewhere: bool
+    ) -> None:
+        """Is this job, with the lines that it comes from, its tenant's next? *elsewhere*: it waits in other pools too."""
         first = interactive[0] if lane == "interactive" else bulk[0]
         assert name == first, f"{name} goes before {first}"
         is_bulks_turn = self._streaks[tenant] >= BULK_FLOOR - 1
@@ -32,6 +38,8 @@ class Fairness:
             self._streaks[tenant] = 0 if is_bulks_turn else self._streaks[tenant] + 1
         elif bulk and is_bulks_turn:
             self._streaks[tenant] = 0
+        elif interactive and elsewhere:
+            self._streaks[tenant] += 1
 
     def check_turn(self, pool: str, tenant: str, able: Set[tuple[str, str]], weight: Callable[[str], float]) -> None:
         """Is it this tenant's turn in this pool, while all those are *able*?"""

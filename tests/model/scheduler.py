@@ -11,6 +11,7 @@ from tests.fixtures.raw import End, Grant
 from tests.model.fairness import Fairness
 from tests.model.lifetime import LEASE_MS, Lifetime
 from tests.model.pace import Pool
+from tests.model.turns import Turns
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Model:
         self.pools: dict[str, Pool] = {}
         self.closed = False
         """It is being drained."""
+        self.turns: dict[str, Turns] = {}
         self._fairness = Fairness()
         self._order = 0
         self.restart()
@@ -88,8 +90,20 @@ class Model:
 
     def can_run(self, pool: str, tenant: str) -> bool:
         """Say whether the tenant has a job waiting there and a free slot for it. The pool's room is not looked at."""
-        free = self.running(tenant=tenant) < self.tenant(tenant).slots
-        return free and bool(self.line(pool, tenant))
+        has_slot = self.free(tenant) > 0 and self.next_pool(tenant) in {None, pool}
+        return has_slot and bool(self.line(pool, tenant))
+
+    def free(self, tenant: str) -> int:
+        """Return how many of its slots are free; below zero where there are fewer than run."""
+        return self.tenant(tenant).slots - self.running(tenant=tenant)
+
+    def next_pool(self, tenant: str) -> str | None:
+        """Return the pool that its last free slot is for; None: any."""
+        return self.turns_of(tenant).next(self.free(tenant), self._fairness.interactive_in_a_row(tenant))
+
+    def turns_of(self, tenant: str) -> Turns:
+        """Return its turns."""
+        return self.turns.setdefault(tenant, Turns())
 
     def has_room(self, pool: str) -> bool:
         """Say whether one more may run in the pool."""
@@ -107,6 +121,15 @@ class Model:
     def pool(self, name: str) -> Pool:
         """Return it; unknown limits run nothing."""
         return self.pools.setdefault(name, Pool())
+
+    def _look_at_lines(self, tenant: str) -> None:
+        pools = {job.pool for job in self.jobs.values() if (job.place, job.tenant) == ("waiting", tenant)}
+        self.turns_of(tenant).lines_are(pools, self.now)
+
+    def _end(self) -> None:
+        """End a call that may have changed who waits or what is free."""
+        for tenant, turns in self.turns.items():
+            turns.keep(self.next_pool(tenant), self.now)
 
     # --- calls ---------------------------------------------------------------------------------------
 
@@ -135,6 +158,11 @@ class Model:
     def submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
         """Return the expected answer."""
         self.hear()
+        answer = self._submit(name, pool, tenant, lane, delay_ms, again=again)
+        self._end()
+        return answer
+
+    def _submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
         job = self.jobs.get(name)
         if job is None:
             job = self.jobs[name] = Job(pool, tenant, lane, "deferred", until=self.now + delay_ms)
@@ -156,12 +184,15 @@ class Model:
         if job is None:
             job = self.jobs[name] = Job(pool, tenant, "interactive", "deferred")
             self._wait(job, new=True)
+            self._end()
             return "accepted", "waiting"
         if job.place == "running":
             job.lane, job.again = "interactive", True
         elif (job.place, job.lane) != ("waiting", "interactive"):
             job.lane = "interactive"
+            self._leave_line(job)
             self._wait(job, new=True)
+        self._end()
         return "joined", job.place
 
     def cancel(self, name: str) -> str:
@@ -174,6 +205,8 @@ class Model:
             job.cancelled, job.again = True, False
             return "running"
         del self.jobs[name]
+        self._look_at_lines(job.tenant)
+        self._end()
         return job.place
 
     def set_tenant(self, name: str, slots: int, weight: float) -> None:
@@ -183,6 +216,7 @@ class Model:
         if weight != tenant.weight:
             self._fairness.forget_debts()
         tenant.slots, tenant.weight = slots, weight
+        self._end()
 
     def set_pool(self, name: str, limit: int, *, paused: bool) -> None:
         """Change its limit."""
@@ -192,7 +226,9 @@ class Model:
     def renew(self, grants: Sequence[Grant]) -> list[str]:
         """Return what a heartbeat is told of each lease."""
         self.hear()
-        return [self._renew(grant) for grant in grants]
+        verdicts = [self._renew(grant) for grant in grants]
+        self._end()
+        return verdicts
 
     def _renew(self, grant: Grant) -> str:
         job = self.jobs.get(grant.job)
@@ -205,6 +241,7 @@ class Model:
             job = self.jobs[grant.job] = Job(grant.pool, grant.tenant, grant.lane, "running")
         job.pool, job.tenant, job.lane = grant.pool, grant.tenant, grant.lane
         job.place, job.token, job.until = "running", grant.token, self.now + LEASE_MS
+        self._look_at_lines(job.tenant)
         job.changes = 0  # it was granted before all that the pool has learned since
         return "held"
 
@@ -226,16 +263,18 @@ class Model:
             assert not self.runnable(), (
                 f"room for {room}, granted {len(grants)}, and these could run: {self.runnable()}"
             )
+        self._end()
         return self._next_due()
 
     def _next_due(self) -> int:
         dates = [job.until for job in self.jobs.values() if job.place == "deferred"]
         dates += [pool.rests_until for pool in self.pools.values() if pool.rests_until]
+        dates += [turns.kept[1] for turns in self.turns.values() if turns.kept]
         if self.is_waiting:
             dates.append(self.lifetime.opens)
         else:
             dates += [job.until for job in self.jobs.values() if job.place == "running"]
-        return min(dates) - self.now if dates else -1
+        return max(0, min(dates) - self.now) if dates else -1
 
     # --- moves ---------------------------------------------------------------------------------------
 
@@ -245,6 +284,14 @@ class Model:
             job.order = self._order
         job.place, job.token = "waiting", ""
         job.again, job.cancelled = False, False
+        self._look_at_lines(job.tenant)
+        if job.lane == "interactive":
+            self.turns_of(job.tenant).click(job.pool)
+
+    def _leave_line(self, job: Job) -> None:
+        if job.place == "waiting":
+            job.place = "nowhere"
+            self._look_at_lines(job.tenant)
 
     def _tick(self) -> None:
         # Each job keeps the place in the line that it had; those that had none come in the order of their dates.
@@ -260,6 +307,9 @@ class Model:
         for pool in self.pools.values():
             if pool.rests_until <= self.now:
                 pool.rests_until = 0
+        closed = {name for name, pool in self.pools.items() if pool.room == 0}
+        for turns in self.turns.values():
+            turns.tick(closed, self.now)
 
     def _expired(self) -> list[str]:
         """Return whose leases have ended: in the wait of a lifetime nobody's."""
@@ -293,8 +343,11 @@ class Model:
         others = self.runnable()
         assert (job.pool, job.tenant) in others, f"{grant.job}: no slot, or no room in its pool"
         interactive, bulk = (self.line(job.pool, job.tenant, lane) for lane in ("interactive", "bulk"))
-        self._fairness.check_lane(job.tenant, grant.job, job.lane, interactive, bulk)
+        turns = self.turns_of(job.tenant)
+        self._fairness.check_lane(job.tenant, grant.job, job.lane, interactive, bulk, elsewhere=bool(turns.waits))
         self._fairness.check_turn(job.pool, job.tenant, others, lambda name: self.tenant(name).weight)
         job.place, job.token, job.until = "running", grant.token, self.now + LEASE_MS
         job.changes, job.cancelled = self.pool(job.pool).changes, False
+        turns.had_slot(job.pool, self.now, more_clicks=bool(set(interactive) - {grant.job}))
+        self._look_at_lines(job.tenant)
         self._fairness.forget_all_but(self.runnable())

@@ -60,6 +60,26 @@ def check_rings(raw: Raw, model: Model) -> None:
     assert {name.decode() for name in ring} == able
 
 
+def check_turns(raw: Raw, model: Model) -> None:
+    """Each tenant's pools wait as they should for its slots, and one is kept for whom it should be."""
+    pipe = raw.client.pipeline(transaction=False)
+    for tenant in TENANTS:
+        pipe.zrange(raw.key(f"turns:{tenant}"), 0, -1, withscores=True)
+        pipe.hget(raw.key(f"tenant:{tenant}"), "kept")
+    pipe.smembers(raw.key("several"))
+    pipe.zrange(raw.key("kept"), 0, -1, withscores=True)
+    *answers, several, kept = pipe.execute()
+    for tenant in TENANTS:
+        waits, pool = answers[:2]
+        del answers[:2]
+        turns = model.turns_of(tenant)
+        told = {name.decode(): (score < 0, score + 2**52 if score < 0 else score) for name, score in waits}
+        assert told == {name: (wait.click, wait.since) for name, wait in turns.waits.items()}, tenant
+        assert (tenant.encode() in several) == bool(turns.waits), tenant
+        assert (pool.decode() if pool else None) == (turns.kept[0] if turns.kept else None), tenant
+    assert dict(kept) == {name.encode(): turns.kept[1] for name, turns in model.turns.items() if turns.kept}
+
+
 def check_pace(raw: Raw, model: Model) -> None:
     """Each pool's limit in force is between one and what was set; its circuit and its retries are as they should be."""
     pipe = raw.client.pipeline(transaction=False)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 
 from tests.fixtures.nodes import Clocked
 from tests.fixtures.raw import Raw
-from tests.property.scheduler_state import check_lifetime, check_pace, check_places, check_rings
+from tests.property.scheduler_state import check_lifetime, check_pace, check_places, check_rings, check_turns
 from tests.property.scheduler_world import BYSTANDER, HOME, JOBS, LATER_MS, POOLS, TENANTS, WORKERS, World, ended
 
 LANES = st.sampled_from(["bulk", "bulk", "interactive"])
@@ -266,6 +266,7 @@ class Machine(RuleBasedStateMachine):
         check_lifetime(self.raw, self.model)
         check_pace(self.raw, self.model)
         check_places(self.raw, self.model)
+        check_turns(self.raw, self.model)
         check_rings(self.raw, self.model)
 
 

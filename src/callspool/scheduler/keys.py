@@ -19,11 +19,15 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``off:<tenant>``     set     the tenant's deferred jobs
 ``line:<pool>:<tenant>``  zset  waiting job → order; the interactive lane's lie below zero
 ``lines:<tenant>``   set     pools in which the tenant has waiting jobs
-``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool
+``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool; kept: the pool that its
+                             last free slot is kept for
+``several``          set     tenants that have waiting jobs in more than one pool
+``turns:<tenant>``   zset    of those: pool → since when it waits for one of the tenant's slots; below zero: a click came
+``kept``             zset    tenant that keeps a slot for a pool → until when, ms
 ``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changes, changed_ms, base_ms, base_at;
                              failures, trips, probing; retries
 ``pools``, ``tenants``  set  those whose limits were set
-``full``             set     tenants that wait and have no free slot
+``full``             set     tenants that wait and have no free slot, or none but the one that is for one pool alone
 ``rest``             hash    tenant with many pools → where to go on with letting it join or leave their rings
 ``ring``             zset    runnable pool → virtual time
 ``ring:<pool>``      zset    runnable tenant → virtual time

@@ -11,7 +11,7 @@ local function register(S, worker, id, pool, tenant, lane, token)
   local j = redis.call('HMGET', key, 'place', 'pool', 'tenant')
   if j[1] then
     detach(S, id, j[1], j[2], j[3])
-    flush(S)
+    flush(S, true)
   end
   redis.call('HSET', key, 'pool', pool, 'tenant', tenant, 'lane', lane, 'since_ms', S.now,
     'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now, 'changes', 0)
@@ -19,7 +19,7 @@ local function register(S, worker, id, pool, tenant, lane, token)
   redis.call('SADD', S.P .. 'held:t:' .. tenant, id)
   redis.call('SADD', S.P .. 'held:p:' .. pool, id)
   t.held, p.held = t.held + 1, p.held + 1
-  if t.held >= t.slots then refresh_tenant(S, t) end
+  if t.held >= t.slots or is_several(S, tenant) then refresh_tenant(S, t) end
   S.dirty[pool] = true
 end
 

@@ -8,7 +8,6 @@
 --          request that its sender gave up: what it was granted, or would be when it still comes, nobody works on
 -- Reply    a JSON list: next_due_ms (-1: nothing), then for each lease: id, pool, tenant, lane, token
 -- Repeat   the same request id of the same worker gets the same reply, within one lease time
-local BULK_FLOOR = 5 -- of a tenant's jobs at least one in five is bulk, while it has both
 local IDLE_MS = 60000
 
 local function settle(S, given)
@@ -46,7 +45,7 @@ local function take(S, t, line)
   local first = redis.call('ZPOPMIN', line)
   if not first[1] then return nil end
   if tonumber(first[2]) >= 0 then return first[1], 'bulk' end
-  if redis.call('ZCOUNT', line, 0, '+inf') > 0 then
+  if is_several(S, t.name) or redis.call('ZCOUNT', line, 0, '+inf') > 0 then
     t.streak = redis.call('HINCRBY', S.P .. 'tenant:' .. t.name, 'streak', 1)
   end
   return first[1], 'interactive'
@@ -55,13 +54,14 @@ end
 -- Lease the next job of the tenant's line. Returns its id, or nothing.
 local function grant(S, p, t, worker, token, reply)
   local P = S.P
-  if t.held >= t.slots then return nil end -- this ring is yet to hear that its last slot was taken elsewhere
+  if not may_have(S, t, p.name) then return nil end -- this ring is yet to hear that its last slot is another's
   local id, lane = take(S, t, line_key(P, p.name, t.name))
   if not id then return nil end
   redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now,
     'changes', p.changes)
   redis.call('SADD', P .. 'held:t:' .. t.name, id)
   t.held, p.held = t.held + 1, p.held + 1
+  if is_several(S, t.name) then had_slot(S, p.name, t.name) end
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = id, p.name, t.name, lane, token
   return id
@@ -77,7 +77,7 @@ local function look_for_waiting(S, p, tenants)
     for i = from, to do
       local one = tenants[i]
       one.waits = left > to - from or left > 0 and redis.call('EXISTS', lines[i]) == 1
-      if not one.waits then redis.call('SREM', S.P .. 'lines:' .. one.name, p.name) end
+      if not one.waits then line_ended(S, p.name, one.name) end
     end
   end
 end
@@ -119,7 +119,7 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
       p.clock, one.v, one.moved = one.v, one.v + 1 / t.weight, true
       v, room = v + 1, room - 1
     end
-    if id and t.held < t.slots then -- if nobody waits in its line any more, it gets nothing when it comes again
+    if id and may_have(S, t, p.name) then -- if nobody waits in its line any more, it gets nothing when it comes again
       put_back(queue, first, last, one)
       last = last + 1
     else
@@ -140,7 +140,7 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
     gone[i] = one.name
     redis.call('HSET', P .. 'tenant:' .. one.name, 'v:' .. p.name, one.v)
     local t = tenant_of(S, one.name)
-    if one.moved and t.held >= t.slots then refresh_tenant(S, t, p.name) end -- out of its other pools' rings too
+    if one.waits and t.held >= t.slots and not is_several(S, one.name) then set_full(S, one.name, true) end
   end
   call_in_parts('ZREM', ring, gone)
   call_in_parts('ZADD', ring, back)
@@ -161,7 +161,7 @@ local function claim(S, worker, request, room, reply)
     if not first[1] then break end
     local rival = first[4] and tonumber(first[4]) or math.huge
     room = serve(S, pool_of(S, first[1]), tonumber(first[2]), rival, worker, request, room, reply, leases)
-    flush(S)
+    flush(S, true)
   end
   call_in_parts('ZADD', S.P .. 'leases', leases)
   S.first.leases = nil
@@ -173,6 +173,7 @@ local function next_due(S)
   local waits = S.now < S.opens -- and leases do not run out before that
   local due = math.min(waits and S.opens or math.huge, first_of(S, 'due'), first_of(S, 'paused'))
   if not waits then due = math.min(due, first_of(S, 'leases')) end
+  if some_several(S) then due = math.min(due, first_of(S, 'kept')) end
   return due < math.huge and math.max(0, due - S.now) or -1
 end
 
@@ -200,10 +201,11 @@ local function turn(keys, argv)
   end
   local freed = tick(S) + #settlements
   for _, given in ipairs(settlements) do settle(S, given) end
-  flush(S)
+  flush(S, true)
   local reply = { -1 }
   local left, is_open = room, S.now >= S.opens and not S.closed
   if is_open then left = claim(S, worker, request, room, reply) end
+  flush(S)
   reply[1] = next_due(S)
   local answer = cjson.encode(reply)
 

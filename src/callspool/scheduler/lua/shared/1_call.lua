@@ -94,8 +94,9 @@ end
 local function begin(P, lease_ms)
   local S = {
     P = P, now = now_ms(),
-    tenants = {}, pools = {}, full = {}, first = {}, -- read once
-    dirty = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
+    tenants = {}, pools = {}, full = {}, several = {}, first = {}, -- read once
+    dirty = {}, turned = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
+    to_keep = {}, in_vain = {}, -- tenants that may keep a slot; those that did in vain, for a pool
   }
   note_use(P, S.now)
   live(S, lease_ms)

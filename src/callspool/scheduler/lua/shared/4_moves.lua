@@ -1,15 +1,22 @@
 -- moves: a job into and out of the places where it can be: its line, the deferred ones, a worker's hands.
 
--- To the end of its line, or to the place that it had. Where others wait already nothing else changes.
+-- To the end of its line, or to the place that it had. Where others wait already nothing else changes, but for a click.
 local function enqueue(S, id, pool, tenant, lane, seq)
   local P = S.P
   local line = line_key(P, pool, tenant)
-  redis.call('ZADD', line, lane == 'interactive' and seq - INTERACTIVE or seq, id)
-  if redis.call('ZCARD', line) > 1 then return end
-  redis.call('SADD', P .. 'lines:' .. tenant, pool)
+  local is_click = lane == 'interactive'
+  redis.call('ZADD', line, is_click and seq - INTERACTIVE or seq, id)
+  local is_first = redis.call('ZCARD', line) == 1
+  if is_first then line_began(S, pool, tenant) end
+  if not is_first and not is_click then return end
+  if is_several(S, tenant) then
+    if is_click then click_came(S, pool, tenant) end
+    S.turned[tenant] = true
+  end
+  if not is_first then return end
   local t = tenant_of(S, tenant)
-  if t.held < t.slots then
-    join(S, pool, tenant)
+  if may_have(S, t, pool) then
+    join(S, pool, t)
   else
     set_full(S, tenant, true)
   end
@@ -35,7 +42,7 @@ local function leave_line(S, id, pool, tenant)
   local line = line_key(S.P, pool, tenant)
   redis.call('ZREM', line, id)
   if redis.call('EXISTS', line) == 0 then
-    redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
+    line_ended(S, pool, tenant)
     if redis.call('EXISTS', S.P .. 'lines:' .. tenant) == 0 then set_full(S, tenant, false) end
     leave(S, pool, tenant)
   end
@@ -137,6 +144,9 @@ local function tick(S)
     local p = pool_of(S, pool)
     p.closed = p.is_paused
     S.dirty[pool] = true
+  end
+  if some_several(S) then
+    for _, tenant in ipairs(due(S, 'kept')) do keep_in_vain(S, tenant) end
   end
   refresh_rest(S)
   return #expired + #returned

@@ -1,11 +1,19 @@
--- rings: who may run. A tenant is in the ring of a pool exactly while it waits there and has a free slot; a pool is
--- in the ring exactly while one of its tenants is in its own and it is neither full, paused nor closed. So a claim
+-- rings: who may run. A tenant is in the ring of a pool exactly while it waits there and has a free slot for it; a pool
+-- is in the ring exactly while one of its tenants is in its own and it is neither full, paused nor closed. So a claim
 -- never searches. Both are ordered by weighted virtual time.
 
--- One that comes back from idleness begins at the pool's clock: it neither owes nor is owed.
-local function join(S, pool, tenant)
-  local v = tonumber(redis.call('HGET', S.P .. 'tenant:' .. tenant, 'v:' .. pool) or '0')
-  redis.call('ZADD', S.P .. 'ring:' .. pool, 'NX', math.max(v, pool_of(S, pool).clock), tenant)
+-- One that comes back from idleness begins at the pool's clock: it neither owes nor is owed, but for its last job, by the
+-- weight that it has now.
+local function join(S, pool, t)
+  local ring, clock = S.P .. 'ring:' .. pool, pool_of(S, pool).clock
+  local most = clock + 1 / t.weight
+  local v = tonumber(redis.call('ZSCORE', ring, t.name) or nil)
+  if v then
+    if v > most then redis.call('ZADD', ring, most, t.name) end
+  else
+    v = tonumber(redis.call('HGET', S.P .. 'tenant:' .. t.name, 'v:' .. pool) or '0')
+    redis.call('ZADD', ring, math.min(math.max(v, clock), most), t.name)
+  end
   S.dirty[pool] = true
 end
 
@@ -27,15 +35,12 @@ end
 -- A tenant may wait in any number of pools, and it joins or leaves all their rings when a slot is freed or the last one is
 -- taken. One call looks at so many of them, at random, so that none is always among the last; the next calls go through all,
 -- from the cursor in `rest`. Until then a claim that meets a tenant without a free slot passes it over.
-local MOST_POOLS_PER_CALL = 100
-
-local function refresh_those(S, t, pools, but)
-  local can = t.held < t.slots
+local function refresh_those(S, t, pools)
+  local can, only = t.held < t.slots, next_pool(S, t)
   for _, pool in ipairs(pools) do
-    if pool ~= but then
-      if can then join(S, pool, t.name) else leave(S, pool, t.name) end
-    end
+    if can and (not only or pool == only) then join(S, pool, t) else leave(S, pool, t.name) end
   end
+  return only
 end
 
 local function set_full(S, tenant, full)
@@ -44,17 +49,22 @@ local function set_full(S, tenant, full)
   if full then S.some_full = true end
 end
 
--- Its limits changed, or it was full and is not any more, or the other way round. `but`: a pool that sees to itself.
--- One that waits and has no free slot is in `full`, so that a slot that is freed is looked at only where it matters.
-local function refresh_tenant(S, t, but)
-  local lines = S.P .. 'lines:' .. t.name
-  local pools = redis.call('SRANDMEMBER', lines, MOST_POOLS_PER_CALL)
-  refresh_those(S, t, pools, but)
+-- Its limits changed, or it was full and is not any more, or the other way round, or its last free slot is for another
+-- pool. One that waits and has no free slot for all its pools is in `full`, so that a slot that is freed is looked at only
+-- where it matters.
+local function refresh_tenant(S, t)
+  local pools = some_lines(S, t.name)
+  if #pools > 1 or is_several(S, t.name) then
+    note_turns(S, t.name, pools) -- an older library knows nothing of them
+    S.turned[t.name] = true
+  end
+  local only = refresh_those(S, t, pools)
+  if only then join(S, only, t) end -- it may not be among those
   if #pools == MOST_POOLS_PER_CALL then
     redis.call('HSET', S.P .. 'rest', t.name, '0')
     S.some_rest = true
   end
-  set_full(S, t.name, #pools > 0 and t.held >= t.slots)
+  set_full(S, t.name, #pools > 0 and (t.held >= t.slots or only ~= nil))
 end
 
 -- Go on with one of those tenants.
@@ -90,9 +100,24 @@ local function refresh_pool(S, p)
   p.served = nil
 end
 
--- Write what was gathered.
-local function flush(S)
+-- Tenants that wait in several pools, and had a slot there, or a line that began or ended.
+local function refresh_turned(S)
+  local turned = S.turned
+  for tenant in pairs(turned) do
+    local t = tenant_of(S, tenant)
+    if t.slots - t.held < 2 or is_full(S, tenant) then refresh_tenant(S, t) end
+  end
+  for tenant in pairs(turned) do S.to_keep[tenant] = true end
+  S.turned = {}
+end
+
+-- Write what was gathered. `more`: the call goes on.
+local function flush(S, more)
   local P = S.P
+  refresh_turned(S)
+  if not more then
+    for tenant in pairs(S.to_keep) do keep(S, tenant_of(S, tenant)) end
+  end
   if #S.released > 0 then S.first.leases = nil end
   call_in_parts('ZREM', P .. 'leases', S.released)
   for pool, ids in pairs(S.unheld) do call_in_parts('SREM', P .. 'held:p:' .. pool, ids) end
