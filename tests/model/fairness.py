@@ -28,7 +28,7 @@ class Fairness:
     def check_lane(
         self, tenant: str, name: str, lane: str, interactive: Sequence[str], bulk: Sequence[str], *, elsewhere: bool
     ) -> None:
-        """Is this job, with the lines that it comes from, its tenant's next? *elsewhere*: it waits in other pools too."""
+        """Is this job, with the lines that it comes from, its tenant's next? It may wait *elsewhere* too."""
         first = interactive[0] if lane == "interactive" else bulk[0]
         assert name == first, f"{name} goes before {first}"
         is_bulks_turn = self._streaks[tenant] >= BULK_FLOOR - 1

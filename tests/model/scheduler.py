@@ -126,16 +126,16 @@ class Model:
         pools = {job.pool for job in self.jobs.values() if (job.place, job.tenant) == ("waiting", tenant)}
         self.turns_of(tenant).lines_are(pools, self.now)
 
-    def _end(self) -> None:
-        """End a call that may have changed who waits or what is free."""
-        for tenant, turns in self.turns.items():
-            turns.keep(self.next_pool(tenant), self.now)
-
     # --- calls ---------------------------------------------------------------------------------------
 
     def hear(self) -> None:
         """Begin a call: each looks whether a new lifetime does."""
         self.lifetime.hear(self.now, [job.until for job in self.jobs.values() if job.place == "running"])
+
+    def end(self) -> None:
+        """End a call that may have changed who waits or what is free."""
+        for tenant, turns in self.turns.items():
+            turns.keep(self.next_pool(tenant), self.now)
 
     def open(self) -> None:
         """End the wait of a lifetime."""
@@ -148,6 +148,8 @@ class Model:
         self.closed = True
         self._tick()
         self.jobs = {name: job for name, job in self.jobs.items() if job.place == "running"}
+        for tenant in self.tenants:
+            self._look_at_lines(tenant)
         return len(self.jobs)
 
     def reopen(self) -> None:
@@ -156,13 +158,8 @@ class Model:
         self.closed = False
 
     def submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
-        """Return the expected answer."""
+        """Return the expected answer for one job of the call; `end` comes after the last."""
         self.hear()
-        answer = self._submit(name, pool, tenant, lane, delay_ms, again=again)
-        self._end()
-        return answer
-
-    def _submit(self, name: str, pool: str, tenant: str, lane: str, delay_ms: int, *, again: bool) -> tuple[str, str]:
         job = self.jobs.get(name)
         if job is None:
             job = self.jobs[name] = Job(pool, tenant, lane, "deferred", until=self.now + delay_ms)
@@ -184,7 +181,7 @@ class Model:
         if job is None:
             job = self.jobs[name] = Job(pool, tenant, "interactive", "deferred")
             self._wait(job, new=True)
-            self._end()
+            self.end()
             return "accepted", "waiting"
         if job.place == "running":
             job.lane, job.again = "interactive", True
@@ -192,7 +189,7 @@ class Model:
             job.lane = "interactive"
             self._leave_line(job)
             self._wait(job, new=True)
-        self._end()
+        self.end()
         return "joined", job.place
 
     def cancel(self, name: str) -> str:
@@ -206,7 +203,7 @@ class Model:
             return "running"
         del self.jobs[name]
         self._look_at_lines(job.tenant)
-        self._end()
+        self.end()
         return job.place
 
     def set_tenant(self, name: str, slots: int, weight: float) -> None:
@@ -216,7 +213,7 @@ class Model:
         if weight != tenant.weight:
             self._fairness.forget_debts()
         tenant.slots, tenant.weight = slots, weight
-        self._end()
+        self.end()
 
     def set_pool(self, name: str, limit: int, *, paused: bool) -> None:
         """Change its limit."""
@@ -227,7 +224,7 @@ class Model:
         """Return what a heartbeat is told of each lease."""
         self.hear()
         verdicts = [self._renew(grant) for grant in grants]
-        self._end()
+        self.end()
         return verdicts
 
     def _renew(self, grant: Grant) -> str:
@@ -263,7 +260,7 @@ class Model:
             assert not self.runnable(), (
                 f"room for {room}, granted {len(grants)}, and these could run: {self.runnable()}"
             )
-        self._end()
+        self.end()
         return self._next_due()
 
     def _next_due(self) -> int:

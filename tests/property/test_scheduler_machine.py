@@ -55,6 +55,7 @@ class Machine(RuleBasedStateMachine):
     def submit(self, jobs: list[tuple[str, str, int]], again: bool) -> None:
         given = [(job, *HOME[job], lane, delay) for job, lane, delay in jobs]
         expected = [self.model.submit(*one, again=again) for one in given]
+        self.model.end()
         assert self.raw.submit(*given, again=again) == expected
 
     @rule(line=st.integers(0, 5), interactive=st.integers(0, 10))
@@ -161,6 +162,7 @@ class Machine(RuleBasedStateMachine):
         self.submit([(job, "bulk", delay)], False)
         self.work(between, 1, 1, "done", 0)
         assert self.raw.submit(given, again=False) == [self.model.submit(*given, again=False)]
+        self.model.end()
 
     @rule(job=st.sampled_from(JOBS), between=st.sampled_from(WORKERS))
     def cancel_whose_reply_is_lost(self, job: str, between: str) -> None:

@@ -19,10 +19,10 @@ code gets the prefix as KEYS[1] and appends the same suffixes:
 ``off:<tenant>``     set     the tenant's deferred jobs
 ``line:<pool>:<tenant>``  zset  waiting job → order; the interactive lane's lie below zero
 ``lines:<tenant>``   set     pools in which the tenant has waiting jobs
-``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool; kept: the pool that its
-                             last free slot is kept for
+``tenant:<tenant>``  hash    slots, weight, paused, streak; ``v:<pool>`` its virtual time in the pool; kept: the pool
+                             for which its last free slot is kept
 ``several``          set     tenants that have waiting jobs in more than one pool
-``turns:<tenant>``   zset    of those: pool → since when it waits for one of the tenant's slots; below zero: a click came
+``turns:<tenant>``   zset    of those: pool → since when it waits for a slot of the tenant; below zero: a click came
 ``kept``             zset    tenant that keeps a slot for a pool → until when, ms
 ``pool:<pool>``      hash    limit, paused, until_ms, cause, clock, v; window, changes, changed_ms, base_ms, base_at;
                              failures, trips, probing; retries
