@@ -187,7 +187,6 @@ class Model:
             job.lane, job.again = "interactive", True
         elif (job.place, job.lane) != ("waiting", "interactive"):
             job.lane = "interactive"
-            self._leave_line(job)
             self._wait(job, new=True)
         self.end()
         return "joined", job.place
@@ -284,11 +283,6 @@ class Model:
         self._look_at_lines(job.tenant)
         if job.lane == "interactive":
             self.turns_of(job.tenant).click(job.pool)
-
-    def _leave_line(self, job: Job) -> None:
-        if job.place == "waiting":
-            job.place = "nowhere"
-            self._look_at_lines(job.tenant)
 
     def _tick(self) -> None:
         # Each job keeps the place in the line that it had; those that had none come in the order of their dates.

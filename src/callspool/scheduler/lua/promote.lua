@@ -21,7 +21,7 @@ local function promote(keys, argv)
   end
   if place ~= 'waiting' or j[2] ~= 'interactive' then
     local seq = next_seq(S) -- the interactive lane is served in the order of the clicks
-    if place then detach(S, id, place, pool, tenant) end
+    if place == 'deferred' then undefer(S, id, tenant) end -- one that waits moves within its line
     redis.call('HSET', key, 'place', 'waiting', 'lane', 'interactive', 'seq', seq)
     enqueue(S, id, pool, tenant, 'interactive', seq)
   end

@@ -27,8 +27,8 @@ local function submit_new(S, id, pool, tenant, lane, delay)
 end
 
 -- One that is there and does not run waits from now on: in the place that it had, or at the end of the interactive lane.
-local function wait_again(S, id, place, pool, tenant, is_raised)
-  detach(S, id, place, pool, tenant)
+local function wait_again(S, id, place, tenant, is_raised)
+  if place == 'deferred' then undefer(S, id, tenant) end
   if is_raised then redis.call('HSET', job_key(S.P, id), 'lane', 'interactive', 'seq', next_seq(S)) end
   enqueue_again(S, id)
 end
@@ -56,7 +56,7 @@ local function submit(keys, argv)
     elseif place == 'running' then
       if again then redis.call('HSET', job_key(P, id), 'again', '1') end
     elseif place == 'deferred' and delay == 0 or place == 'waiting' and is_raised then
-      wait_again(S, id, place, j[3], j[4], is_raised)
+      wait_again(S, id, place, j[4], is_raised)
       place, woken = 'waiting', woken + 1
     end
     reply[#reply + 1] = verdict
