@@ -104,6 +104,8 @@ async def test_a_slot_that_is_kept_in_vain_goes_on_and_never_more_than_one_is_ke
         assert running >= 2
         if running == 2:
             kept += 1
+            why = (await bench.producer.why("a299")).sentence()
+            assert why.startswith("The free slot of tenant acme is kept for account other, whose turn it is; it is")
             desk.take(await next_leases(desk.worker))  # the time it is kept for is over
     assert kept
     assert "click" not in desk.granted

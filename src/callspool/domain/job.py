@@ -198,6 +198,8 @@ class Why:
     slots: int | None = None
     """None: the scheduler has not been told."""
     slots_held: int = 0
+    kept_for: str = ""
+    """The pool that the tenant's only free slot is for, where it is another one."""
     tenant_paused: bool = False
     limit: int = 0
     """In force now: lower than the one that was set after "slow down", 1 while one job tries alone."""
@@ -263,6 +265,8 @@ class Why:
             return Obstacle(code, account=self.pool)
         if self.slots_held >= self.slots:
             return Obstacle(ObstacleCode.SLOTS_BUSY, tenant=self.tenant, held=self.slots_held, limit=self.slots)
+        if self.kept_for:
+            return Obstacle(ObstacleCode.SLOT_KEPT, tenant=self.tenant, account=self.kept_for)
         if self.pool_held < self.limit:
             return Obstacle(ObstacleCode.NO_WORKER)
         if self.probing:

@@ -35,6 +35,8 @@ class ObstacleCode(StrEnum):
     ACCOUNT_NO_DOWNLOADS = "account_no_downloads"
     """Its limit was set to 0."""
     SLOTS_BUSY = "slots_busy"
+    SLOT_KEPT = "slot_kept"
+    """The tenant's only free slot is for another account, which waits for one for longer."""
     ACCOUNT_PROBED = "account_probed"
     """It was in trouble and one job tries alone."""
     ACCOUNT_BUSY = "account_busy"
@@ -92,6 +94,7 @@ _SENTENCES: Final[Mapping[ObstacleCode, str]] = {
     ObstacleCode.TENANT_NO_SLOTS: "Tenant {tenant} has 0 slots and waits until an operator gives it some",
     ObstacleCode.ACCOUNT_NO_DOWNLOADS: "Account {account} has a limit of 0 and waits until an operator raises it",
     ObstacleCode.SLOTS_BUSY: "{held} of {limit} slots of tenant {tenant} are busy",
+    ObstacleCode.SLOT_KEPT: "The free slot of tenant {tenant} is kept for account {account}, whose turn it is",
     ObstacleCode.ACCOUNT_PROBED: "Account {account} was in trouble and one job tries alone",
     ObstacleCode.ACCOUNT_BUSY: "Account {account} is busy with as many downloads as it may have",
     ObstacleCode.ACCOUNT_FULL: "{held} of {limit} downloads of account {account} are busy",

@@ -242,10 +242,10 @@ def _pool_load(pool: str, figures: Sequence[int | bytes]) -> PoolLoad:
 
 
 def _why(reply: list[bytes | int]) -> Why:
-    place, pool, tenant, ahead, slots, held, tenant_paused, limit, set_limit, pool_held, pool_paused, *more = (
+    place, pool, tenant, ahead, slots, held, kept_for, tenant_paused, limit, set_limit, pool_held, *more = (
         field.decode() if isinstance(field, bytes) else str(field) for field in reply
     )
-    until, cause, probing, due, worker, opens, closed, now = more
+    pool_paused, until, cause, probing, due, worker, opens, closed, now = more
     return Why(
         place=Place(place),
         pool=pool,
@@ -253,6 +253,7 @@ def _why(reply: list[bytes | int]) -> Why:
         ahead=int(ahead),
         slots=_known(slots),
         slots_held=int(held),
+        kept_for=kept_for,
         tenant_paused=tenant_paused == "1",
         limit=int(limit),
         set_limit=_known(set_limit),

@@ -25,7 +25,7 @@ export interface Said {
 
 /** Obstacles of which a listener learns nothing that the place in line, or the time of the next try, does not tell. */
 const ORDINARY: ReadonlySet<string> = new Set([
-  ...["put_off", "on_its_way", "slots_busy", "account_busy", "account_full", "account_slowed", "no_worker"],
+  ...["put_off", "on_its_way", "slots_busy", "slot_kept", "account_busy", "account_full", "account_slowed", "no_worker"],
 ]);
 const NOTHING = { reason: null, sentence: null };
 

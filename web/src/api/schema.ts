@@ -1676,7 +1676,7 @@ export interface components {
          * @description Which obstacle it is. What is known beside it stands in the fields of `Obstacle`.
          * @enum {string}
          */
-        ObstacleCode: "announced" | "scheduler_away" | "on_its_way" | "put_off" | "draining" | "restarted" | "account_paused" | "account_throttled" | "account_failing" | "account_refused" | "account_rests" | "tenant_paused" | "tenant_unknown" | "account_unknown" | "tenant_no_slots" | "account_no_downloads" | "slots_busy" | "account_probed" | "account_busy" | "account_full" | "account_slowed" | "no_worker";
+        ObstacleCode: "announced" | "scheduler_away" | "on_its_way" | "put_off" | "draining" | "restarted" | "account_paused" | "account_throttled" | "account_failing" | "account_refused" | "account_rests" | "tenant_paused" | "tenant_unknown" | "account_unknown" | "tenant_no_slots" | "account_no_downloads" | "slots_busy" | "slot_kept" | "account_probed" | "account_busy" | "account_full" | "account_slowed" | "no_worker";
         /**
          * ObstacleView
          * @description What keeps a recording from being fetched now, for programs; where a field says nothing it is null.

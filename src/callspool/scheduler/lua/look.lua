@@ -5,7 +5,8 @@
 -- load     ARGV tenants; Reply for each: slots, running, waiting, deferred, oldest_wait_ms
 -- pool_loads  ARGV number of pools, pools, tenants; Reply for each pool: limit (in force), set_limit, paused, until_ms,
 --          cause, probing, running, waiting (of these tenants), retries left, now_ms, oldest_wait_ms (of these tenants)
--- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots (-1: not known), held, tenant_paused,
+-- why      ARGV id; Reply place, pool, tenant, ahead (in its line), slots (-1: not known), held, pool for which the last free
+--          slot is kept, tenant_paused,
 --          limit (in force), set_limit (-1: not known), pool_held, pool_paused, until_ms, cause, probing, due_ms, worker,
 --          opens_ms, closed, now_ms; of an unknown job only its place and closed
 -- Repeat   changes nothing
@@ -83,15 +84,16 @@ local function why(keys, argv)
   local j = redis.call('HMGET', job_key(P, id), 'place', 'pool', 'tenant', 'worker')
   local epoch = redis.call('HMGET', P .. 'epoch', 'opens_ms', 'closed')
   if not j[1] then return { 'unknown', epoch[2] or '0' } end
-  local S = { P = P, now = now, tenants = {}, pools = {} }
+  local S = { P = P, now = now, tenants = {}, pools = {}, several = {} }
   local t, p = tenant_of(S, j[3]), pool_of(S, j[2])
   local tenant = redis.call('HMGET', P .. 'tenant:' .. j[3], 'slots', 'paused')
   local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing', 'limit')
   p.closed = false
+  local only = next_pool(S, t)
   return {
     j[1], j[2], j[3],
     redis.call('ZRANK', line_key(P, j[2], j[3]), id) or 0,
-    tonumber(tenant[1] or '-1'), t.held, tenant[2] or '0',
+    tonumber(tenant[1] or '-1'), t.held, only ~= j[2] and only or '', tenant[2] or '0',
     capacity(p), tonumber(pool[5] or '-1'), p.held, pool[1] or '0', tonumber(pool[2] or '0'), pool[3] or '', pool[4] or '0',
     tonumber(redis.call('ZSCORE', P .. 'due', id) or '0'), j[4] or '', tonumber(epoch[1] or '0'),
     epoch[2] or '0', now,

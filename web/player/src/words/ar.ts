@@ -130,6 +130,7 @@ export const arabic: Translation = {
     tenant_no_slots: "ليس للعميل {tenant} خانات: على مشغّل أن يمنحه بعضها.",
     account_no_downloads: "لا يُسمح للحساب {account} بأي تنزيل: على مشغّل أن يرفع حدّه.",
     slots_busy: "{held} من {limit} خانات للعميل {tenant} مشغولة.",
+    slot_kept: "الخانة الشاغرة للعميل {tenant} محجوزة للحساب {account} الذي حان دوره.",
     account_probed: "تعثّر الحساب {account}، ويُجرَّب الآن بتنزيل واحد.",
     account_busy: "الحساب {account} مشغول بأقصى ما يُسمح به من التنزيلات.",
     account_full: "{held} من {limit} تنزيلات للحساب {account} مشغولة.",

@@ -104,6 +104,7 @@ const obstacles: Readonly<Record<Obstacle, string>> = {
   tenant_no_slots: "Tenant {tenant} has no slots: an operator has to give it some.",
   account_no_downloads: "Account {account} may download nothing: an operator has to raise its limit.",
   slots_busy: "{held} of {limit} slots of tenant {tenant} are busy.",
+  slot_kept: "The free slot of tenant {tenant} is kept for account {account}, whose turn it is.",
   account_probed: "Account {account} was in trouble, and one download tries alone.",
   account_busy: "Account {account} is busy with as many downloads as it may have.",
   account_full: "{held} of {limit} downloads of account {account} are busy.",

@@ -123,6 +123,7 @@ export const hebrew: Translation = {
     tenant_no_slots: "ללקוח {tenant} אין משבצות: מפעיל צריך להקצות לו.",
     account_no_downloads: "לחשבון {account} אסור להוריד דבר: מפעיל צריך להעלות את המגבלה שלו.",
     slots_busy: "{held} מתוך {limit} משבצות של הלקוח {tenant} תפוסות.",
+    slot_kept: "המשבצת הפנויה של הלקוח {tenant} שמורה לחשבון {account}, שתורו הגיע.",
     account_probed: "החשבון {account} היה בקשיים, והורדה אחת מנסה לבדה.",
     account_busy: "החשבון {account} עסוק במספר ההורדות המרבי שלו.",
     account_full: "{held} מתוך {limit} הורדות של החשבון {account} תפוסות.",
