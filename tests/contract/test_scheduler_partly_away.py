@@ -1,15 +1,18 @@
 """Some of a worker's shards do not answer, the others do: real nodes of a real cluster."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import pytest
 import valkey
 
-from callspool.domain.job import Job, Lease, Place, Settlement
-from callspool.scheduler.connection import shard_of
+from callspool.domain.errors import SchedulerUnavailable
+from callspool.domain.job import Job, Lease, Place, Settlement, Stop
+from callspool.scheduler.connection import Functions, shard_of
 from callspool.scheduler.consumer import ValkeyConsumer
-from tests.fixtures.bench import SOON, Bench, done, next_leases
+from tests.fixtures.bench import LEASE, SOON, Bench, done, next_leases
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 3
@@ -64,3 +67,51 @@ async def test_what_ended_in_a_shard_that_is_away_is_settled_once_it_is_back(
             assert (await worker.turn(settled, 1)).leases  # the others go on; it did not raise
     await worker.turn([], 0)
     assert [await bench.producer.place(lease.job.id) for lease in gone] == [Place.UNKNOWN] * 3
+
+
+@pytest.mark.rule("I5")
+async def test_leases_on_other_nodes_outlive_a_layouts_node_that_hangs(bench: Bench, cluster: Cluster) -> None:
+    port = cluster.port_of_key(bench.functions.keys.layout)
+    there = next(at for at, name in enumerate(bench.names) if cluster.port_of(name) != port)
+    await submit(bench, POOLS[there], 1)
+    worker, told = bench.worker(), list[Stop]()
+    worker.watch(lambda lease, why: told.append(why))
+    (held,) = await claim(worker, 1)
+    with cluster.frozen(port):
+        begun = monotonic()
+        while monotonic() - begun < 2 * LEASE.total_seconds():
+            await worker.wait(LEASE / 10)
+    assert told == []
+    assert await bench.producer.place(held.job.id) is Place.RUNNING
+
+
+@pytest.mark.rule("I1", "I4")
+async def test_who_holds_a_lease_is_told_when_the_only_node_it_knows_hangs(bench: Bench, cluster: Cluster) -> None:
+    """A cluster of which no node can be reached is told with an error of another family."""
+    await submit(bench, POOLS[1], 1)
+    worker, lost = bench.worker(), asyncio.Event()
+    worker.watch(lambda lease, why: lost.set() if why is Stop.LOST else None)
+    await claim(worker, 1)
+    late = Functions(cluster.url, bench.names[1], timeout_s=1.0, confirm_every_s=None)
+    with cluster.frozen(cluster.ports[0]):
+        with pytest.raises(SchedulerUnavailable):
+            await late.call("epoch")
+        async with asyncio.timeout(SOON.total_seconds()):
+            await lost.wait()
+    await late.close()
+
+
+async def test_a_call_to_a_node_that_hangs_takes_about_the_time_that_it_was_given(
+    bench: Bench, cluster: Cluster
+) -> None:
+    functions = Functions(cluster.url, bench.names[1], timeout_s=1.0, confirm_every_s=None)
+    await functions.call("epoch")
+    with cluster.frozen(cluster.port_of(bench.names[1])):
+        for _ in range(2):  # on a connection that stands, and on a new one
+            begun = monotonic()
+            with pytest.raises(SchedulerUnavailable):
+                await functions.call("epoch")
+            with pytest.raises(SchedulerUnavailable):
+                await functions.has(functions.keys.epoch)
+            assert monotonic() - begun < 4
+    await functions.close()

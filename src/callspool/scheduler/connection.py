@@ -1,5 +1,6 @@
 """How the scheduler's functions are called: loaded where they are missing, errors turned into ours."""
 
+import asyncio
 import math
 import zlib
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,12 @@ CLUSTER: Final = "valkey+cluster://"
 CONFIRM_EVERY_S: Final = 5.0
 """How often who has no leases asks whether its layout is in force."""
 
+NO_ANSWER: Final = (valkey.ValkeyError, valkey.exceptions.ValkeyClusterException, OSError)
+"""What a client raises instead of an answer. That no node of a cluster can be reached is none of its other errors."""
+
+_AWAY_AFTER_S: Final = 0.25
+"""A layout's node of a cluster that takes longer is away, for who works on other nodes."""
+
 
 def shard_of(pool: str, count: int) -> int:
     """Return the number of the shard, 0 to *count* - 1, that a pool lies in."""
@@ -41,7 +48,14 @@ def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valke
     """
     client: Valkey | ValkeyCluster
     if url.startswith(CLUSTER):
-        client = ValkeyCluster.from_url(_first_node(url), socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        client = ValkeyCluster.from_url(
+            _first_node(url),
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # By itself it would try a node that hangs ten times.
+            connection_error_retry_attempts=0,
+            cluster_error_retry_attempts=0,
+        )
     else:
         client = Valkey.from_url(
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, single_connection_client=one_at_a_time
@@ -76,7 +90,7 @@ def unavailable() -> Iterator[None]:
     """Turn whatever Valkey says instead of an answer (READONLY, OOM, LOADING, no connection) into ours."""
     try:
         yield
-    except (valkey.ValkeyError, OSError) as error:
+    except NO_ANSWER as error:
         raise SchedulerUnavailable(f"Valkey does not answer: {error}") from error
     except RuntimeError as error:
         # What uvloop says of a connection that broke a moment before the writing; asyncio has an OSError for it.
@@ -149,7 +163,11 @@ class Functions:
         """Ask whether our layout is in force. Raises `OtherLayout` where another one is."""
         before = monotonic()
         try:
-            found = await self.layout()
+            waits = isinstance(self.client, ValkeyCluster) and self.confirmed_at > -math.inf
+            async with asyncio.timeout(_AWAY_AFTER_S if waits else None):
+                found = await self.layout()
+        except TimeoutError:
+            pass  # as below
         except SchedulerUnavailable as error:
             if isinstance(error.__cause__, valkey.ResponseError):
                 return  # a replica, or no memory: it may be looked at, and who writes hears it from the call itself
@@ -179,13 +197,21 @@ class Functions:
 
     async def _call(self, name: str, args: Sequence[str | int | float], key: str) -> Any:
         command = ("FCALL", f"{library().name}_{name}", 1, key, *args)
+        there = await self._node_of(key)
         try:
-            return await self.client.execute_command(*command)
+            return await self.client.execute_command(*command, **there)
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise
             await self._load()
-            return await self.client.execute_command(*command)
+            return await self.client.execute_command(*command, **there)
+
+    async def _node_of(self, key: str) -> dict[str, Any]:
+        """Say which node of a cluster serves a key: its client would ask the first of them for each function's keys."""
+        if not isinstance(self.client, ValkeyCluster):
+            return {}
+        await self.client.initialize()
+        return {"target_nodes": self.client.get_node_from_key(key)}
 
     async def _load(self) -> None:
         # On all primaries of a cluster: slots move.

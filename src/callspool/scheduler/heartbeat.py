@@ -15,7 +15,7 @@ from typing import Any
 import valkey
 
 from callspool.domain.job import Lease, Settlement, Stop
-from callspool.scheduler.connection import connect_blocking
+from callspool.scheduler.connection import NO_ANSWER, connect_blocking
 from callspool.scheduler.keys import Keys
 from callspool.scheduler.library import is_missing, library
 
@@ -122,7 +122,7 @@ class Heartbeat:
         try:
             verdicts = self._call("renew", self._keys.prefix, args)
             is_in_force = self._is_in_force()
-        except (valkey.ValkeyError, OSError):
+        except NO_ANSWER:
             return False
         for one, verdict in zip(held, verdicts, strict=True):
             if verdict == b"lost" or not is_in_force:
@@ -137,7 +137,7 @@ class Heartbeat:
         """Ask whether our layout is; where its node of a cluster is away, ours goes on."""
         try:
             shards, *_ = self._call("layout", self._keys.layout, [self._keys.count, ""])
-        except (valkey.ValkeyError, OSError):
+        except NO_ANSWER:
             if not isinstance(self._client, valkey.ValkeyCluster):
                 raise
             return True
@@ -147,14 +147,17 @@ class Heartbeat:
         if self._client is None:  # here, in the thread: that of a cluster asks for its nodes at once
             self._client = connect_blocking(self._url, self._lease_s / 6)
         command = ("FCALL", f"{library().name}_{name}", 1, key, *args)
+        there, everywhere = {}, {}
+        if isinstance(self._client, valkey.ValkeyCluster):  # it would ask the first node for each function's keys
+            there = {"target_nodes": self._client.get_node_from_key(key)}  # type: ignore[no-untyped-call]
+            everywhere = {"target_nodes": valkey.ValkeyCluster.PRIMARIES}
         try:
-            reply: list[Any] = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+            reply: list[Any] = self._client.execute_command(*command, **there)  # type: ignore[no-untyped-call]
         except valkey.ResponseError as error:
             if not is_missing(error):
                 raise
-            nodes = {"target_nodes": "primaries"} if isinstance(self._client, valkey.ValkeyCluster) else {}
-            self._client.execute_command("FUNCTION", "LOAD", "REPLACE", library().code, **nodes)  # type: ignore[no-untyped-call]
-            reply = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+            self._client.execute_command("FUNCTION", "LOAD", "REPLACE", library().code, **everywhere)  # type: ignore[no-untyped-call]
+            reply = self._client.execute_command(*command, **there)  # type: ignore[no-untyped-call]
         return reply
 
     def _tell_lost(self) -> None:
