@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from time import monotonic
 
 import pytest
@@ -12,7 +13,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lease, Place, Settlement, Stop
 from callspool.scheduler.connection import Functions, shard_of
 from callspool.scheduler.consumer import ValkeyConsumer
-from tests.fixtures.bench import LEASE, SOON, Bench, done, next_leases
+from tests.fixtures.bench import LEASE, SOON, Bench, done, ids, next_leases
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 3
@@ -67,6 +68,82 @@ async def test_what_ended_in_a_shard_that_is_away_is_settled_once_it_is_back(
             assert (await worker.turn(settled, 1)).leases  # the others go on; it did not raise
     await worker.turn([], 0)
     assert [await bench.producer.place(lease.job.id) for lease in gone] == [Place.UNKNOWN] * 3
+
+
+async def heard(worker: ValkeyConsumer, room: int) -> list[Lease]:
+    """Take turns until all shards have answered; return what they gave."""
+    leases: list[Lease] = []
+    async with asyncio.timeout(SOON.total_seconds()):
+        while True:
+            turn = await worker.turn([], room - len(leases))
+            leases += turn.leases
+            if not turn.unheard:
+                return leases
+
+
+@pytest.mark.rule("I5", "S7")
+@pytest.mark.parametrize("hung", range(SHARDS))
+async def test_while_a_node_hangs_the_others_go_on_and_what_it_owes_comes_late(
+    bench: Bench, cluster: Cluster, hung: int
+) -> None:
+    """Also where it is the node of the layout, which is asked for meanwhile."""
+    there = (hung + 1) % SHARDS
+    lease = timedelta(seconds=6)
+    worker = bench.worker(lease=lease)
+    await worker.turn([], 9)  # it has asked all of them before
+    await submit(bench, POOLS[hung], 3)
+    gone = await claim(worker, 1)
+    await submit(bench, POOLS[there], 500)
+    ends: list[Settlement] = [done(one) for one in gone]
+    last = 0.0
+    with cluster.frozen(cluster.port_of(bench.names[hung])):
+        begun = monotonic()
+        # So long that the layout is asked for once more, and not so that it looks like a jump of the clock.
+        while monotonic() - begun < 2.8:
+            turn = await worker.turn(ends, 1)
+            assert turn.unheard
+            ends = [done(one) for one in turn.leases]
+            last = monotonic() if ends else last
+            await worker.wait(lease / 100)
+    assert last - begun > 2
+    seen: set[str] = set()
+    async with asyncio.timeout(SOON.total_seconds()):
+        while len(seen) < 3:
+            turn = await worker.turn([], 100)
+            seen |= {one.job.id for one in (*gone, *turn.leases) if one.job.pool == POOLS[hung]}
+    assert [await bench.producer.place(one.job.id) for one in gone] == [Place.UNKNOWN]
+
+
+@pytest.mark.rule("I1", "I5")
+async def test_room_that_went_to_others_meanwhile_is_not_given_twice(bench: Bench, cluster: Cluster) -> None:
+    hung, there = POOLS[0], POOLS[1]
+    worker, other = bench.worker(lease=SOON), bench.worker("other", lease=SOON)
+    await worker.turn([], 9)  # it has asked all of them before
+    await submit(bench, hung, 2)
+    with cluster.frozen(cluster.port_of(bench.names[0])):
+        while not (await worker.turn([], 2)).unheard:
+            pass  # until the one that hangs is asked
+        await submit(bench, there, 2)
+        assert {lease.job.pool for lease in await claim(worker, 2)} == {there}
+    assert await heard(worker, 0) == []
+    assert sorted(ids(tuple(await claim(other, 2)))) == [f"{hung}-0", f"{hung}-1"]
+
+
+@pytest.mark.rule("I1", "I4")
+async def test_a_lease_that_was_lost_before_it_was_told_of_is_given_to_nobody(bench: Bench, cluster: Cluster) -> None:
+    port = cluster.port_of(bench.names[0])
+    await submit(bench, POOLS[0], 1)
+    worker, lost = bench.worker(), asyncio.Event()
+    worker.watch(lambda lease, why: lost.set() if why is Stop.LOST else None)
+    with cluster.frozen(port):
+        while not (await worker.turn([], 1)).unheard:
+            pass
+    async with asyncio.timeout(SOON.total_seconds()):
+        while await bench.producer.place(f"{POOLS[0]}-0") is not Place.RUNNING:
+            pass
+        with cluster.frozen(port):
+            await lost.wait()
+            assert (await worker.turn([], 1)).leases == ()
 
 
 @pytest.mark.rule("I5")

@@ -606,6 +606,18 @@ async def test_a_scheduler_that_is_away_for_a_while_loses_no_settlement(start: S
     assert rig.consumer.settled[0].verdict is Verdict.DONE
 
 
+async def test_while_a_part_of_the_scheduler_is_unheard_a_worker_without_room_asks_too(start: Start) -> None:
+    """What that part was handed, and what it may yet give, would else wait for the next download's end."""
+    end = asyncio.Event()
+    rig = await start(holding(end), concurrency=1)
+    rig.consumer.unheard = "a part is away"
+    rig.add()
+    await rig.until(lambda: rig.consumer.rooms.count(0) >= 3)
+    rig.consumer.unheard = ""
+    end.set()
+    await rig.until_settled()
+
+
 async def test_what_ends_while_a_turn_is_under_way_is_settled_by_the_next(start: Start) -> None:
     release = asyncio.Event()
     rig = await start(holding(release))

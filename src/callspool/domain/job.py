@@ -97,6 +97,8 @@ class Turn(NamedTuple):
     leases: tuple[Lease, ...]
     next_due_ms: int | None
     """Time until a deferral, a pause or a lease comes due: ask again then, if nothing wakes you earlier."""
+    unheard: str = ""
+    """What is wrong where a part has not answered. It keeps what it was handed: ask again when due, room or not."""
 
 
 class Stop(StrEnum):

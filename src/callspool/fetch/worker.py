@@ -93,6 +93,7 @@ class Worker:
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[Settlement]] = set()
         self._settled: list[Settlement] = []
+        self._unheard = ""
         self._bell = asyncio.Event()
         self._draining = asyncio.Event()
         self._full_until = 0.0
@@ -145,7 +146,7 @@ class Worker:
                 room = self._room(tools.spool)
                 is_busy = len(self._tasks) >= self._settings.concurrency
                 pause = LONGEST_WAIT if room or is_busy else FULL_DISK_WAIT
-                if room or self._settled:
+                if room or self._settled or self._unheard:
                     try:
                         turn = await self._turn(room)
                     except SchedulerUnavailable as error:
@@ -156,7 +157,7 @@ class Worker:
                     backoff = _FIRST_BACKOFF
                     for lease in turn.leases:
                         self._begin(tools, lease)
-                    if room and turn.next_due_ms is not None:
+                    if (room or turn.unheard) and turn.next_due_ms is not None:
                         pause = min(pause, timedelta(milliseconds=max(turn.next_due_ms, 1)))
                 if listening is None or listening.done():  # a full worker too: it may be told to cancel
                     listening = asyncio.create_task(self._listen())
@@ -177,6 +178,9 @@ class Worker:
         settled = tuple(self._settled)
         turn = await self._consumer.turn(settled, room)
         del self._settled[: len(settled)]  # what ended meanwhile stays for the next turn
+        if turn.unheard and not self._unheard:
+            self._log.warning("scheduler.partly_unavailable", error=turn.unheard)
+        self._unheard = turn.unheard
         return turn
 
     async def _listen(self) -> None:
@@ -257,8 +261,8 @@ class Worker:
             async with asyncio.timeout(LAST_SETTLE_WAIT.total_seconds()):
                 await asyncio.gather(*(self._hand_back(running) for running in unfinished))
         end = time() + LAST_SETTLE_WAIT.total_seconds()
-        while self._settled and time() < end:
-            if not await self._settle():
+        while (self._settled or self._unheard) and time() < end:
+            if not await self._settle() or self._unheard:
                 await asyncio.sleep(_FIRST_BACKOFF)
 
     async def _hand_back(self, running: _Running) -> None:
@@ -278,7 +282,7 @@ class Worker:
 
     async def _settle(self) -> bool:
         try:
-            if self._settled:
+            if self._settled or self._unheard:
                 await self._turn(0)
         except SchedulerUnavailable as error:
             self._log.warning("scheduler.unavailable", error=str(error))

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Final
 
-from callspool.domain.errors import SchedulerUnavailable
-from callspool.domain.job import Job, Lane, Lease, Settlement, Stop, Turn
+from callspool.domain.errors import OtherLayout, SchedulerUnavailable
+from callspool.domain.job import Job, Lane, Lease, Settlement, Stop, Turn, Verdict
 from callspool.scheduler.connection import Functions, unavailable
 from callspool.scheduler.heartbeat import Heartbeat
 
@@ -21,6 +21,12 @@ _LEAVE_S: Final = 1.0
 _LOOKS_PER_LEASE: Final = 4
 """Valkey takes half a lease time without a call for a jump of its clock."""
 _CONFIRMS_PER_LEASE: Final = 3
+_PATIENCE_S: Final = 1.0
+"""How long a turn waits for a shard. One that takes longer goes on by itself; its answer comes with a later turn."""
+_GLANCE_S: Final = 0.05
+"""How long it waits for one that was silent before, or where another took too long."""
+_AGAIN_MS: Final = 500
+"""How soon to ask again where a shard has not answered."""
 _LANES: Final = {lane.value: lane for lane in Lane}
 
 
@@ -52,25 +58,37 @@ class _Shard:
         self._is_closed = False
 
     @property
+    def is_silent(self) -> bool:
+        """Whether its last request is unanswered."""
+        return self._unanswered is not None
+
+    @property
     def owes(self) -> bool:
         """Whether something that was handed over, or a request, is unanswered."""
-        return self._unanswered is not None or bool(self._owed)
+        return self.is_silent or bool(self._owed)
 
-    async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
-        """Settle and claim. A request whose reply was lost is sent again first, and has its effect once.
-
-        What was handed over is kept until it was heard, so a caller to whom other shards answered need not know.
-        """
+    def owe(self, settled: Iterable[Settlement]) -> None:
+        """Keep settlements until they were heard. Those that are there already change nothing."""
         self._owed.update((one.token, one) for one in settled)
+
+    def fit(self, leases: Sequence[Lease], room: int) -> Sequence[Lease]:
+        """Return as many leases as there is room for. The others, whose room was given away, go back to their lines."""
+        room = max(0, room)
+        self.owe(Settlement(lease.job.id, lease.token, Verdict.DEFER) for lease in leases[room:])
+        return leases[:room]
+
+    async def turn(self, room: int) -> Turn:
+        """Settle what is owed, and claim. A request whose reply was lost goes again first, and has its effect once."""
         before = await self._ask(self._again(self._unanswered)) if self._unanswered else Turn((), None)
         left = max(0, room - len(before.leases))
         request = _Request(secrets.token_hex(8), tuple(self._owed.values()), left, monotonic())
         try:
             now = await self._ask(request)
-        except SchedulerUnavailable:
+        except SchedulerUnavailable as error:
             if not before.leases:
                 raise
-            return before  # what is unanswered is sent again with the next turn, its settlements too
+            # What is unanswered is sent again with the next turn, its settlements too.
+            return before._replace(unheard=str(error))
         return Turn(before.leases + now.leases, now.next_due_ms)
 
     def _again(self, request: _Request) -> _Request:
@@ -143,6 +161,32 @@ class _Shard:
         await self._waiting.close()
 
 
+@dataclass(slots=True)
+class _Got:
+    """What the shards gave in one turn."""
+
+    offered: int
+    leases: list[tuple[Lease, _Shard]] = field(default_factory=list)
+    dues: list[int] = field(default_factory=list)
+    heard: bool = False
+    unheard: str = ""
+    failed: SchedulerUnavailable | None = None
+    patience_s: float = _PATIENCE_S
+
+    @property
+    def room(self) -> int:
+        """What is left of it."""
+        return self.offered - len(self.leases)
+
+    def take(self, shard: _Shard, turn: Turn) -> None:
+        """Add what one gave."""
+        self.heard = True
+        self.unheard = self.unheard or turn.unheard
+        self.leases += [(lease, shard) for lease in shard.fit(turn.leases, self.room)]
+        if turn.next_due_ms is not None:
+            self.dues.append(turn.next_due_ms)
+
+
 class ValkeyConsumer:
     """`domain.ports.scheduler.Consumer` over all shards of a layout, in their order. Used from one task at a time."""
 
@@ -152,6 +196,7 @@ class ValkeyConsumer:
         """*address* is where this worker's spool is read; who looks for a running job is told it."""
         self._shards = [_Shard(url, shard, worker_id, address, lease.total_seconds()) for shard in shards]
         self._shard_of: dict[str, _Shard] = {}
+        self._under_way: dict[_Shard, asyncio.Task[Turn]] = {}
         self._waiting: dict[_Shard, asyncio.Task[bool]] = {}
         self._first = 0
 
@@ -163,35 +208,60 @@ class ValkeyConsumer:
     async def turn(self, settled: Sequence[Settlement], room: int) -> Turn:
         """Settle and claim, one shard after the other; each time another is the first to be asked for jobs.
 
-        Raises `SchedulerUnavailable` where a shard did not answer and none gave a lease. Call again with the same
-        settlements: repeating those that were heard changes nothing.
+        One that takes long holds up no other: its answer comes with a later turn. Raises `SchedulerUnavailable` where
+        no shard answered. Call again with the same settlements: repeating those that were heard changes nothing.
         """
+        for one in settled:
+            self._shard_of.pop(one.token, self._shards[0]).owe([one])
+        got = _Got(room)
         if len(self._shards) == 1:
-            return await self._shards[0].turn(settled, room)
-        of_shard: dict[_Shard, list[Settlement]] = {}
-        for one in settled:
-            of_shard.setdefault(self._shard_of.get(one.token, self._shards[0]), []).append(one)
+            (shard,) = self._shards
+            got.take(shard, await shard.turn(room))
+            return self._told(got)
+        await asyncio.sleep(0)  # where no other is to be asked, those under way must go on too
+        self._take_in(got)  # what came late: its room is taken
         self._first = (self._first + 1) % len(self._shards)
-        leases: list[Lease] = []
-        dues: list[int] = []
-        failed: SchedulerUnavailable | None = None
-        for shard in self._shards[self._first :] + self._shards[: self._first]:
-            its = of_shard.get(shard, [])
-            if not (its or shard.owes or room > len(leases)):
-                continue
-            try:
-                turn = await shard.turn(its, room - len(leases))
-            except SchedulerUnavailable as error:
-                failed = error
-                continue
-            leases += turn.leases
-            dues += [turn.next_due_ms] if turn.next_due_ms is not None else []
-            self._shard_of.update((lease.token, shard) for lease in turn.leases)
-        if failed and not leases:
-            raise failed
-        for one in settled:
-            self._shard_of.pop(one.token, None)
-        return Turn(tuple(leases), min(dues, default=None))
+        order = self._shards[self._first :] + self._shards[: self._first]
+        silent = [shard for shard in order if shard.is_silent]
+        for shard in order:
+            if shard not in silent and (shard.owes or got.room > 0):
+                await self._ask([shard], got)
+        # These last, and all at once: they may be silent again.
+        got.patience_s = _GLANCE_S
+        await self._ask([shard for shard in silent if shard not in self._under_way], got)
+        return self._told(got)
+
+    async def _ask(self, shards: Sequence[_Shard], got: _Got) -> None:
+        if not shards:
+            return
+        for shard in shards:
+            self._under_way[shard] = asyncio.create_task(shard.turn(got.room))
+        _, late = await asyncio.wait([self._under_way[shard] for shard in shards], timeout=got.patience_s)
+        if late:
+            got.patience_s = _GLANCE_S
+        self._take_in(got)
+
+    def _take_in(self, got: _Got) -> None:
+        """Take what shards have answered since."""
+        for shard, task in list(self._under_way.items()):
+            if task.done():
+                del self._under_way[shard]
+                try:
+                    got.take(shard, task.result())
+                except SchedulerUnavailable as error:
+                    got.failed = error
+
+    def _told(self, got: _Got) -> Turn:
+        """Return what a turn gave."""
+        # Between a lease's coming and here others were waited for; of one that was lost meanwhile nobody is told again.
+        leases = [(lease, shard) for lease, shard in got.leases if shard.heartbeat.keeps(lease)]
+        if got.failed and not leases and (not got.heard or isinstance(got.failed, OtherLayout)):
+            raise got.failed
+        self._shard_of.update((lease.token, shard) for lease, shard in leases)
+        if any(shard.owes for shard in self._shards):
+            got.dues.append(_AGAIN_MS)
+            got.unheard = str(got.failed or got.unheard or "Part of Valkey has not answered yet.")
+        return Turn(tuple(lease for lease, _ in leases), min(got.dues, default=None), got.unheard)
 
     async def wait(self, at_most: timedelta) -> bool:
         """Block until one shard has something."""
@@ -205,8 +275,10 @@ class ValkeyConsumer:
         )
         # One that still waits goes on: a wake-up that it takes meanwhile is not lost.
         self._waiting = {shard: task for shard, task in self._waiting.items() if task not in done}
-        came = [task.result() for task in done]
-        return any(came)
+        failed = [error for task in done if (error := task.exception())]  # all are looked at: nobody else will
+        if failed:
+            raise failed[0]
+        return any(task.result() for task in done)
 
     async def leave(self) -> None:
         """Leave wake-ups to others, in all shards."""
@@ -214,8 +286,9 @@ class ValkeyConsumer:
 
     async def close(self) -> None:
         """Stop the heartbeats and close the connections."""
-        for task in self._waiting.values():
+        tasks: list[asyncio.Task[Any]] = [*self._under_way.values(), *self._waiting.values()]
+        for task in tasks:
             task.cancel()
-        if self._waiting:
-            await asyncio.wait(self._waiting.values())
+        if tasks:
+            await asyncio.wait(tasks)
         await asyncio.gather(*(shard.close() for shard in self._shards))

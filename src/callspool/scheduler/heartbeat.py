@@ -73,6 +73,12 @@ class Heartbeat:
                 if held and held.lease.token == one.token:
                     del self._held[one.job_id]
 
+    def keeps(self, lease: Lease) -> bool:
+        """Say whether it is renewed: nobody was told that it is lost."""
+        with self._changed:
+            held = self._held.get(lease.job.id)
+            return held is not None and held.lease.token == lease.token and not held.told
+
     def beat(self) -> None:
         """Renew now: a cancellation is waiting to be read."""
         with self._changed:

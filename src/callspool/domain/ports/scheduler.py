@@ -117,7 +117,8 @@ class Consumer(Protocol):
         """Settle what ended and claim what there is room for, in one atomic step.
 
         Repeated by itself after a lost reply, with the same effect once. From here on the leases are kept
-        alive, beside the event loop, until a later turn settles them.
+        alive, beside the event loop, until a later turn settles them. What was handed to a turn that returned
+        is settled with a later one at the latest; to one that raised it is to be handed again.
         """
         ...
 
