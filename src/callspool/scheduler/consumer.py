@@ -211,13 +211,17 @@ class ValkeyConsumer:
         One that takes long holds up no other: its answer comes with a later turn. Raises `SchedulerUnavailable` where
         no shard answered. Call again with the same settlements: repeating those that were heard changes nothing.
         """
-        for one in settled:
-            self._shard_of.pop(one.token, self._shards[0]).owe([one])
         got = _Got(room)
         if len(self._shards) == 1:
             (shard,) = self._shards
-            got.take(shard, await shard.turn(room))
+            shard.owe(settled)
+            turn = await shard.turn(room)
+            if len(turn.leases) <= room and not shard.owes:  # as nearly always: there was nobody to wait for
+                return turn
+            got.take(shard, turn)
             return self._told(got)
+        for one in settled:
+            self._shard_of.pop(one.token, self._shards[0]).owe([one])
         await asyncio.sleep(0)  # where no other is to be asked, those under way must go on too
         self._take_in(got)  # what came late: its room is taken
         self._first = (self._first + 1) % len(self._shards)
