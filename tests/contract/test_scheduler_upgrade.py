@@ -160,3 +160,13 @@ def test_a_drain_that_either_version_began_is_undone_for_both(older: Raw, newer:
         assert newer.call("epoch") != before
         assert older.call("epoch") == unchanged  # its process puts jobs in at its own pace, as ever
         assert older.submit((f"j{n}", "main", "acme", "bulk", 0)) == [("accepted", "waiting")]
+
+
+def test_how_a_job_went_that_the_older_version_granted_counts(older: Raw, newer: Raw) -> None:
+    newer.call("open")
+    newer.call("set_pool", "main", 8, 0)
+    newer.call("set_tenant", "acme", 8, 1, 0)
+    newer.submit(("j0", "main", "acme", "bulk", 0))
+    _, (grant,) = older.turn(Request("r1", "old", 1))
+    newer.turn(Request("r1", "new", 0, (End(grant.job, grant.token, "defer", 60_000, signal="throttled"),)))
+    assert newer.call("pool_loads", 1, "main")[0] == 4
