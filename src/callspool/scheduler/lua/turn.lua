@@ -139,11 +139,14 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
   for i, one in ipairs(out) do
     gone[i] = one.name
     redis.call('HSET', P .. 'tenant:' .. one.name, 'v:' .. p.name, one.v)
-    local t = tenant_of(S, one.name)
-    if one.waits and t.held >= t.slots and not is_several(S, one.name) then set_full(S, one.name, true) end
   end
   call_in_parts('ZREM', ring, gone)
   call_in_parts('ZADD', ring, back)
+  for _, one in ipairs(out) do
+    local t = tenant_of(S, one.name)
+    -- It may be in other rings too: an older library does not say that it waits in several pools.
+    if one.moved and t.held >= t.slots and not is_several(S, one.name) then refresh_tenant(S, t) end
+  end
   call_in_parts('SADD', P .. 'held:p:' .. p.name, ids)
   p.v = v
   redis.call('HSET', p.key, 'clock', p.clock, 'v', v)

@@ -102,17 +102,6 @@ local function may_have(S, t, pool)
   return not only or only == pool
 end
 
--- Keep a slot, until so long.
-local function keep(S, t)
-  local pool, since = next_pool(S, t)
-  if not pool or kept_for(S, t.name) == pool then return end
-  local keeps = math.max(SHORTEST_KEEP_MS, math.min(LONGEST_KEEP_MS, math.floor((S.now - since) / 4)))
-  if S.in_vain[t.name] == pool then keeps = KEEP_AGAIN_MS end
-  redis.call('HSET', S.P .. 'tenant:' .. t.name, 'kept', pool)
-  redis.call('ZADD', S.P .. 'kept', S.now + keeps, t.name)
-  S.first.kept = nil
-end
-
 -- A slot was kept for long enough: the next pools are thought of first.
 local function keep_in_vain(S, tenant)
   local pool = kept_for(S, tenant)

@@ -100,6 +100,23 @@ local function refresh_pool(S, p)
   p.served = nil
 end
 
+-- Keep a slot, until so long.
+local function keep(S, t)
+  local pool, since = next_pool(S, t)
+  if not pool or kept_for(S, t.name) == pool then return end
+  if redis.call('EXISTS', line_key(S.P, pool, t.name)) == 0 then -- an older library emptied it
+    line_ended(S, pool, t.name)
+    leave(S, pool, t.name)
+    refresh_tenant(S, t)
+    return keep(S, t)
+  end
+  local keeps = math.max(SHORTEST_KEEP_MS, math.min(LONGEST_KEEP_MS, math.floor((S.now - since) / 4)))
+  if S.in_vain[t.name] == pool then keeps = KEEP_AGAIN_MS end
+  redis.call('HSET', S.P .. 'tenant:' .. t.name, 'kept', pool)
+  redis.call('ZADD', S.P .. 'kept', S.now + keeps, t.name)
+  S.first.kept = nil
+end
+
 -- Tenants that wait in several pools, and had a slot there, or a line that began or ended.
 local function refresh_turned(S)
   local turned = S.turned
