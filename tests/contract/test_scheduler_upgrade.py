@@ -170,3 +170,17 @@ def test_how_a_job_went_that_the_older_version_granted_counts(older: Raw, newer:
     _, (grant,) = older.turn(Request("r1", "old", 1))
     newer.turn(Request("r1", "new", 0, (End(grant.job, grant.token, "defer", 60_000, signal="throttled"),)))
     assert newer.call("pool_loads", 1, "main")[0] == 4
+
+
+@pytest.mark.rule("I1")
+def test_a_slot_that_the_newer_version_took_is_not_given_again_by_the_older_in_another_account(
+    older: Raw, newer: Raw
+) -> None:
+    newer.call("open")
+    newer.call("set_pool", "p0", 5, 0, "p1", 5, 0)
+    newer.call("set_tenant", "acme", 1, 1, 0)
+    older.submit(("j0", "p0", "acme", "bulk", 0), ("j1", "p1", "acme", "bulk", 0))
+    _, (held,) = newer.turn(Request("r1", "new", 1))
+    assert older.turn(Request("r1", "old", 1))[1] == ()
+    newer.turn(Request("r2", "new", 0, (End(held.job, held.token),)))
+    assert len(older.turn(Request("r2", "old", 1))[1]) == 1
