@@ -182,7 +182,9 @@ def test_workers_of_two_versions_at_once_exceed_no_limit_and_end_each_job_once(v
     jobs = {f"{name}{n}" for name in ("old", "new") for n in range(JOBS)}
     assert {job for job in jobs if ledger.ended[job] != 1} <= ledger.stopping
     assert max(ledger.ended.values()) == 1
-    assert raws[1].lasting_keys() <= AT_REST
+    # The older one leaves turns of which it knows nothing; today's forgets them with the tenant's next job.
+    left = {key for key in raws[1].lasting_keys() if key != "several" and not key.startswith("turns:")}
+    assert left <= AT_REST
     # It was not for want of trying.
     most = sides[0].most | sides[1].most
     assert {most[f"held:t:{tenant}"] for tenant in TENANTS} == {3}

@@ -19,6 +19,8 @@ local function prune_tenant(P, tenant)
   if redis.call('EXISTS', P .. 'held:t:' .. tenant, P .. 'lines:' .. tenant, P .. 'off:' .. tenant) > 0 then return 0 end
   redis.call('DEL', P .. 'tenant:' .. tenant)
   redis.call('HDEL', P .. 'rest', tenant)
+  redis.call('DEL', P .. 'turns:' .. tenant) -- an older library leaves them
+  redis.call('SREM', P .. 'several', tenant)
   return redis.call('SREM', P .. 'tenants', tenant)
 end
 

@@ -112,6 +112,8 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
       seen[#seen + 1] = one
     end
     local id = grant(S, p, t, worker, request .. ':' .. room, reply)
+    -- What this ring says of it is not so any more: an older library took one of its slots, or emptied its line.
+    if not id and is_several(S, one.name) then S.turned[one.name] = true end
     if id then
       ids[#ids + 1] = id
       leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id

@@ -55,18 +55,24 @@ local function line_began(S, pool, tenant)
   if #pools > 1 or is_several(S, tenant) then note_turns(S, tenant, pools) end
 end
 
+-- It waits in one pool, or in none.
+local function forget_turns(S, tenant)
+  keep_no_more(S, tenant)
+  redis.call('DEL', turns_key(S, tenant))
+  redis.call('SREM', S.P .. 'several', tenant)
+  S.some_several, S.several[tenant] = nil, false
+end
+
 local function line_ended(S, pool, tenant)
   redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
   if not is_several(S, tenant) then return end
   local key = turns_key(S, tenant)
   redis.call('ZREM', key, pool)
   S.turned[tenant] = true
-  local is_single = redis.call('ZCARD', key) < 2
-  if is_single or kept_for(S, tenant) == pool then keep_no_more(S, tenant) end
-  if is_single then
-    redis.call('DEL', key)
-    redis.call('SREM', S.P .. 'several', tenant)
-    S.some_several, S.several[tenant] = nil, false
+  if redis.call('ZCARD', key) < 2 then
+    forget_turns(S, tenant)
+  elseif kept_for(S, tenant) == pool then
+    keep_no_more(S, tenant)
   end
 end
 

@@ -54,9 +54,11 @@ end
 -- where it matters.
 local function refresh_tenant(S, t)
   local pools = some_lines(S, t.name)
-  if #pools > 1 or is_several(S, t.name) then
+  if #pools > 1 then
     note_turns(S, t.name, pools) -- an older library knows nothing of them
     S.turned[t.name] = true
+  elseif is_several(S, t.name) then
+    forget_turns(S, t.name) -- the same
   end
   local only = refresh_those(S, t, pools)
   if only then join(S, only, t) end -- it may not be among those
