@@ -97,6 +97,7 @@ local function next_pool(S, t)
     first = redis.call('ZRANGE', key, 0, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
   end
   if not first or not first[1] then first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES') end
+  if not first[1] then return nil end
   local since = tonumber(first[2])
   return first[1], since < 0 and since + INTERACTIVE or since
 end
