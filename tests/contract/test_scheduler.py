@@ -13,13 +13,14 @@ from datetime import timedelta
 import pytest
 import uvloop
 import valkey as valkey_client
+from valkey.asyncio import Valkey
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lane, Place, Stop
 from callspool.scheduler.connection import Functions, unavailable
 from callspool.scheduler.embedded import Embedded
 from callspool.scheduler.producer import ValkeyProducer
-from tests.fixtures.bench import LEASE, Bench, deferred, done, ids, next_leases, woken
+from tests.fixtures.bench import LEASE, SOON, Bench, deferred, done, ids, next_leases, woken
 
 
 @pytest.fixture
@@ -32,6 +33,11 @@ async def bench(valkey: str) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def frozen(server: Embedded) -> AsyncIterator[None]:
+    client = Valkey.from_url(server.url)
+    async with asyncio.timeout(SOON.total_seconds()):
+        while (await client.info("persistence"))["aof_buffer_length"]:  # where the disk is slow it waits with its writes
+            await asyncio.sleep(0.01)
+    await client.aclose()
     server.kill()
     yield
     server.start()

@@ -18,7 +18,7 @@ SIMULATOR = SOURCES / "simulator"
 NO_PROOFS = {
     ("domain/tenant.py", "auth_token != self.auth_token"),  # what the operator gives beside what the operator gave
     ("lifecycle/proof.py", "digest.hexdigest() == kept.sha256"),  # what a file is, which is no secret
-    ("scheduler/heartbeat.py", "held.lease.token == one.token"),  # which attempt it is, which proves nothing
+    ("scheduler/heartbeat.py", "held.lease.token == token"),  # which attempt it is, which proves nothing
 }
 
 

@@ -69,15 +69,18 @@ class Heartbeat:
         """Stop renewing the leases that were settled."""
         with self._changed:
             for one in settled:
-                held = self._held.get(one.job_id)
-                if held and held.lease.token == one.token:
+                if self._find(one.job_id, one.token):
                     del self._held[one.job_id]
 
     def keeps(self, lease: Lease) -> bool:
         """Say whether it is renewed: nobody was told that it is lost."""
         with self._changed:
-            held = self._held.get(lease.job.id)
-            return held is not None and held.lease.token == lease.token and not held.told
+            held = self._find(lease.job.id, lease.token)
+            return held is not None and not held.told
+
+    def _find(self, job_id: str, token: str) -> _Held | None:
+        held = self._held.get(job_id)
+        return held if held and held.lease.token == token else None
 
     def beat(self) -> None:
         """Renew now: a cancellation is waiting to be read."""
