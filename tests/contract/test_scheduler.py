@@ -35,7 +35,7 @@ async def bench(valkey: str) -> AsyncIterator[Bench]:
 async def frozen(server: Embedded) -> AsyncIterator[None]:
     client = Valkey.from_url(server.url)
     async with asyncio.timeout(SOON.total_seconds()):
-        while (await client.info("persistence"))["aof_buffer_length"]:  # where the disk is slow it waits with its writes
+        while (await client.info("persistence"))["aof_buffer_length"]:  # with a slow disk writes wait
             await asyncio.sleep(0.01)
     await client.aclose()
     server.kill()
