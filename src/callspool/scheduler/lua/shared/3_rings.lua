@@ -121,12 +121,11 @@ end
 
 -- Tenants that wait in several pools, and had a slot there, or a line that began or ended.
 local function refresh_turned(S)
-  local turned = S.turned
-  for tenant in pairs(turned) do
+  for tenant in pairs(S.turned) do
     local t = tenant_of(S, tenant)
     if t.slots - t.held < 2 or is_full(S, tenant) then refresh_tenant(S, t) end
+    S.to_keep[tenant] = true
   end
-  for tenant in pairs(turned) do S.to_keep[tenant] = true end
   S.turned = {}
 end
 
