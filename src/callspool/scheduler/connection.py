@@ -15,6 +15,7 @@ from valkey.asyncio import Valkey
 from valkey.asyncio.cluster import ValkeyCluster
 
 from callspool.domain.errors import OtherLayout, SchedulerUnavailable
+from callspool.scheduler.direct import Direct
 from callspool.scheduler.keys import Keys
 from callspool.scheduler.library import FAMILY, UNUSED_MS, is_missing, library, names
 
@@ -41,12 +42,12 @@ def shard_names(count: int) -> tuple[str, ...]:
     return tuple(f"{count}.{index}" for index in range(count))
 
 
-def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valkey | ValkeyCluster:
+def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valkey | ValkeyCluster | Direct:
     """Prepare a client; nothing is sent yet.
 
     For who calls *one_at_a_time* it has one connection, and no look before each call whether that still stands.
     """
-    client: Valkey | ValkeyCluster
+    client: Valkey | ValkeyCluster | Direct
     if url.startswith(CLUSTER):
         client = ValkeyCluster.from_url(
             _first_node(url),
@@ -56,10 +57,10 @@ def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valke
             connection_error_retry_attempts=0,
             cluster_error_retry_attempts=0,
         )
+    elif one_at_a_time:
+        client = Direct(url, timeout_s)
     else:
-        client = Valkey.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, single_connection_client=one_at_a_time
-        )
+        client = Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     return client
 
 

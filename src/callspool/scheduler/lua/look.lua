@@ -53,7 +53,7 @@ redis.register_function { function_name = 'NAME_load', callback = load, flags = 
 
 local function pool_loads(keys, argv)
   local P, n, reply, waiting, oldest = keys[1], tonumber(argv[1]), {}, {}, {}
-  local S = { P = P, now = now_ms(), tenants = {}, pools = {} }
+  local S = { P = P, now = now_ms(), tenants = {}, pools = {}, first = {} }
   for at = 2, n + 1 do waiting[argv[at]], oldest[argv[at]] = 0, S.now end
   for at = n + 2, #argv do
     for _, pool in ipairs(redis.call('SMEMBERS', P .. 'lines:' .. argv[at])) do
@@ -84,7 +84,7 @@ local function why(keys, argv)
   local j = redis.call('HMGET', job_key(P, id), 'place', 'pool', 'tenant', 'worker')
   local epoch = redis.call('HMGET', P .. 'epoch', 'opens_ms', 'closed')
   if not j[1] then return { 'unknown', epoch[2] or '0' } end
-  local S = { P = P, now = now, tenants = {}, pools = {}, several = {} }
+  local S = { P = P, now = now, tenants = {}, pools = {}, several = {}, first = {} }
   local t, p = tenant_of(S, j[3]), pool_of(S, j[2])
   local tenant = redis.call('HMGET', P .. 'tenant:' .. j[3], 'slots', 'paused')
   local pool = redis.call('HMGET', p.key, 'paused', 'until_ms', 'cause', 'probing', 'limit')

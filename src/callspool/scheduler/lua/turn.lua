@@ -59,7 +59,6 @@ local function grant(S, p, t, worker, token, reply)
   if not id then return nil end
   redis.call('HSET', job_key(P, id), 'place', 'running', 'token', token, 'worker', worker, 'granted_ms', S.now,
     'changes', p.changes)
-  redis.call('SADD', P .. 'held:t:' .. t.name, id)
   t.held, p.held = t.held + 1, p.held + 1
   if is_several(S, t.name) then had_slot(S, p.name, t.name) end
   local n = #reply
@@ -100,25 +99,26 @@ end
 
 -- Serve one pool while it is the first in the ring. Returns the room that is left.
 local function serve(S, p, v, rival, worker, request, room, reply, leases)
-  local P, ring = S.P, S.P .. 'ring:' .. p.name
-  local queue, ids, seen, out = read_ring(ring, math.min(room, capacity(p) - p.held)), {}, {}, {}
+  local P, ring, most = S.P, S.P .. 'ring:' .. p.name, math.min(room, capacity(p) - p.held)
+  local queue, ids, seen, out = read_ring(ring, most), {}, {}, {}
   local first, last = 1, #queue
+  local is_whole, others = last < most, false
   while room > 0 and v <= rival and p.held < capacity(p) and first <= last do
     local one = queue[first]
     first = first + 1
     local t = tenant_of(S, one.name)
-    if not one.seen then
-      one.seen = true
+    if not one.ids then
+      one.ids = {}
       seen[#seen + 1] = one
     end
     local id = grant(S, p, t, worker, request .. ':' .. room, reply)
     -- What this ring says of it is not so any more: an older library took one of its slots, or emptied its line.
     if not id and is_several(S, one.name) then S.turned[one.name] = true end
     if id then
-      ids[#ids + 1] = id
+      ids[#ids + 1], one.ids[#one.ids + 1] = id, id
       leases[#leases + 1], leases[#leases + 2] = S.now + S.lease_ms, id
       -- Weighted virtual time: each job moves its tenant back by 1 / weight, its pool by 1.
-      p.clock, one.v, one.moved = one.v, one.v + 1 / t.weight, true
+      p.clock, one.v = one.v, one.v + 1 / t.weight
       v, room = v + 1, room - 1
     end
     if id and may_have(S, t, p.name) then -- if nobody waits in its line any more, it gets nothing when it comes again
@@ -134,8 +134,10 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
     local one = queue[at]
     if one.waits then
       back[#back + 1], back[#back + 2] = one.v, one.name
-    elseif one.seen then
+    elseif one.ids then
       out[#out + 1] = one
+    else
+      others = true
     end
   end
   for i, one in ipairs(out) do
@@ -146,11 +148,16 @@ local function serve(S, p, v, rival, worker, request, room, reply, leases)
   call_in_parts('ZADD', ring, back)
   for _, one in ipairs(out) do
     local t = tenant_of(S, one.name)
-    -- It may be in other rings too: an older library does not say that it waits in several pools.
-    if one.moved and t.held >= t.slots and not is_several(S, one.name) then refresh_tenant(S, t) end
+    if #one.ids > 0 and t.held >= t.slots and not is_several(S, one.name) then
+      local pools = some_lines(S, one.name)
+      -- It may be in other rings too: an older library does not say that it waits in several pools.
+      if #pools > 1 or pools[1] ~= p.name then refresh_tenant(S, t) else set_full(S, one.name, true) end
+    end
   end
+  for _, one in ipairs(seen) do call_in_parts('SADD', P .. 'held:t:' .. one.name, one.ids) end
   call_in_parts('SADD', P .. 'held:p:' .. p.name, ids)
-  p.v = v
+  p.v, p.waits = v, nil
+  if others or #back > 0 then p.waits = true elseif is_whole then p.waits = false end
   redis.call('HSET', p.key, 'clock', p.clock, 'v', v)
   redis.call('HSET', P .. 'epoch', 'clock', v - 1)
   S.clock, p.served, S.dirty[p.name] = v - 1, true, true
@@ -165,8 +172,10 @@ local function claim(S, worker, request, room, reply)
     local first = redis.call('ZRANGE', S.P .. 'ring', 0, 1, 'WITHSCORES')
     if not first[1] then break end
     local rival = first[4] and tonumber(first[4]) or math.huge
+    S.nothing_can_run = not first[4] -- unless the pool, or another one, comes back into the ring
     room = serve(S, pool_of(S, first[1]), tonumber(first[2]), rival, worker, request, room, reply, leases)
     flush(S, true)
+    if S.nothing_can_run then break end
   end
   call_in_parts('ZADD', S.P .. 'leases', leases)
   S.first.leases = nil
@@ -215,8 +224,8 @@ local function turn(keys, argv)
   local answer = cjson.encode(reply)
 
   if left > 0 then
-    redis.call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', S.now) -- those that are gone
-    redis.call('ZADD', P .. 'idle', S.now + IDLE_MS, worker)
+    local is_new = redis.call('ZADD', P .. 'idle', S.now + IDLE_MS, worker) == 1
+    if is_new then redis.call('ZREMRANGEBYSCORE', P .. 'idle', '-inf', S.now) end -- those that are gone
   else
     redis.call('ZREM', P .. 'idle', worker)
   end

@@ -94,8 +94,8 @@ end
 local function begin(P, lease_ms)
   local S = {
     P = P, now = now_ms(),
-    tenants = {}, pools = {}, full = {}, several = {}, first = {}, -- read once
-    dirty = {}, turned = {}, ended = {}, released = {}, unheld = {}, -- written by `flush`
+    tenants = {}, pools = {}, full = {}, was_full = {}, lines = {}, several = {}, first = {}, -- read once
+    dirty = {}, turned = {}, ended = {}, released = {}, unheld = {}, freed = {}, -- written by `flush`
     to_keep = {}, in_vain = {}, -- tenants that may keep a slot; those that did in vain, for a pool
   }
   note_use(P, S.now)
@@ -125,6 +125,16 @@ local function tenant_of(S, name)
   return t
 end
 
+-- When the first of them ends: what is due, what is paused, leases. Who changes one of them forgets it here.
+local function first_of(S, name)
+  local first = S.first[name]
+  if not first then
+    first = tonumber(redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')[2] or math.huge)
+    S.first[name] = first
+  end
+  return first
+end
+
 local function pool_of(S, name)
   local p = S.pools[name]
   if not p then
@@ -137,7 +147,7 @@ local function pool_of(S, name)
     }
     p.is_paused = c[2] == '1'
     -- A rest ends with the turn that finds it over, and does not come again when the clock goes back.
-    p.closed = p.is_paused or redis.call('ZSCORE', S.P .. 'paused', name) ~= false
+    p.closed = p.is_paused or first_of(S, 'paused') < math.huge and redis.call('ZSCORE', S.P .. 'paused', name) ~= false
     S.pools[name] = p
   end
   return p
@@ -150,6 +160,9 @@ local function capacity(p)
   return p.window and math.min(p.limit, math.floor(p.window)) or p.limit
 end
 
+-- Returns the sum of the replies.
 local function call_in_parts(command, key, list)
-  for at = 1, #list, 1000 do redis.call(command, key, unpack(list, at, math.min(at + 999, #list))) end
+  local sum = 0
+  for at = 1, #list, 1000 do sum = sum + redis.call(command, key, unpack(list, at, math.min(at + 999, #list))) end
+  return sum
 end

@@ -14,8 +14,16 @@ local CLOSED_MS = 60000 -- so long a pool is not thought of that was closed when
 
 local function turns_key(S, tenant) return S.P .. 'turns:' .. tenant end
 
+-- Whether there are tenants in `several` and in `rest` (3_rings): seldom, so both are asked for at once.
+local function look_for_rare(S)
+  local several, rest = S.P .. 'several', S.P .. 'rest'
+  local both = redis.call('EXISTS', several, rest)
+  S.some_several = both == 2 or both == 1 and redis.call('EXISTS', several) == 1
+  S.some_rest = both == 2 or both == 1 and not S.some_several
+end
+
 local function some_several(S)
-  if S.some_several == nil then S.some_several = redis.call('EXISTS', S.P .. 'several') == 1 end
+  if S.some_several == nil then look_for_rare(S) end
   return S.some_several
 end
 
@@ -47,9 +55,14 @@ end
 
 local MOST_POOLS_PER_CALL = 100
 
-local function some_lines(S, tenant) return redis.call('SRANDMEMBER', S.P .. 'lines:' .. tenant, MOST_POOLS_PER_CALL) end
+local function some_lines(S, tenant)
+  local lines = S.lines[tenant] or redis.call('SRANDMEMBER', S.P .. 'lines:' .. tenant, MOST_POOLS_PER_CALL)
+  S.lines[tenant] = lines
+  return lines
+end
 
 local function line_began(S, pool, tenant)
+  S.lines[tenant] = nil
   redis.call('SADD', S.P .. 'lines:' .. tenant, pool)
   local pools = is_several(S, tenant) and { pool } or some_lines(S, tenant)
   if #pools > 1 or is_several(S, tenant) then note_turns(S, tenant, pools) end
@@ -64,6 +77,7 @@ local function forget_turns(S, tenant)
 end
 
 local function line_ended(S, pool, tenant)
+  S.lines[tenant] = nil
   redis.call('SREM', S.P .. 'lines:' .. tenant, pool)
   if not is_several(S, tenant) then return end
   local key = turns_key(S, tenant)

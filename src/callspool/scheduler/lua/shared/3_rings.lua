@@ -14,6 +14,7 @@ local function join(S, pool, t)
     v = tonumber(redis.call('HGET', S.P .. 'tenant:' .. t.name, 'v:' .. pool) or '0')
     redis.call('ZADD', ring, math.min(math.max(v, clock), most), t.name)
   end
+  pool_of(S, pool).waits = true
   S.dirty[pool] = true
 end
 
@@ -23,12 +24,13 @@ local function leave(S, pool, tenant)
   if not v then return end
   redis.call('ZREM', ring, tenant)
   redis.call('HSET', S.P .. 'tenant:' .. tenant, 'v:' .. pool, v)
+  pool_of(S, pool).waits = nil
   S.dirty[pool] = true
 end
 
 -- Whether some tenant's pools have not all been looked at.
 local function some_rest(S)
-  if S.some_rest == nil then S.some_rest = redis.call('EXISTS', S.P .. 'rest') == 1 end
+  if S.some_rest == nil then look_for_rare(S) end
   return S.some_rest
 end
 
@@ -43,10 +45,30 @@ local function refresh_those(S, t, pools)
   return only
 end
 
+local function is_full(S, tenant)
+  if S.full[tenant] == nil then
+    if S.some_full == nil then S.some_full = redis.call('EXISTS', S.P .. 'full') == 1 end
+    S.full[tenant] = S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
+    S.was_full[tenant] = S.full[tenant]
+  end
+  return S.full[tenant]
+end
+
+-- Written by `flush`: a tenant whose slots are freed and taken again in one call stays where it was.
 local function set_full(S, tenant, full)
-  redis.call(full and 'SADD' or 'SREM', S.P .. 'full', tenant)
-  S.full[tenant] = full
-  if full then S.some_full = true end
+  if is_full(S, tenant) ~= full then S.full[tenant] = full end
+end
+
+-- Find out who of them is.
+local function look_for_full(S, tenants)
+  for from = 1, #tenants, 1000 do
+    local to = math.min(from + 999, #tenants)
+    local found = redis.call('SMISMEMBER', S.P .. 'full', unpack(tenants, from, to))
+    for i, is in ipairs(found) do
+      local tenant = tenants[from + i - 1]
+      if S.full[tenant] == nil then S.full[tenant], S.was_full[tenant] = is == 1, is == 1 end
+    end
+  end
 end
 
 -- Its limits changed, or it was full and is not any more, or the other way round, or its last free slot is for another
@@ -83,19 +105,31 @@ local function refresh_rest(S)
   end
 end
 
-local function is_full(S, tenant)
-  if S.some_full == nil then S.some_full = redis.call('EXISTS', S.P .. 'full') == 1 end
-  if S.full[tenant] == nil then
-    S.full[tenant] = S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
+local function write_full(S)
+  local full, free = {}, {}
+  for tenant, is in pairs(S.full) do
+    if is ~= S.was_full[tenant] then
+      local list = is and full or free
+      list[#list + 1] = tenant
+    end
+    S.was_full[tenant] = is
   end
-  return S.full[tenant]
+  call_in_parts('SADD', S.P .. 'full', full)
+  call_in_parts('SREM', S.P .. 'full', free)
+end
+
+-- Whether somebody is in its ring.
+local function some_wait(S, p)
+  if p.waits == nil then p.waits = redis.call('EXISTS', S.P .. 'ring:' .. p.name) == 1 end
+  return p.waits
 end
 
 local function refresh_pool(S, p)
   local P = S.P
-  if capacity(p) > p.held and redis.call('EXISTS', P .. 'ring:' .. p.name) == 1 then
+  if capacity(p) > p.held and some_wait(S, p) then
     local v = math.max(p.v, S.clock)
     if p.served then redis.call('ZADD', P .. 'ring', v, p.name) else redis.call('ZADD', P .. 'ring', 'NX', v, p.name) end
+    S.nothing_can_run = false
   else
     redis.call('ZREM', P .. 'ring', p.name)
   end
@@ -129,20 +163,44 @@ local function refresh_turned(S)
   S.turned = {}
 end
 
+-- The slots of those that were released.
+local function free_slots(S)
+  if #S.released == 0 then return end
+  call_in_parts('ZREM', S.P .. 'leases', S.released)
+  S.first.leases = nil
+  for pool, ids in pairs(S.unheld) do
+    local p = pool_of(S, pool) -- with them counted
+    p.held = p.held - call_in_parts('SREM', S.P .. 'held:p:' .. pool, ids)
+    S.dirty[pool] = true
+  end
+  local tenants = {}
+  for tenant in pairs(S.freed) do tenants[#tenants + 1] = tenant end
+  look_for_full(S, tenants)
+  for tenant, ids in pairs(S.freed) do
+    local t = S.tenants[tenant]
+    local freed = call_in_parts('SREM', S.P .. 'held:t:' .. tenant, ids)
+    if t then t.held = t.held - freed end
+    if is_full(S, tenant) then
+      t = t or tenant_of(S, tenant)
+      if t.held < t.slots then refresh_tenant(S, t) end
+    end
+  end
+  S.released, S.unheld, S.freed = {}, {}, {}
+end
+
 -- Write what was gathered. `more`: the call goes on.
 local function flush(S, more)
   local P = S.P
+  free_slots(S)
   refresh_turned(S)
   if not more then
     for tenant in pairs(S.to_keep) do keep(S, tenant_of(S, tenant)) end
+    write_full(S)
   end
-  if #S.released > 0 then S.first.leases = nil end
-  call_in_parts('ZREM', P .. 'leases', S.released)
-  for pool, ids in pairs(S.unheld) do call_in_parts('SREM', P .. 'held:p:' .. pool, ids) end
   if #S.ended > 0 then
     for at = 1, #S.ended, 1000 do redis.call('DEL', unpack(S.ended, at, math.min(at + 999, #S.ended))) end
   end
   if S.seq then redis.call('SET', P .. 'seq', string.format('%.0f', S.seq)) end
   for pool in pairs(S.dirty) do refresh_pool(S, pool_of(S, pool)) end
-  S.released, S.unheld, S.ended, S.dirty, S.seq = {}, {}, {}, {}, nil
+  S.ended, S.dirty, S.seq = {}, {}, nil
 end

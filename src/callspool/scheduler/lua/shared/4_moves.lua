@@ -63,23 +63,17 @@ local function undefer(S, id, tenant)
   redis.call('SREM', S.P .. 'off:' .. tenant, id)
 end
 
--- Free the slot of a job that runs.
+local function add_to(lists, name, id)
+  local list = lists[name] or {}
+  lists[name] = list
+  list[#list + 1] = id
+end
+
+-- Free the slot of a job that runs: `flush` does it, for all of a tenant at once.
 local function release(S, id, pool, tenant)
-  local p = pool_of(S, pool) -- with this job counted
-  local was_held = redis.call('SREM', S.P .. 'held:t:' .. tenant, id) == 1
   S.released[#S.released + 1] = id
-  local ids = S.unheld[pool] or {}
-  S.unheld[pool] = ids
-  ids[#ids + 1] = id
-  if not was_held then return end
-  p.held = p.held - 1
-  S.dirty[pool] = true
-  local t = S.tenants[tenant]
-  if t then t.held = t.held - 1 end
-  if is_full(S, tenant) then
-    t = t or tenant_of(S, tenant)
-    if t.held < t.slots then refresh_tenant(S, t) end
-  end
+  add_to(S.unheld, pool, id)
+  add_to(S.freed, tenant, id)
 end
 
 -- Take a job out of its place, but leave its hash.
@@ -91,16 +85,6 @@ local function detach(S, id, place, pool, tenant)
   else
     leave_line(S, id, pool, tenant)
   end
-end
-
--- When the first of them ends: what is due, what is paused, leases. Who changes one of them forgets it here.
-local function first_of(S, name)
-  local first = S.first[name]
-  if not first then
-    first = tonumber(redis.call('ZRANGE', S.P .. name, 0, 0, 'WITHSCORES')[2] or math.huge)
-    S.first[name] = first
-  end
-  return first
 end
 
 local function due(S, name)

@@ -8,6 +8,7 @@ end
 -- Wake up to `most` waiting workers while something can run. Each that comes wakes the next one if need be. Who was heard
 -- of last comes first: one that died is heard of no more.
 local function wake_idle(S, most)
+  if S.nothing_can_run then return end
   while most > 0 and redis.call('EXISTS', S.P .. 'ring') == 1 do
     local idle = redis.call('ZPOPMAX', S.P .. 'idle')
     if not idle[1] or tonumber(idle[2]) <= S.now then return end
