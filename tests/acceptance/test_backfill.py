@@ -241,7 +241,7 @@ async def test_a_job_that_is_gone_is_submitted_at_the_reconciler_s_pace_and_at_o
         if every < timedelta(hours=1):
             await parts.producer.cancel(recording.id)
         else:
-            await parts.functions.client.flushall()
+            await parts.functions.client.execute_command("FLUSHALL")
         await until(waits)
         reconciler.stop()
         await running

@@ -67,13 +67,13 @@ async def test_recording_of_a_killed_worker_is_fetched_by_another_once_and_whole
     await first.end(signal.SIGKILL)
     functions = running.parts.functions
     died = await functions.time()
-    ends_ms = await functions.client.zscore(f"{functions.keys.prefix}leases", queued.id)
+    ends_ms = await functions.client.execute_command("ZSCORE", f"{functions.keys.prefix}leases", queued.id)
 
     async def claimed_again() -> bool:
         return len(await running.workers_of(queued.id)) == 2
 
     # By the server's clock, which does not depend on how busy this machine is: one lease time at most.
-    assert await claimed_again() or ends_ms / 1000 <= died.timestamp() + LEASE_S
+    assert await claimed_again() or float(ends_ms) / 1000 <= died.timestamp() + LEASE_S
     await until(claimed_again, seconds=60)  # nobody asks for it: it is handed on by itself
     ready = await running.reaches(queued, State.READY, seconds=60)
     claims = await running.workers_of(queued.id)
@@ -195,7 +195,7 @@ async def test_flushed_valkey_loses_time_and_no_recording(running: System) -> No
     await running.worker()
     calls = [await running.call(duration_s=4.0, channels=2, rate=RATE) for _ in range(5)]
     await running.is_downloading(calls[0])
-    await running.parts.functions.client.flushall()
+    await running.parts.functions.client.execute_command("FLUSHALL")
     for call in calls:
         await running.reaches(call, State.READY)
         assert await whole(running, call.provider_recording_id) == 1

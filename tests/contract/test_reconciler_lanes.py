@@ -26,7 +26,7 @@ async def test_after_a_loss_what_a_person_waits_for_still_goes_first(store: Stor
     wanted = archive[-1]
     await store.hasten(ACME, wanted.id)
 
-    await functions.client.flushall()
+    await functions.client.execute_command("FLUSHALL")
     await producer.open()
     await reconciler.push_limits()
     assert await reconciler.resubmit() == len(archive)

@@ -17,7 +17,7 @@ TICK_S = 0.01
 
 async def has_run_out(bench: Bench, job_id: str) -> bool:
     """Say whether a lease is over by the server's clock. No function is called: that would be heard of."""
-    client, keys = bench.functions.client, bench.functions.keys
+    client, keys = bench.client, bench.functions.keys
     until_ms = await client.zscore(f"{keys.prefix}leases", job_id)
     assert until_ms is not None
     seconds, microseconds = await client.time()

@@ -161,7 +161,7 @@ async def test_submits_repeated_while_a_job_runs_are_one_more_round_of_it_howeve
 async def test_lost_job_blocks_no_longer_than_the_dedup_window(bench: Bench) -> None:
     await bench.limits("acme")
     await bench.submit("acme", "j0")
-    await bench.functions.client.delete(f"{bench.functions.keys.prefix}line:main:acme")  # the loss
+    await bench.client.delete(f"{bench.functions.keys.prefix}line:main:acme")  # the loss
     within = ValkeyProducer(bench.functions, dedup_window=timedelta(minutes=2))
     assert not (await within.submit(Job("j0", "main", "acme"))).accepted
     past = ValkeyProducer(bench.functions, dedup_window=timedelta(0))
@@ -249,7 +249,7 @@ async def test_frozen_worker_never_renews_what_it_cannot_trust_any_more(bench: B
     with worker._shards[0].heartbeat._changed:  # its thread stands still
         while asyncio.get_running_loop().time() < frozen_until:
             await asyncio.sleep(0.05)
-        await bench.functions.client.flushall()
+        await bench.client.flushall()
     assert await asyncio.wait_for(told.get(), 5) == ("j0", Stop.LOST)
     await worker.close()
     assert await bench.producer.place("j0") is Place.UNKNOWN
@@ -439,7 +439,7 @@ async def test_what_a_hanging_server_granted_too_late_is_free_at_once(bench: Ben
         os.kill(valkey_server.pid, signal.SIGCONT)  # now it does what it was asked for all the time
     (lease,) = (await worker.turn([], 1)).leases
     assert lease.job.id == "j0"
-    assert await bench.functions.client.zcard(bench.functions.keys.prefix + "leases") == 1
+    assert await bench.client.zcard(bench.functions.keys.prefix + "leases") == 1
 
 
 @pytest.mark.rule("I4")
@@ -461,7 +461,7 @@ async def test_after_flushall_live_workers_keep_their_leases_and_nothing_is_gran
     await bench.submit("acme", "j0")
     alive, other = bench.worker("alive"), bench.worker("other")
     (lease,) = (await alive.turn([], 1)).leases
-    await bench.functions.client.flushall()
+    await bench.client.flushall()
     # What the reconciler does: limits again, and every unfinished job.
     await bench.limits("acme", slots=2)
     await bench.producer.submit_many([(Job(name, "main", "acme"), None) for name in ("j0", "j1")])
@@ -477,7 +477,7 @@ async def test_after_flushall_live_workers_keep_their_leases_and_nothing_is_gran
 async def test_lost_functions_are_loaded_again(bench: Bench) -> None:
     await bench.limits("acme")
     await bench.submit("acme", "j0")
-    await bench.functions.client.execute_command("FUNCTION", "FLUSH")
+    await bench.client.execute_command("FUNCTION", "FLUSH")
     assert ids((await bench.worker().turn([], 1)).leases) == ["j0"]
 
 
@@ -532,7 +532,7 @@ async def test_restarted_server_grants_nothing_for_a_lease_time_because_its_last
     (held,) = (await alive.turn([], 1)).leases
     before = await bench.producer.epoch()
     # What a power loss does: the grant is not in the file.
-    await bench.functions.client.delete(
+    await bench.client.delete(
         *(bench.functions.keys.prefix + name for name in ("leases", "held:t:acme", "held:p:main", "job:j0"))
     )
     async with frozen(valkey_server):

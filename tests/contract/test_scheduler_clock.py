@@ -79,7 +79,7 @@ async def test_a_jump_in_the_wait_after_a_loss_does_not_end_it(bench: Bench, clo
     await bench.submit("acme", "j0", "j1")
     alive, other = bench.worker("alive"), bench.worker("other")
     (held,) = (await alive.turn([], 1)).leases
-    await bench.functions.client.flushall()
+    await bench.client.flushall()
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j1")
     epoch = await bench.producer.epoch()
@@ -107,7 +107,7 @@ async def test_after_a_loss_the_longest_lease_in_use_is_waited_for(bench: Bench,
     await bench.submit("acme", "j0", "j1")
     (held,) = (await long.turn([], 1)).leases
     await short.turn([], 1)
-    await bench.functions.client.flushall()
+    await bench.client.flushall()
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
     begun = monotonic()

@@ -23,7 +23,7 @@ async def test_undoing_a_drain_after_a_loss_ends_no_wait_for_workers_that_live(b
     await bench.submit("acme", "j0")
     alive, other = bench.worker("alive"), bench.worker("other")
     (held,) = (await alive.turn([], 1)).leases
-    await bench.functions.client.flushall()
+    await bench.client.flushall()
     await bench.producer.reopen()
     await bench.limits("acme", slots=1, limit=1)
     await bench.submit("acme", "j0", "j1")  # as the store has them

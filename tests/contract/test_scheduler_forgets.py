@@ -37,7 +37,7 @@ async def forget(bench: Bench) -> int:
 
 async def left(bench: Bench) -> set[str]:
     """Return the keys in which a name that is gone stands, and those that have a field of it."""
-    client, found = bench.functions.client, set()
+    client, found = bench.client, set()
     async for key in client.scan_iter("callspool:*"):
         name = key.decode().rpartition("}:")[2]
         fields = await client.hkeys(key) if await client.type(key) == b"hash" else []

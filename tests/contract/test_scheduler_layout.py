@@ -120,8 +120,8 @@ async def test_shards_that_are_empty_but_in_use_are_kept_until_nobody_was_heard_
         await five.producer.join(TENANTS)
     assert (await three.producer.submit(Job("j", "main", "acme"))).accepted
     await three.producer.cancel("j")
-    seen = int(await three.functions.client.hget(LAYOUT, "seen_ms"))
-    await three.functions.client.hset(LAYOUT, "seen_ms", seen - QUIET_MS)
+    seen = int(await three.client.hget(LAYOUT, "seen_ms"))
+    await three.client.hset(LAYOUT, "seen_ms", seen - QUIET_MS)
     await five.producer.join(TENANTS)
     assert await five.producer.layout() == 5
 
@@ -219,7 +219,7 @@ async def test_after_a_flush_the_first_number_counts_and_leases_of_the_old_end_b
     stopped: dict[str, float] = {}
     old.watch(lambda lease, why: stopped.update({lease.job.id: monotonic()}) if why is Stop.LOST else None)
     assert len((await old.turn([], 2)).leases) == 2
-    await three.functions.client.flushall()
+    await three.client.flushall()
 
     five = started(5)
     await five.producer.join(TENANTS)
@@ -246,10 +246,10 @@ async def test_a_worker_that_hears_of_another_number_keeps_what_it_has_to_settle
     await three.submit("acme", "a")
     worker = three.worker()
     (lease,) = (await worker.turn([], 1)).leases
-    await three.functions.client.hset(LAYOUT, "shards", 5)
+    await three.client.hset(LAYOUT, "shards", 5)
     with pytest.raises(OtherLayout):
         await until_refused(worker)
-    await three.functions.client.hset(LAYOUT, "shards", 3)
+    await three.client.hset(LAYOUT, "shards", 3)
     await worker.turn([done(lease)], 0)
     assert await three.producer.place("a") is Place.UNKNOWN
 

@@ -98,7 +98,7 @@ async def test_a_pools_oldest_wait_is_that_of_its_first_job_whoevers_and_in_whic
     async def came(seconds_ago: int, job_id: str) -> None:
         (load,) = await bench.producer.pool_loads(["main"], [])
         since = load.now_ms - seconds_ago * 1000
-        await bench.functions.client.hset(f"{bench.functions.keys.prefix}job:{job_id}", "since_ms", since)
+        await bench.client.hset(f"{bench.functions.keys.prefix}job:{job_id}", "since_ms", since)
 
     await bench.producer.submit(Job("b", "main", "bravo"))
     await bench.producer.submit(Job("o", "other", "bravo"))
@@ -131,7 +131,7 @@ async def test_slow_answers_shrink_the_limit_down_to_one_and_quick_ones_let_it_g
     worker, pool = bench.worker(), f"{bench.functions.keys.prefix}pool:main"
 
     async def answer(latency_ms: int) -> int:
-        await bench.functions.client.hset(pool, "changed_ms", 1)  # more than a second passes
+        await bench.client.hset(pool, "changed_ms", 1)  # more than a second passes
         (lease,) = await next_leases(worker, 1)
         await worker.turn([done(lease, Signal.OK, latency_ms=latency_ms)], 0)
         return await limit_in_force(bench)
@@ -160,7 +160,7 @@ async def test_good_jobs_of_before_a_slow_down_do_not_let_the_limit_grow(bench: 
     await worker.turn([done(lease, Signal.OK) for lease in leases[1:]], 0)
     (load,) = await bench.producer.pool_loads(["main"], [])
     assert load.limit == 8
-    window = await bench.functions.client.hget(f"{bench.functions.keys.prefix}pool:main", "window")
+    window = await bench.client.hget(f"{bench.functions.keys.prefix}pool:main", "window")
     assert float(window) == 8
 
 
@@ -220,8 +220,8 @@ async def test_rests_of_the_circuit_grow_until_a_good_job(bench: Bench) -> None:
     await fail(bench, leases[:5])
     why = await bench.producer.why("j399")
     first = why.paused_until_ms - why.now_ms
-    await bench.functions.client.hset(f"{bench.functions.keys.prefix}pool:main", "until_ms", 0)  # time passes
-    await bench.functions.client.delete(f"{bench.functions.keys.prefix}paused")
+    await bench.client.hset(f"{bench.functions.keys.prefix}pool:main", "until_ms", 0)  # time passes
+    await bench.client.delete(f"{bench.functions.keys.prefix}paused")
     await worker.turn([done(lease) for lease in leases[5:]], 0)
     (probe,) = (await worker.turn([], 100)).leases
     await fail(bench, (probe,))

@@ -52,7 +52,7 @@ async def test_new_code_reaches_a_server_that_holds_the_old_even_after_its_resta
     await bench.limits("acme")
     await bench.submit("acme", "j0")
     assert ids((await bench.worker().turn([], 1)).leases) == ["j0"]
-    held = await loaded(bench.functions.client)
+    held = await loaded(bench.client)
     assert held[library().name] == library().code.encode()
     assert held["callspool_1"] == OLDER.code.encode()  # its processes may still run
 
@@ -118,7 +118,7 @@ async def test_a_library_that_nobody_used_for_a_day_goes_when_another_is_brought
         await bench.producer.epoch()  # which needs the functions
         return set(await loaded(client))
 
-    client, versions = bench.functions.client, bench.functions.keys.prefix + "versions"
+    client, versions = bench.client, bench.functions.keys.prefix + "versions"
     recent = named("redis.register_function('NAME_nothing', function() return 1 end)")
     await client.function_load(recent.code)
     await bench.producer.epoch()

@@ -42,12 +42,9 @@ def shard_names(count: int) -> tuple[str, ...]:
     return tuple(f"{count}.{index}" for index in range(count))
 
 
-def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valkey | ValkeyCluster | Direct:
-    """Prepare a client; nothing is sent yet.
-
-    For who calls *one_at_a_time* it has one connection, and no look before each call whether that still stands.
-    """
-    client: Valkey | ValkeyCluster | Direct
+def connect(url: str, timeout_s: float) -> Direct | ValkeyCluster:
+    """Prepare a client; nothing is sent yet."""
+    client: Direct | ValkeyCluster
     if url.startswith(CLUSTER):
         client = ValkeyCluster.from_url(
             _first_node(url),
@@ -57,10 +54,8 @@ def connect(url: str, timeout_s: float, *, one_at_a_time: bool = False) -> Valke
             connection_error_retry_attempts=0,
             cluster_error_retry_attempts=0,
         )
-    elif one_at_a_time:
-        client = Direct(url, timeout_s)
     else:
-        client = Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        client = Direct(url, timeout_s)
     return client
 
 
@@ -142,11 +137,10 @@ class Functions:
         *,
         timeout_s: float = 5.0,
         confirm_every_s: float | None = CONFIRM_EVERY_S,
-        one_at_a_time: bool = False,
     ) -> None:
         self.url = url
         self.keys = Keys(shard)
-        self.client = connect(url, timeout_s, one_at_a_time=one_at_a_time)
+        self.client = connect(url, timeout_s)
         self.confirmed_at = -math.inf
         """By the monotonic clock: the moment before the last answer that our layout is in force was asked for."""
         self._confirm_every_s = confirm_every_s

@@ -45,7 +45,7 @@ class _Shard:
 
     def __init__(self, url: str, shard: str, worker_id: str, address: str, lease_s: float) -> None:
         # A lease is trusted no longer than a lease time after the layout was last confirmed.
-        self._functions = Functions(url, shard, confirm_every_s=lease_s / _CONFIRMS_PER_LEASE, one_at_a_time=True)
+        self._functions = Functions(url, shard, confirm_every_s=lease_s / _CONFIRMS_PER_LEASE)
         self._waiting = Functions(url, shard, timeout_s=_LOOK_ANYWAY.total_seconds() + 5)
         self._worker_id = worker_id
         self._address = address
