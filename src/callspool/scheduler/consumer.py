@@ -195,7 +195,6 @@ class ValkeyConsumer:
     ) -> None:
         """*address* is where this worker's spool is read; who looks for a running job is told it."""
         self._shards = [_Shard(url, shard, worker_id, address, lease.total_seconds()) for shard in shards]
-        self._shard_of: dict[str, _Shard] = {}
         self._under_way: dict[_Shard, asyncio.Task[Turn]] = {}
         self._waiting: dict[_Shard, asyncio.Task[bool]] = {}
         self._first = 0
@@ -221,7 +220,7 @@ class ValkeyConsumer:
             got.take(shard, turn)
             return self._told(got)
         for one in settled:
-            self._shard_of.pop(one.token, self._shards[0]).owe([one])
+            self._holder(one).owe([one])
         await asyncio.sleep(0)  # where no other is to be asked, those under way must go on too
         self._take_in(got)  # what came late: its room is taken
         self._first = (self._first + 1) % len(self._shards)
@@ -234,6 +233,11 @@ class ValkeyConsumer:
         got.patience_s = _GLANCE_S
         await self._ask([shard for shard in silent if shard not in self._under_way], got)
         return self._told(got)
+
+    def _holder(self, settled: Settlement) -> _Shard:
+        """Return the shard that granted the lease; of one that was lost any may hear, none does anything."""
+        held = (shard for shard in self._shards if shard.heartbeat.keeps(settled.job_id, settled.token))
+        return next(held, self._shards[0])
 
     async def _ask(self, shards: Sequence[_Shard], got: _Got) -> None:
         if not shards:
@@ -258,10 +262,9 @@ class ValkeyConsumer:
     def _told(self, got: _Got) -> Turn:
         """Return what a turn gave."""
         # Between a lease's coming and here others were waited for; of one that was lost meanwhile nobody is told again.
-        leases = [(lease, shard) for lease, shard in got.leases if shard.heartbeat.keeps(lease)]
+        leases = [(lease, shard) for lease, shard in got.leases if shard.heartbeat.keeps(lease.job.id, lease.token)]
         if got.failed and not leases and (not got.heard or isinstance(got.failed, OtherLayout)):
             raise got.failed
-        self._shard_of.update((lease.token, shard) for lease, shard in leases)
         if any(shard.owes for shard in self._shards):
             got.dues.append(_AGAIN_MS)
             got.unheard = str(got.failed or got.unheard or "Part of Valkey has not answered yet.")

@@ -72,11 +72,10 @@ class Heartbeat:
                 if self._find(one.job_id, one.token):
                     del self._held[one.job_id]
 
-    def keeps(self, lease: Lease) -> bool:
-        """Say whether it is renewed: nobody was told that it is lost."""
+    def keeps(self, job_id: str, token: str) -> bool:
+        """Say whether a lease is renewed: nobody was told that it is lost."""
         with self._changed:
-            held = self._find(lease.job.id, lease.token)
-            return held is not None and not held.told
+            return self._find(job_id, token) is not None
 
     def _find(self, job_id: str, token: str) -> _Held | None:
         held = self._held.get(job_id)
@@ -111,7 +110,7 @@ class Heartbeat:
             # First: a process that was frozen must not renew what may be another's by now.
             self._tell_lost()
             with self._changed:
-                held = [one for one in self._held.values() if not one.told]
+                held = list(self._held.values())
             if due:
                 # After a failure sooner, so that one lost packet does not cost a third of the lease.
                 results = [self._renew(held[at : at + _BATCH]) for at in range(0, len(held), _BATCH)]
@@ -119,7 +118,7 @@ class Heartbeat:
             self._tell_lost()
 
     def _pause(self, next_beat: float) -> float:
-        waits = [one.trusted_until - self._lease_s * _MARGIN for one in self._held.values() if not one.told]
+        waits = [one.trusted_until - self._lease_s * _MARGIN for one in self._held.values()]
         return max(0.0, min([next_beat, *waits]) - monotonic())
 
     def _renew(self, held: list[_Held]) -> bool:
@@ -181,5 +180,9 @@ class Heartbeat:
         if one.told:
             return
         one.told = final
+        if final:
+            with self._changed:
+                if self._held.get(one.lease.job.id) is one:
+                    del self._held[one.lease.job.id]
         if self._stop and self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop, one.lease, why)
