@@ -14,7 +14,7 @@ from benchmarks.experiment import Bar, Context, Experiment
 from benchmarks.journal import Kind, Reader
 from benchmarks.machine import Noise
 from benchmarks.result import OURS, Figure, figure
-from benchmarks.run import DidNotRun, Laboratory, Process, kill, submit, wait, worker
+from benchmarks.run import DidNotRun, Process, kill, submit, wait, worker
 from benchmarks.servers import Unavailable
 from benchmarks.subject import Listed
 from benchmarks.workload import workload
@@ -49,10 +49,11 @@ class _Trial:
         wait(self.other, self.reader, lambda: self.recovered_s() is not None, left)
         return self.recovered_s()
 
-    def again(self) -> int:
-        """Return how many of the jobs run again."""
+    def note(self) -> str:
+        """Say how far it came."""
         later = {e.task for e in self.reader.events if e.kind is Kind.START and e.at > self.killed_at}
-        return len(later)
+        waited = time.monotonic() - self.killed_at
+        return f"{len(later)} of {len(_LOAD.tasks)} jobs ran again within {waited:.0f} s"
 
 
 def _measure(context: Context) -> list[Figure]:
@@ -70,10 +71,10 @@ def _ours(context: Context, subject: Listed) -> Figure:
             break
         context.tell(f"w3: {subject.title}")
         with noise.watched(), ExitStack() as stack:
-            trial = _kill(context.lab, subject, stack)
-            took = trial.wait(trial.killed_at + _LIMIT_S)
+            trial = _kill(context, subject, stack)
+            took = trial.wait(_until(context, trial))
         if took is None:
-            note = f"{trial.again()} of {len(_LOAD.tasks)} jobs ran again within {_LIMIT_S:.0f} s"
+            note = trial.note()
             break
         values.append(took)
     bar = Bar(f"at most the lease time ({_LOAD.lease_s:g} s) and 1 s", _LOAD.lease_s + 1)
@@ -89,31 +90,36 @@ def _theirs(context: Context, subjects: Sequence[Listed]) -> list[Figure]:
             try:
                 if subject.missing:
                     raise Unavailable(subject.missing)
-                trials.append((subject, _kill(context.lab, subject, stack)))
+                trials.append((subject, _kill(context, subject, stack)))
             except (DidNotRun, Unavailable) as error:
                 found.append(figure(_NAME, subject.title, [], "s", f"did not run: {error}"))
         for subject, trial in trials:
             context.tell(f"w3: {subject.title} recovers")
             try:
-                took = trial.wait(trial.killed_at + _LIMIT_S)
+                took = trial.wait(_until(context, trial))
             except DidNotRun as error:
                 found.append(figure(_NAME, subject.title, [], "s", str(error)))
                 continue
-            note = "" if took else f"{trial.again()} of {len(_LOAD.tasks)} jobs ran again within {_LIMIT_S:.0f} s"
-            found.append(figure(_NAME, subject.title, [took] if took else [], "s", note))
+            found.append(figure(_NAME, subject.title, [took] if took else [], "s", "" if took else trial.note()))
     return found
 
 
-def _kill(lab: Laboratory, subject: Listed, stack: ExitStack) -> _Trial:
-    server, folder = stack.enter_context(lab.server(subject))
-    submit(subject, _LOAD, server, folder)
+def _until(context: Context, trial: _Trial) -> float:
+    """Return until when to wait for it: in a quick run no longer than that lasts."""
+    return min(trial.killed_at + _LIMIT_S, time.monotonic() + context.left_s())
+
+
+def _kill(context: Context, subject: Listed, stack: ExitStack) -> _Trial:
+    server, folder = stack.enter_context(context.lab.server(subject))
+    submit(subject, _LOAD, server, folder, limit_s=min(_START_LIMIT_S, context.left_s()))
     reader = Reader(folder)
     first = stack.enter_context(worker(subject, _LOAD, server, folder))
-    if not wait(first, reader, lambda: len(reader.tasks(Kind.START)) == len(_LOAD.tasks), _START_LIMIT_S):
-        raise DidNotRun(f"it had not begun all jobs after {_START_LIMIT_S:.0f} s")
+    limit_s = min(_START_LIMIT_S, context.left_s())
+    if not wait(first, reader, lambda: len(reader.tasks(Kind.START)) == len(_LOAD.tasks), limit_s):
+        raise DidNotRun(f"it had not begun all jobs after {limit_s:.0f} s")
     before = reader.writers()
     other = stack.enter_context(worker(subject, _LOAD, server, folder))
-    wait(other, reader, lambda: reader.writers() > before, _START_LIMIT_S)
+    wait(other, reader, lambda: reader.writers() > before, min(_START_LIMIT_S, context.left_s()))
     killed_at = time.monotonic()
     kill(first)
     return _Trial(reader, other, killed_at)

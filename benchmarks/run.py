@@ -50,17 +50,17 @@ class Laboratory:
         self._postgres.stop()
 
     def drain(self, subject: Listed, load: Workload, noise: Noise, limit_s: float) -> Observation:
-        """Put in the workload, then run one worker until all tasks have ended, or for *limit_s*."""
-        wanted = len(load.tasks)
+        """Put in the workload, then run one worker until all tasks have ended; *limit_s* for both together."""
+        wanted, deadline = len(load.tasks), time.monotonic() + limit_s
         with ExitStack() as stack:
             server, folder = self._empty(subject, stack)
-            submit_s = submit(subject, load, server, folder)
+            submit_s = submit(subject, load, server, folder, limit_s=limit_s)
             stack.enter_context(noise.watched((server.pid,)))
             reader = Reader(folder)
             process = stack.enter_context(worker(subject, load, server, folder))
-            wait(process, reader, lambda: reader.count(Kind.START) > 0, limit_s)
+            wait(process, reader, lambda: reader.count(Kind.START) > 0, deadline - time.monotonic())
             server_cpu = server.cpu_s()
-            finished = wait(process, reader, lambda: _have_ended(reader, wanted), limit_s)
+            finished = wait(process, reader, lambda: _have_ended(reader, wanted), deadline - time.monotonic())
             server_cpu = server.cpu_s() - server_cpu
             reader.read()
             return Observation(tuple(reader.events), submit_s, server_cpu, finished)
