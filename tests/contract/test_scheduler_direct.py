@@ -64,6 +64,12 @@ async def test_no_answer_in_time_is_an_error_and_its_late_answer_nobodys(
     await impatient.aclose()
 
 
+async def test_a_call_may_take_all_the_time_that_it_was_given(valkey_server: Embedded) -> None:
+    patient = Direct(valkey_server.url, timeout_s=30)
+    assert await patient.execute_command("BLPOP", "nothing", 5.2) is None  # longer than any limit of the library's
+    await patient.aclose()
+
+
 async def test_an_error_that_was_answered_costs_no_connection(direct: Direct) -> None:
     opened = await connections(direct)
     with pytest.raises(library.ResponseError, match="unknown command"):

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from callspool.domain.errors import OtherLayout, SchedulerUnavailable
 from callspool.domain.job import Job, Lane, Lease, Settlement, Stop, Turn, Verdict
@@ -30,8 +31,7 @@ _AGAIN_MS: Final = 500
 _LANES: Final = {lane.value: lane for lane in Lane}
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     id: str
     settled: tuple[Settlement, ...]
     room: int
@@ -55,6 +55,7 @@ class _Shard:
         self._unanswered: _Request | None = None
         self._owed: dict[str, Settlement] = {}
         """By token: what was handed over and is in no request that was answered."""
+        self._requests, self._random = count(), secrets.token_hex(8)
         self._is_closed = False
 
     @property
@@ -81,7 +82,7 @@ class _Shard:
         """Settle what is owed, and claim. A request whose reply was lost goes again first, and has its effect once."""
         before = await self._ask(self._again(self._unanswered)) if self._unanswered else Turn((), None)
         left = max(0, room - len(before.leases))
-        request = _Request(secrets.token_hex(8), tuple(self._owed.values()), left, monotonic())
+        request = _Request(self._next_id(), tuple(self._owed.values()), left, monotonic())
         try:
             now = await self._ask(request)
         except SchedulerUnavailable as error:
@@ -91,11 +92,15 @@ class _Shard:
             return before._replace(unheard=str(error))
         return Turn(before.leases + now.leases, now.next_due_ms)
 
+    def _next_id(self) -> str:
+        """Return an id that no request had: tokens are made of it."""
+        return f"{self._random}{next(self._requests):x}"
+
     def _again(self, request: _Request) -> _Request:
         """Return what is sent again. Leases that were asked for longer ago than they last would find nobody."""
         if monotonic() - request.sent_at < self._lease_s:
             return request
-        return _Request(secrets.token_hex(8), request.settled, 0, monotonic(), request.instead or request.id)
+        return _Request(self._next_id(), request.settled, 0, monotonic(), request.instead or request.id)
 
     async def _ask(self, request: _Request) -> Turn:
         self._unanswered = request
@@ -107,7 +112,7 @@ class _Shard:
             *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, settled),
             request.instead,
         )
-        reply = json.loads(answer)
+        reply = json.loads(answer.decode())  # from bytes it would look for the encoding first
         self._unanswered = None
         for one in request.settled:
             self._owed.pop(one.token, None)
@@ -210,15 +215,16 @@ class ValkeyConsumer:
         One that takes long holds up no other: its answer comes with a later turn. Raises `SchedulerUnavailable` where
         no shard answered. Call again with the same settlements: repeating those that were heard changes nothing.
         """
-        got = _Got(room)
         if len(self._shards) == 1:
             (shard,) = self._shards
             shard.owe(settled)
             turn = await shard.turn(room)
             if len(turn.leases) <= room and not shard.owes:  # as nearly always: there was nobody to wait for
                 return turn
+            got = _Got(room)
             got.take(shard, turn)
             return self._told(got)
+        got = _Got(room)
         for one in settled:
             self._holder(one).owe([one])
         await asyncio.sleep(0)  # where no other is to be asked, those under way must go on too

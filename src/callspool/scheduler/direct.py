@@ -19,7 +19,7 @@ class Direct:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         # The pool is only what reads the address; it holds no connection.
-        self._pool = ConnectionPool.from_url(url, socket_connect_timeout=timeout_s)
+        self._pool = ConnectionPool.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=None)
         self._free: list[AbstractConnection] = []
         self._timeout_s = timeout_s
         self._is_closed = False
