@@ -38,6 +38,29 @@ def count_arguments(logged: bytes) -> int:
     return 31 + int(words[-3].strip("(")) if words[-1] == "arguments)" else len(words)
 
 
+def full_turn(raw: Raw, tenant: str, slots: int) -> Counter[str]:
+    """Return what a turn asks for that ends all of a tenant's jobs and begins as many."""
+    raw.call("set_tenant", tenant, slots, 1, 0)
+    raw.submit(*((f"{tenant}-{n}", "main", tenant, "bulk", 0) for n in range(4 * slots)))
+    _, first = raw.turn(Request(f"{tenant}-1", "w", 2 * slots))
+    _, second = raw.turn(Request(f"{tenant}-2", "w", 2 * slots, tuple(End(one.job, one.token) for one in first)))
+    ends, granted = tuple(End(one.job, one.token) for one in second), list[str]()
+
+    def turn() -> None:
+        granted.extend(one.job for one in raw.turn(Request(f"{tenant}-3", "w", 2 * slots, ends))[1])
+
+    asked = commands(raw, turn)
+    assert len(granted) == slots
+    return asked - Counter({"fcall": 1, "config|resetstat": 1})
+
+
+def test_what_jobs_have_in_common_is_asked_for_once_in_a_turn(raw: Raw) -> None:
+    raw.call("set_pool", "main", 1000, 0)
+    few, many = full_turn(raw, "few", 3), full_turn(raw, "many", 30)
+    assert few.total() <= 45, few
+    assert many - few == Counter(hmget=27, zpopmin=27, hset=27)  # what each job has of its own
+
+
 @pytest.mark.rule("I1", "I5")
 def test_a_turns_work_does_not_grow_with_a_tenants_pools(raw: Raw) -> None:
     """Its only slot is taken, freed and taken again, each time with hundreds of rings to leave or to join."""
