@@ -153,6 +153,18 @@ def test_each_ten_seconds_without_a_faster_answer_make_the_fastest_a_tenth_longe
     assert pool.answer(4 * 116 + 251) == 14
 
 
+def test_a_long_silence_makes_it_longer_for_each_ten_seconds_of_it(pool: Pool) -> None:
+    """100, 111, 123, 136; in an hour as long as what came then."""
+    pool.answer(100)
+    pool.set_clock(NOON_MS + 30_001)
+    pool.answer(600)
+    assert pool.answer(4 * 136 + 250) == 16
+    pool.set_clock(NOON_MS + 3_600_000)
+    pool.answer(700)
+    assert pool.answer(4 * 700 + 250) == 16
+    assert pool.answer(4 * 700 + 251) == 14
+
+
 def test_the_fastest_answer_never_becomes_longer_than_one_that_came(pool: Pool) -> None:
     pool.answer(100)
     pool.set_clock(NOON_MS + 10_001)

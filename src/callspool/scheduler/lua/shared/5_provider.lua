@@ -11,6 +11,7 @@
 local FAILURES_TO_OPEN = 5
 local FIRST_REST_MS, LONGEST_REST_MS = 5000, 300000
 local SHRINK_EVERY_MS = 1000
+local FASTEST_LASTS_MS = 10000
 
 -- Retries of failed jobs may be a fifth of the good ones, and twenty at once; past that they wait at least a minute.
 local MOST_RETRIES, RETRIES_PER_GOOD = 20, 0.2
@@ -51,12 +52,21 @@ local function resize(S, p, window)
   S.dirty[p.name] = true
 end
 
+-- The fastest after so long without a faster one, but no longer than one that came.
+local function aged(base, silent_ms, latency_ms)
+  for _ = 1, math.floor((silent_ms - 1) / FASTEST_LASTS_MS) do
+    if base >= latency_ms then break end
+    base = math.ceil(base * 1.1)
+  end
+  return math.min(latency_ms, base)
+end
+
 local function is_slow(S, p, latency_ms, base, base_at)
   if latency_ms <= 0 then return false end
   if not base or latency_ms < base then
     redis.call('HSET', p.key, 'base_ms', latency_ms, 'base_at', S.now)
-  elseif math.abs(S.now - base_at) > 10000 then -- what was possible once may not be any more
-    redis.call('HSET', p.key, 'base_ms', math.min(latency_ms, math.ceil(base * 1.1)), 'base_at', S.now)
+  elseif math.abs(S.now - base_at) > FASTEST_LASTS_MS then -- what was possible once may not be any more
+    redis.call('HSET', p.key, 'base_ms', aged(base, math.abs(S.now - base_at), latency_ms), 'base_at', S.now)
   end
   return base and latency_ms > 4 * base + 250
 end
