@@ -130,6 +130,14 @@ class System:
 
         await until(flows)
 
+    async def knows_the_call(self, recording: Recording) -> None:
+        """Wait until its worker has noted who called whom: then it writes nothing until the download is whole."""
+
+        async def noted() -> bool:
+            return (await self.parts.store.get(None, recording.id)).call is not None
+
+        await until(noted)
+
     def log(self) -> list:  # type: ignore[type-arg]
         """Return the provider's log of downloads."""
         return [entry for entry in self.simulator.log.entries if entry.is_download]

@@ -103,6 +103,7 @@ async def test_frozen_worker_changes_nothing_when_it_wakes(running: System) -> N
     frozen = await running.worker()
     queued = await running.call(duration_s=10.0, channels=2, rate=RATE)
     await running.is_downloading(queued)
+    await running.knows_the_call(queued)  # frozen amid a write it would keep SQLite's lock, from everyone
     frozen.send(signal.SIGSTOP)
     await running.worker()
     ready = await running.reaches(queued, State.READY)
