@@ -498,6 +498,18 @@ async def test_hebrew_is_read_from_the_right_and_is_kept(there: StandIn, goto: G
     await expect(page.get_by_role("heading", level=1)).to_have_text("עכשיו")
 
 
+async def test_a_browser_without_a_locale_of_its_system_shows_the_pages_all_the_same(
+    there: StandIn, page: Page, goto: Goto
+) -> None:
+    """Chromium says this where LANG is C or POSIX, as in a container."""
+    recording = there.add(40, State.READY)
+    for name, value in (("language", "'en-US@posix'"), ("languages", "['en-US@posix']")):
+        await page.add_init_script(f"Object.defineProperty(Navigator.prototype, '{name}', {{ get: () => {value} }})")
+    await goto(f"/recordings/{recording.id}")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.locator("callspool-player").get_by_role("button", name="Play", exact=False).first).to_be_visible()
+
+
 NOT_TRANSLATED = """() => {
   const found = [];
   const look = (root) => {

@@ -38,6 +38,16 @@ def every_state(there: StandIn) -> list[RecordingView]:
     ]
 
 
+async def test_a_browser_without_a_locale_of_its_system_plays_all_the_same(
+    there: StandIn, page: Page, embed: Embed, with_key: WithKey
+) -> None:
+    """Chromium says this where LANG is C or POSIX, as in a container."""
+    tag = "Object.defineProperty(Navigator.prototype, 'languages', { get: () => ['en-US@posix'] })"
+    await page.add_init_script(tag)
+    await embed(with_key(there.add(1, State.READY, **READY)), lang="en")
+    await expect(page.locator("callspool-player").get_by_role("button", name="Play").first).to_be_enabled()
+
+
 @pytest.mark.parametrize(
     ("lang", "scheme", "width"),
     [("en", "light", 900), ("en", "dark", 900), ("he", "light", 390), ("ar", "dark", 900), ("en-XA", "light", 390)],

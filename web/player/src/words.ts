@@ -127,9 +127,10 @@ function apart(name: string | null): string {
 /** A page often names only its language; how dates are written is the reader's own country's. */
 function withRegion(wanted: string): string {
   if (wanted.includes("-")) return wanted;
-  return globalThis.navigator?.languages?.find((own) => own.startsWith(`${wanted}-`)) ?? wanted;
+  return globalThis.navigator?.languages?.find((own) => own.startsWith(`${wanted}-`) && isLocale(own)) ?? wanted;
 }
 
+/** Without a locale of its system a browser says `en-US@posix`, at which `Intl` throws. */
 function isLocale(text: string): boolean {
   try {
     return Intl.NumberFormat.supportedLocalesOf(text).length > 0;
