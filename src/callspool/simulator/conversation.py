@@ -36,7 +36,8 @@ class Conversation:
         self._sounds = _converse(Random(seed), self.frames, voices)
         self._starts = [sound.start for sound in self._sounds]
         self._longest = max((sound.samples.size for sound in self._sounds), default=0)
-        self._hiss = np.random.default_rng(seed).integers(-_HISS, _HISS + 1, (_HISS_FRAMES, 2), dtype=np.int16)
+        noise = np.random.default_rng(seed % 2**64)  # it takes no negative seed
+        self._hiss = noise.integers(-_HISS, _HISS + 1, (_HISS_FRAMES, 2), dtype=np.int16)
 
     def render(self, start: int, stop: int, channels: int) -> Samples:
         """Return frames *start* to *stop*, one row a frame; in one channel both people are mixed."""
