@@ -109,6 +109,28 @@ async def test_limits_and_pauses_are_changed_where_they_stand(there: StandIn, go
     ]
 
 
+COLOURED = """(canvas) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const rgb = data.slice(at, at + 3);
+    if (data[at + 3] > 200 && Math.max(...rgb) - Math.min(...rgb) > 60) found += 1;
+  }
+  return found;
+}"""
+"""How many points of a drawing are neither grey nor white."""
+
+
+async def test_the_only_figure_of_a_day_is_seen_in_the_plots(there: StandIn, goto: Goto) -> None:
+    furnish(there)
+    nothing = {"ready": 0, "failed": 0, "p50_s": None, "p95_s": None}
+    there.operations.points = [{**one, **nothing} for one in there.operations.points]
+    there.operations.points[-2] |= {"ready": 12, "p50_s": 2.0, "p95_s": 9.0}
+    page = await goto("/now")
+    plot = page.locator("callspool-time-plot").filter(has_text="Time until ready").locator("canvas")
+    assert await plot.evaluate(COLOURED) > 40
+
+
 async def test_what_others_change_is_seen_and_what_is_not_in_force_is_told(there: StandIn, goto: Goto) -> None:
     furnish(there)
     page = await goto("/now")

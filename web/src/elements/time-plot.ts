@@ -23,6 +23,12 @@ const MOST_IN_TABLE = 48;
 /** From this span on, days say more than hours. */
 const DAYS_FROM_S = 2 * 86_400;
 
+/** Where a figure has none beside it: it makes no line, so it is drawn as a point. */
+function alone(values: Series["values"]): number[] {
+  const is = (at: number) => typeof values[at] === "number";
+  return [...values.keys()].filter((at) => is(at) && !is(at - 1) && !is(at + 1));
+}
+
 @customElement("callspool-time-plot")
 export class TimePlot extends LitElement {
   static override styles = [
@@ -151,8 +157,7 @@ export class TimePlot extends LitElement {
             label: one.label,
             stroke: colour(one.colour),
             width: 2,
-            // A single figure makes no line: it is a point.
-            points: { show: !one.bars && this.times.length < 2, size: 8, fill: colour(one.colour) },
+            points: { show: !one.bars, size: 8, fill: colour(one.colour), filter: () => alone(one.values) },
             ...(one.bars ? { fill: colour(one.colour), paths: uPlot.paths.bars!({ size: [0.7, 24], radius: 0.2 }) } : {}),
           })),
         ],
