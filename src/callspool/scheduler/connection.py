@@ -3,8 +3,8 @@
 import asyncio
 import math
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -81,18 +81,21 @@ def _first_node(url: str) -> str:
     return "valkey://" + url.removeprefix(CLUSTER)
 
 
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Turn whatever Valkey says instead of an answer (READONLY, OOM, LOADING, no connection) into ours."""
-    try:
-        yield
-    except NO_ANSWER as error:
-        raise SchedulerUnavailable(f"Valkey does not answer: {error}") from error
-    except RuntimeError as error:
+class _Unavailable:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, NO_ANSWER):
+            raise SchedulerUnavailable(f"Valkey does not answer: {error}") from error
         # What uvloop says of a connection that broke a moment before the writing; asyncio has an OSError for it.
-        if "the handler is closed" not in str(error):
-            raise
-        raise SchedulerUnavailable("Valkey does not answer: the connection broke.") from error
+        if isinstance(error, RuntimeError) and "the handler is closed" in str(error):
+            raise SchedulerUnavailable("Valkey does not answer: the connection broke.") from error
+
+
+def unavailable() -> AbstractContextManager[None]:
+    """Turn whatever Valkey says instead of an answer (READONLY, OOM, LOADING, no connection) into ours."""
+    return _Unavailable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,12 @@ def other_layout(in_force: int, mine: int) -> OtherLayout:
         f"This Valkey works with CALLSPOOL_SHARDS={in_force} now, this process with {mine}: it gets nothing to do. "
         f"Start it again with {in_force}."
     )
+
+
+async def _node_of(client: ValkeyCluster, key: str) -> dict[str, Any]:
+    """Say which node serves a key: the client would ask the first of them for each function's keys."""
+    await client.initialize()
+    return {"target_nodes": client.get_node_from_key(key)}
 
 
 class Functions:
@@ -192,7 +201,7 @@ class Functions:
 
     async def _call(self, name: str, args: Sequence[str | int | float], key: str) -> Any:
         command = ("FCALL", f"{library().name}_{name}", 1, key, *args)
-        there = await self._node_of(key)
+        there = await _node_of(self.client, key) if isinstance(self.client, ValkeyCluster) else {}
         try:
             return await self.client.execute_command(*command, **there)
         except valkey.ResponseError as error:
@@ -200,13 +209,6 @@ class Functions:
                 raise
             await self._load()
             return await self.client.execute_command(*command, **there)
-
-    async def _node_of(self, key: str) -> dict[str, Any]:
-        """Say which node of a cluster serves a key: its client would ask the first of them for each function's keys."""
-        if not isinstance(self.client, ValkeyCluster):
-            return {}
-        await self.client.initialize()
-        return {"target_nodes": self.client.get_node_from_key(key)}
 
     async def _load(self) -> None:
         # On all primaries of a cluster: slots move.

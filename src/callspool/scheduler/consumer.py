@@ -28,6 +28,7 @@ _GLANCE_S: Final = 0.05
 """How long it waits for one that was silent before, or where another took too long."""
 _AGAIN_MS: Final = 500
 """How soon to ask again where a shard has not answered."""
+_to_json: Final = json.JSONEncoder(check_circular=False).encode
 _LANES: Final = {lane.value: lane for lane in Lane}
 
 
@@ -70,7 +71,8 @@ class _Shard:
 
     def owe(self, settled: Iterable[Settlement]) -> None:
         """Keep settlements until they were heard. Those that are there already change nothing."""
-        self._owed.update((one.token, one) for one in settled)
+        for one in settled:
+            self._owed[one.token] = one
 
     def fit(self, leases: Sequence[Lease], room: int) -> Sequence[Lease]:
         """Return as many leases as there is room for. The others, whose room was given away, go back to their lines."""
@@ -106,7 +108,7 @@ class _Shard:
         self._unanswered = request
         # One argument for all settlements, each with its fields in their order: to pack seven for each would
         # take longer than anything else here.
-        settled = json.dumps(request.settled)
+        settled = _to_json(request.settled)
         answer = await self._functions.call(
             "turn",
             *(request.id, self._worker_id, self._address, int(self._lease_s * 1000), request.room, settled),
