@@ -98,6 +98,7 @@ async def test_try_again_keeps_the_focus_while_the_player_begins_anew(
     await noted.keyboard.press("Enter")
     await has_focus(noted, "Not allowed")
     await noted.evaluate("(good) => { key = good; }", KEY)
+    await expect(noted.get_by_role("button", name="Try again")).to_be_visible()  # it begins anew, and is refused
     await noted.keyboard.press("Tab")
     await has_focus(noted, "Try again")
     await noted.keyboard.press("Enter")
