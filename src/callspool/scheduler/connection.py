@@ -44,19 +44,17 @@ def shard_names(count: int) -> tuple[str, ...]:
 
 def connect(url: str, timeout_s: float) -> Direct | ValkeyCluster:
     """Prepare a client; nothing is sent yet."""
-    client: Direct | ValkeyCluster
-    if url.startswith(CLUSTER):
-        client = ValkeyCluster.from_url(
-            _first_node(url),
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            # By itself it would try a node that hangs ten times.
-            connection_error_retry_attempts=0,
-            cluster_error_retry_attempts=0,
-        )
-    else:
-        client = Direct(url, timeout_s)
-    return client
+    if not url.startswith(CLUSTER):
+        return Direct(url, timeout_s)
+    cluster: ValkeyCluster = ValkeyCluster.from_url(
+        _first_node(url),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        # By itself it would try a node that hangs ten times.
+        connection_error_retry_attempts=0,
+        cluster_error_retry_attempts=0,
+    )
+    return cluster
 
 
 def connect_blocking(url: str, timeout_s: float) -> valkey.Valkey | valkey.ValkeyCluster:

@@ -28,7 +28,6 @@ _BATCH = 200
 class _Held:
     lease: Lease
     trusted_until: float
-    told: bool = False
 
 
 class Heartbeat:
@@ -138,7 +137,7 @@ class Heartbeat:
             else:
                 one.trusted_until = before + self._lease_s
                 if verdict == b"cancelled":
-                    self._tell(one, Stop.CANCELLED, final=False)
+                    self._tell(one, Stop.CANCELLED)
         return True
 
     def _is_in_force(self) -> bool:
@@ -175,12 +174,9 @@ class Heartbeat:
             if monotonic() >= one.trusted_until - self._lease_s * _MARGIN:
                 self._tell(one, Stop.LOST)
 
-    def _tell(self, one: _Held, why: Stop, *, final: bool = True) -> None:
+    def _tell(self, one: _Held, why: Stop) -> None:
         """Tell the work to stop. A cancelled job keeps its lease, and its slot, until it is settled."""
-        if one.told:
-            return
-        one.told = final
-        if final:
+        if why is Stop.LOST:
             with self._changed:
                 if self._held.get(one.lease.job.id) is one:
                     del self._held[one.lease.job.id]

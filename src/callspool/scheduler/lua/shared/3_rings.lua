@@ -45,21 +45,7 @@ local function refresh_those(S, t, pools)
   return only
 end
 
-local function is_full(S, tenant)
-  if S.full[tenant] == nil then
-    if S.some_full == nil then S.some_full = redis.call('EXISTS', S.P .. 'full') == 1 end
-    S.full[tenant] = S.some_full and redis.call('SISMEMBER', S.P .. 'full', tenant) == 1
-    S.was_full[tenant] = S.full[tenant]
-  end
-  return S.full[tenant]
-end
-
--- Written by `flush`: a tenant whose slots are freed and taken again in one call stays where it was.
-local function set_full(S, tenant, full)
-  if is_full(S, tenant) ~= full then S.full[tenant] = full end
-end
-
--- Find out who of them is.
+-- Find out who of them is in `full`.
 local function look_for_full(S, tenants)
   for from = 1, #tenants, 1000 do
     local to = math.min(from + 999, #tenants)
@@ -69,6 +55,16 @@ local function look_for_full(S, tenants)
       if S.full[tenant] == nil then S.full[tenant], S.was_full[tenant] = is == 1, is == 1 end
     end
   end
+end
+
+local function is_full(S, tenant)
+  if S.full[tenant] == nil then look_for_full(S, { tenant }) end
+  return S.full[tenant]
+end
+
+-- Written by `flush`: a tenant whose slots are freed and taken again in one call stays where it was.
+local function set_full(S, tenant, full)
+  if is_full(S, tenant) ~= full then S.full[tenant] = full end
 end
 
 -- Its limits changed, or it was full and is not any more, or the other way round, or its last free slot is for another
