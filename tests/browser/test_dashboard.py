@@ -1,5 +1,6 @@
 """What operators see and change on the dashboard, in a real browser."""
 
+import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable
@@ -128,7 +129,9 @@ async def test_the_only_figure_of_a_day_is_seen_in_the_plots(there: StandIn, got
     there.operations.points[-2] |= {"ready": 12, "p50_s": 2.0, "p95_s": 9.0}
     page = await goto("/now")
     plot = page.locator("callspool-time-plot").filter(has_text="Time until ready").locator("canvas")
-    assert await plot.evaluate(COLOURED) > 40
+    async with asyncio.timeout(15):
+        while await plot.evaluate(COLOURED) <= 40:  # it is drawn after it is there
+            await asyncio.sleep(0.05)
 
 
 async def test_what_others_change_is_seen_and_what_is_not_in_force_is_told(there: StandIn, goto: Goto) -> None:

@@ -85,12 +85,14 @@ async def test_try_again_keeps_the_focus_while_the_player_begins_anew(
 ) -> None:
     complaints.allow("status of 401")
     recording = there.add(1, State.READY, **READY)
-    await embed(f'recording="{recording.id}"')
+    await embed("")
     await noted.evaluate(
-        """() => {
+        """(recording) => {
           globalThis.key = "cs_old";
-          document.querySelector("callspool-player").getToken = () => key;
-        }"""
+          const player = document.querySelector("callspool-player");
+          Object.assign(player, { recording, getToken: () => key }); // in one go: a key that comes later is a new start
+        }""",
+        recording.id,
     )
     await expect(noted.get_by_role("button", name="Try again")).to_be_visible()
     await noted.keyboard.press("Tab")
