@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
 
 from callspool.domain.errors import Misconfigured
 from callspool.domain.identity import Admission, read_grants
+from callspool.scheduler.address import is_cluster, nodes
 
 PREFIX = "CALLSPOOL_"
 
@@ -35,15 +36,32 @@ def _from_seconds(value: object) -> object:
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_VALKEY: Final = frozenset({"valkey", "valkeys", "redis", "rediss", "valkey+cluster"})
+_VALKEY: Final = frozenset({"valkey", "valkeys", "redis", "rediss"})
+_FILES: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_OPTIONS: Final = _FILES | {"ssl_check_hostname", "ssl_cert_reqs", "db"}
+"""What may stand behind an address of Valkey; valkey-py says what each means."""
 
 
 def _valkey_url(text: str) -> str:
+    if text and not all(_is_valkey(node) for node in nodes(text)):
+        raise ValueError(
+            "it must be valkey://host:port/0, valkey+cluster://host:port,host:port, either with valkeys for TLS, "
+            "or unix:///path"
+        )
     url = urlsplit(text)
-    is_right = (url.scheme == "unix" and url.path) or (url.scheme in _VALKEY and url.hostname and _has_port(text))
-    if text and not is_right:
-        raise ValueError("it must be valkey://host:port/0, valkeys://… (TLS), valkey+cluster://… or unix:///path")
+    if is_cluster(text) and url.path not in {"", "/", "/0"}:
+        raise ValueError(f"a cluster has only database 0: {url.path} is none")
+    for name, value in parse_qsl(url.query):
+        if name not in _OPTIONS:
+            raise ValueError(f"{name} is no option; there are {', '.join(sorted(_OPTIONS))}")
+        if name in _FILES and not os.access(value, os.R_OK):
+            raise ValueError(f"{name}={value} names no file that can be read")
     return text
+
+
+def _is_valkey(text: str) -> bool:
+    url = urlsplit(text)
+    return bool((url.scheme == "unix" and url.path) or (url.scheme in _VALKEY and url.hostname and _has_port(text)))
 
 
 def _public_url(text: str) -> str:
@@ -106,7 +124,8 @@ class Settings(BaseModel):
     )
     valkey_url: Annotated[str, AfterValidator(_valkey_url)] = Field(
         default="",
-        description="`valkey://host:port/0` or `unix:///path`. Empty: embedded, in the data folder.",
+        description="`valkey://host:port/0`, `valkey+cluster://host:port,host:port` (either with `valkeys` for TLS) or "
+        "`unix:///path`. Empty: embedded, in the data folder.",
     )
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="http://127.0.0.1:8400",

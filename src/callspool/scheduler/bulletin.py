@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from callspool.domain.errors import SchedulerUnavailable
-from callspool.scheduler.connection import Functions, connect_node, unavailable
+from callspool.scheduler.connection import Functions, one_node, unavailable
 
 _LOOK_ANYWAY_S = 5.0
 
@@ -24,23 +24,19 @@ class ValkeyBulletin:
     async def listen(self) -> AsyncIterator[None]:
         """Yield at each burst of rings and at least every five seconds, also while Valkey is away."""
         while True:
-            node = connect_node(self._functions.url)
-            subscription = node.pubsub(ignore_subscribe_messages=True)
             try:
-                with unavailable():
-                    await subscription.subscribe(self._functions.keys.changed)
-                yield None  # something may have happened before we were subscribed
-                while True:
+                async with one_node(self._functions.url) as node:
+                    subscription = node.pubsub(ignore_subscribe_messages=True)  # it is closed with the node's client
                     with unavailable():
-                        message = await subscription.get_message(timeout=_LOOK_ANYWAY_S)
-                        while message is not None:
-                            message = await subscription.get_message(timeout=0)
-                    yield None
+                        await subscription.subscribe(self._functions.keys.changed)
+                    yield None  # something may have happened before we were subscribed
+                    while True:
+                        with unavailable():
+                            message = await subscription.get_message(timeout=_LOOK_ANYWAY_S)
+                            while message is not None:
+                                message = await subscription.get_message(timeout=0)
+                        yield None
             except SchedulerUnavailable:
                 yield None
                 # Nobody's job waits here: it is the pace at which an absent server is called again.
                 await asyncio.sleep(1)
-            finally:
-                with contextlib.suppress(SchedulerUnavailable), unavailable():
-                    await subscription.aclose()  # type: ignore[no-untyped-call]
-                    await node.aclose()

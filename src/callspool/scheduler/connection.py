@@ -3,30 +3,32 @@
 import asyncio
 import math
 import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import valkey
 from valkey.asyncio import Valkey
-from valkey.asyncio.cluster import ValkeyCluster
+from valkey.asyncio.cluster import ClusterNode, ValkeyCluster
 
 from callspool.domain.errors import OtherLayout, SchedulerUnavailable
+from callspool.scheduler.address import is_cluster, nodes
 from callspool.scheduler.direct import Direct
 from callspool.scheduler.keys import Keys
 from callspool.scheduler.library import FAMILY, UNUSED_MS, is_missing, library, names
-
-CLUSTER: Final = "valkey+cluster://"
-"""How an address begins that leads to a Valkey Cluster: any of its nodes."""
 
 CONFIRM_EVERY_S: Final = 5.0
 """How often who has no leases asks whether its layout is in force."""
 
 NO_ANSWER: Final = (valkey.ValkeyError, valkey.exceptions.ValkeyClusterException, OSError)
 """What a client raises instead of an answer. That no node of a cluster can be reached is none of its other errors."""
+
+_PORT: Final = 6379
+"""Where a node listens whose address does not say."""
 
 _AWAY_AFTER_S: Final = 0.25
 """A layout's node of a cluster that takes longer is away, for who works on other nodes."""
@@ -44,10 +46,11 @@ def shard_names(count: int) -> tuple[str, ...]:
 
 def connect(url: str, timeout_s: float) -> Direct | ValkeyCluster:
     """Prepare a client; nothing is sent yet."""
-    if not url.startswith(CLUSTER):
-        return Direct(url, timeout_s)
+    if not is_cluster(url):
+        return Direct(nodes(url)[0], timeout_s)
     cluster: ValkeyCluster = ValkeyCluster.from_url(
-        _first_node(url),
+        nodes(url)[0],
+        startup_nodes=[ClusterNode(*there) for there in _hosts(url)],
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         # By itself it would try a node that hangs ten times.
@@ -60,23 +63,46 @@ def connect(url: str, timeout_s: float) -> Direct | ValkeyCluster:
 def connect_blocking(url: str, timeout_s: float) -> valkey.Valkey | valkey.ValkeyCluster:
     """Prepare a client for a thread. That of a cluster asks for its nodes at once."""
     client: valkey.Valkey | valkey.ValkeyCluster
-    if url.startswith(CLUSTER):
+    if is_cluster(url):
         client = valkey.ValkeyCluster.from_url(  # type: ignore[no-untyped-call]
-            _first_node(url), socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+            nodes(url)[0],
+            startup_nodes=[valkey.cluster.ClusterNode(*there) for there in _hosts(url)],  # type: ignore[no-untyped-call]
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
         )
     else:
-        client = valkey.Valkey.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        client = valkey.Valkey.from_url(nodes(url)[0], socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
     return client
 
 
-def connect_node(url: str) -> Valkey:
-    """Prepare a client of one node: enough for messages, which a cluster passes on to all."""
-    client: Valkey = Valkey.from_url(_first_node(url) if url.startswith(CLUSTER) else url)
-    return client
+@asynccontextmanager
+async def one_node(url: str, timeout_s: float = 5.0) -> AsyncIterator[Valkey]:
+    """Give a client of the first named node that answers: enough for messages, which a cluster passes on to all.
+
+    Raises `SchedulerUnavailable` where none does within *timeout_s*; its own errors are the client's.
+    """
+    named = nodes(url)
+    each_s = timeout_s / len(named)
+    for number, address in enumerate(named, 1):
+        node: Valkey = Valkey.from_url(address, socket_timeout=each_s, socket_connect_timeout=each_s)
+        try:
+            try:
+                with unavailable():
+                    await node.ping()
+            except SchedulerUnavailable:
+                if number == len(named):
+                    raise
+                continue
+            yield node
+            return
+        finally:
+            with suppress(*NO_ANSWER):
+                await node.aclose()
 
 
-def _first_node(url: str) -> str:
-    return "valkey://" + url.removeprefix(CLUSTER)
+def _hosts(url: str) -> list[tuple[str, int]]:
+    named = [urlsplit(node) for node in nodes(url)]
+    return [(node.hostname or "", node.port or _PORT) for node in named]
 
 
 class _Unavailable:
@@ -227,26 +253,20 @@ class Functions:
 
     async def health(self) -> Health:
         """Ask the server how it is set up; of a cluster, one of its nodes. Raises `SchedulerUnavailable`."""
-        node = connect_node(self.url)
-        try:
+        async with one_node(self.url) as node:
             with unavailable():
                 before = monotonic()
                 await node.ping()
                 took = timedelta(seconds=monotonic() - before)
                 info = await node.info()
-        finally:
-            await node.aclose()
         version = str(info.get("valkey_version") or info.get("redis_version"))
         return Health(version, bool(info.get("aof_enabled")), str(info.get("maxmemory_policy")), took)
 
     async def time(self) -> datetime:
         """Return the server's clock, by which leases run; of a cluster, one node's. Raises `SchedulerUnavailable`."""
-        node = connect_node(self.url)
-        try:
+        async with one_node(self.url) as node:
             with unavailable():
                 seconds, microseconds = await node.time()
-        finally:
-            await node.aclose()
         return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(microseconds))
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import State
 from callspool.domain.tenant import Account
 from callspool.playback.relay import NotThere, Seal, status_of
+from callspool.scheduler.address import nodes
 from callspool.wiring import Parts
 
 _SKEW: Final = timedelta(seconds=30)
@@ -90,8 +91,9 @@ async def spool(parts: Parts) -> Sequence[Finding]:
     if addresses:
         return await asyncio.gather(*(_worker(parts, address) for address in addresses))
     seen = "nothing is being fetched now: no worker to ask"
-    is_fleet = bool(parts.settings.valkey_url) and not parts.settings.valkey_url.startswith("unix:")
-    if is_fleet and urlsplit(parts.settings.valkey_url).hostname not in LOOPBACK and _is_local(parts):
+    valkey = parts.settings.valkey_url
+    is_fleet = bool(valkey) and not valkey.startswith("unix:")
+    if is_fleet and urlsplit(nodes(valkey)[0]).hostname not in LOOPBACK and _is_local(parts):
         todo = (
             "Workers on other machines cannot be heard while they fetch: give them CALLSPOOL_SPOOL_HOST, "
             "CALLSPOOL_SPOOL_PORT and CALLSPOOL_SPOOL_ADDRESS."
