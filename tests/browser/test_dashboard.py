@@ -1,6 +1,5 @@
 """What operators see and change on the dashboard, in a real browser."""
 
-import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import State
 from tests.browser.dashboard import PASSWORD, at
 from tests.browser.stand_in import KEY, StandIn, tenant
-from tests.fixtures.browser import Complaints, Shoot, plays_beyond
+from tests.fixtures.browser import Complaints, Shoot, holds, plays_beyond
 
 Goto = Callable[[str], Awaitable[Page]]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">\u202e Ltd"
@@ -129,9 +128,11 @@ async def test_the_only_figure_of_a_day_is_seen_in_the_plots(there: StandIn, got
     there.operations.points[-2] |= {"ready": 12, "p50_s": 2.0, "p95_s": 9.0}
     page = await goto("/now")
     plot = page.locator("callspool-time-plot").filter(has_text="Time until ready").locator("canvas")
-    async with asyncio.timeout(15):
-        while await plot.evaluate(COLOURED) <= 40:  # it is drawn after it is there
-            await asyncio.sleep(0.05)
+
+    async def is_seen() -> bool:  # it is drawn after it is there
+        return bool(await plot.evaluate(COLOURED) > 40)
+
+    await holds(is_seen)
 
 
 async def test_what_others_change_is_seen_and_what_is_not_in_force_is_told(there: StandIn, goto: Goto) -> None:
@@ -185,7 +186,7 @@ async def test_a_hostile_name_is_text_everywhere(there: StandIn, goto: Goto) -> 
     await expect(page.get_by_role("link", name=HOSTILE)).to_be_visible()
     await page.get_by_role("link", name="Recordings", exact=True).click()
     await expect(page.get_by_role("button", name=HOSTILE)).to_be_visible()
-    assert await page.evaluate("document.title") == "Recordings · callspool"
+    await expect(page).to_have_title("Recordings · callspool")
 
 
 async def test_all_failures_of_a_kind_are_counted_then_retried_under_ones_eyes(there: StandIn, goto: Goto) -> None:

@@ -11,7 +11,7 @@ from callspool.domain.reasons import POLICIES, Reason
 from callspool.domain.recording import State
 from tests.browser.conftest import Embed, Until
 from tests.browser.stand_in import KEY, StandIn
-from tests.fixtures.browser import Complaints, audio_time, plays_beyond
+from tests.fixtures.browser import Complaints, audio_time, holds, plays_beyond
 
 WithKey = Callable[[RecordingView], str]
 READY = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
@@ -45,7 +45,11 @@ async def test_the_waveform_is_there_before_any_audio_and_can_be_moved_in(
     await until(lambda: there.count("/waveform") == 1)
     canvas = page.locator("canvas")
     await expect(slider(page)).to_have_attribute("aria-valuemax", "184")
-    assert await canvas.evaluate(INK) > 0.1
+
+    async def is_drawn() -> bool:
+        return bool(await canvas.evaluate(INK) > 0.1)
+
+    await holds(is_drawn)
     box = await slider(page).bounding_box()
     assert box is not None
     await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)

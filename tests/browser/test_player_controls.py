@@ -1,8 +1,7 @@
 """What a person does with the player: each control, by mouse and by link, and what the page hears of it."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +15,7 @@ from callspool.domain.recording import State
 from tests.browser.calls import Call
 from tests.browser.conftest import Embed, Until
 from tests.browser.stand_in import KEY, StandIn
-from tests.fixtures.browser import Complaints, audio_time, plays_beyond
+from tests.fixtures.browser import Complaints, audio_time, holds, plays_beyond
 
 WithKey = Callable[[RecordingView], str]
 READY: dict[str, Any] = {"duration_s": 184.0, "channels": 2, "content_type": "audio/wav", "verified": True}
@@ -58,13 +57,6 @@ def button(page: Page, name: str) -> Locator:
 
 async def heard(page: Page, *names: str) -> list[Any]:
     return [detail for name, detail in await page.evaluate("heard") if name in names]
-
-
-async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until what the page says fits."""
-    async with asyncio.timeout(20):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 async def positions(page: Page) -> list[float]:
