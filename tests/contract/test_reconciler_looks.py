@@ -35,13 +35,13 @@ async def test_what_the_last_worker_ran_when_it_died_is_there_for_the_next_once_
     reconciler = Reconciler(store=store, producer=bench.producer, clock=RealTime(), settings=settings)
     running = asyncio.create_task(reconciler.run())
     try:
-        dead = bench.worker("dead")
+        dead = bench.worker("dead", LEASE)
         assert ids(await next_leases(dead)) == [recording.id]
         await dead.close()
         async with asyncio.timeout(2 * LEASE.total_seconds()):
             while not await has_run_out(bench, recording.id):
                 await asyncio.sleep(TICK_S)
-        assert ids((await bench.worker("next").turn([], 1)).leases) == [recording.id]
+        assert ids((await bench.worker("next", LEASE).turn([], 1)).leases) == [recording.id]
     finally:
         reconciler.stop()
         await running

@@ -173,10 +173,10 @@ async def test_lost_job_blocks_no_longer_than_the_dedup_window(bench: Bench) -> 
 async def test_dead_workers_slot_is_free_after_its_lease(bench: Bench) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
-    dead = bench.worker("dead")
+    dead = bench.worker("dead", LEASE)
     assert ids((await dead.turn([], 1)).leases) == ["j0"]
     await dead.close()  # no heartbeat, no settle
-    leases = await next_leases(bench.worker("alive"))
+    leases = await next_leases(bench.worker("alive", LEASE))
     assert ids(leases) == ["j0"]
     (load,) = await bench.producer.load(["acme"])
     assert (load.running, load.waiting) == (1, 1)
@@ -186,7 +186,7 @@ async def test_dead_workers_slot_is_free_after_its_lease(bench: Bench) -> None:
 async def test_heartbeats_keep_a_lease_far_beyond_its_time(bench: Bench) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
-    slow, other = bench.worker("slow"), bench.worker("other")
+    slow, other = bench.worker("slow", LEASE), bench.worker("other", LEASE)
     (lease,) = (await slow.turn([], 1)).leases
     deadline = asyncio.get_running_loop().time() + 3 * LEASE.total_seconds()
     while asyncio.get_running_loop().time() < deadline:
@@ -199,7 +199,7 @@ async def test_heartbeats_keep_a_lease_far_beyond_its_time(bench: Bench) -> None
 async def test_heartbeats_do_not_need_the_event_loop(bench: Bench) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
-    busy, other = bench.worker("busy"), bench.worker("other")
+    busy, other = bench.worker("busy", LEASE), bench.worker("other", LEASE)
     (lease,) = (await busy.turn([], 1)).leases
     until = time.monotonic() + 2 * LEASE.total_seconds()
     while time.monotonic() < until:  # decoding audio, say: nothing else runs in this loop
@@ -212,10 +212,10 @@ async def test_heartbeats_do_not_need_the_event_loop(bench: Bench) -> None:
 async def test_late_settle_frees_nobodys_slot(bench: Bench) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0")
-    stale = bench.worker("stale")
+    stale = bench.worker("stale", LEASE)
     (old,) = (await stale.turn([], 1)).leases
     await asyncio.to_thread(stale._shards[0].heartbeat.close)
-    alive = bench.worker("alive")
+    alive = bench.worker("alive", LEASE)
     (new,) = await next_leases(alive)
     await stale.turn([done(old)], 0)
     assert await bench.producer.place("j0") is Place.RUNNING
@@ -226,7 +226,7 @@ async def test_late_settle_frees_nobodys_slot(bench: Bench) -> None:
 async def test_worker_is_told_when_its_lease_cannot_be_renewed(bench: Bench, valkey_server: Embedded) -> None:
     await bench.limits("acme")
     await bench.submit("acme", "j0")
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
     worker.watch(lambda lease, why: told.put_nowait((lease.job.id, why)))
     await worker.turn([], 1)
@@ -241,7 +241,7 @@ async def test_frozen_worker_never_renews_what_it_cannot_trust_any_more(bench: B
     """Not even in a new lifetime, in which whoever renews a lease is believed to hold it."""
     await bench.limits("acme")
     await bench.submit("acme", "j0")
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     told: asyncio.Queue[tuple[str, Stop]] = asyncio.Queue()
     worker.watch(lambda lease, why: told.put_nowait((lease.job.id, why)))
     await worker.turn([], 1)
@@ -423,7 +423,7 @@ async def test_turn_repeated_after_a_lost_reply_has_its_effect_once(bench: Bench
 @pytest.mark.rule("I5", "S3")
 async def test_what_a_hanging_server_granted_too_late_is_free_at_once(bench: Bench, valkey_server: Embedded) -> None:
     await bench.limits("acme", slots=1)
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     await worker.turn([], 1)
     shard = worker._shards[0]
     shard._functions = Functions(bench.url, bench.names[0], timeout_s=0.3)
@@ -459,7 +459,7 @@ async def test_a_request_that_was_given_up_takes_nothing_when_it_still_comes(ben
 async def test_after_flushall_live_workers_keep_their_leases_and_nothing_is_granted_twice(bench: Bench) -> None:
     await bench.limits("acme", slots=2)
     await bench.submit("acme", "j0")
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     (lease,) = (await alive.turn([], 1)).leases
     await bench.client.flushall()
     # What the reconciler does: limits again, and every unfinished job.
@@ -485,7 +485,7 @@ async def test_lost_functions_are_loaded_again(bench: Bench) -> None:
 async def test_away_valkey_grants_nothing_and_says_so(bench: Bench, valkey_server: Embedded) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     (lease,) = (await worker.turn([], 1)).leases
     async with frozen(valkey_server):
         with pytest.raises(SchedulerUnavailable):
@@ -528,7 +528,7 @@ async def test_restarted_server_grants_nothing_for_a_lease_time_because_its_last
 ) -> None:
     await bench.limits("acme", slots=1)
     await bench.submit("acme", "j0", "j1")
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     (held,) = (await alive.turn([], 1)).leases
     before = await bench.producer.epoch()
     # What a power loss does: the grant is not in the file.

@@ -16,7 +16,7 @@ from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, connect_blocking, shard_of
 from callspool.scheduler.consumer import ValkeyConsumer
 from callspool.scheduler.embedded import Embedded
-from tests.fixtures.bench import LEASE, Bench, done, next_leases, woken
+from tests.fixtures.bench import LEASE, Bench, done, heard, next_leases, woken
 from tests.fixtures.certificate import self_signed
 from tests.fixtures.cluster import Cluster
 from tests.fixtures.tls import tls_before
@@ -60,8 +60,8 @@ async def does_the_whole_job(bench: Bench, pool: str) -> None:
     """Submit to a worker that waits, have it keep its lease alive, settle."""
     await bench.producer.set_pool(pool, limit=1, paused=False)
     await bench.producer.set_tenant("t", slots=1, weight=1, paused=False)
-    worker = bench.worker()
-    await worker.turn([], 1)
+    worker = bench.worker(lease=LEASE)
+    await heard(worker, 1)
     await bench.producer.submit(Job("j", pool, "t"))
     await woken(worker)
     (lease,) = await next_leases(worker, 1)
@@ -69,7 +69,7 @@ async def does_the_whole_job(bench: Bench, pool: str) -> None:
     while monotonic() - begun < 1.2 * LEASE.total_seconds():
         await worker.wait(LEASE)  # a heartbeat that does not come through loses it meanwhile
     assert await bench.producer.place("j") is Place.RUNNING
-    await worker.turn([done(lease)], 0)
+    await heard(worker, 0, done(lease))
     assert await bench.producer.place("j") is Place.UNKNOWN
 
 

@@ -28,7 +28,7 @@ async def test_a_clock_that_jumps_frees_no_slot_of_a_worker_that_lives(
     bench: Bench, clocked: Clocked, ahead_s: float
 ) -> None:
     await bench.submit("acme", "j0", "j1")
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     (held,) = (await alive.turn([], 1)).leases
     clocked.set_clock(ahead_s)
     until = monotonic() + 3 * LEASE.total_seconds()
@@ -45,12 +45,12 @@ async def test_a_dead_workers_slot_comes_back_within_one_more_lease_after_a_jump
     bench: Bench, clocked: Clocked, ahead_s: float
 ) -> None:
     await bench.submit("acme", "j0")
-    dead = bench.worker("dead")
+    dead = bench.worker("dead", LEASE)
     await dead.turn([], 1)
     await dead.close()
     clocked.set_clock(ahead_s)
     begun = monotonic()
-    assert ids(await next_leases(bench.worker("alive"))) == ["j0"]
+    assert ids(await next_leases(bench.worker("alive", LEASE))) == ["j0"]
     assert monotonic() - begun < 2 * LEASE.total_seconds() + 1
 
 
@@ -77,7 +77,7 @@ async def test_where_nobody_called_for_long_what_ran_out_comes_back_once_calls_a
 async def test_a_jump_in_the_wait_after_a_loss_does_not_end_it(bench: Bench, clocked: Clocked) -> None:
     """Whoever lives has not registered yet: that nothing is known to be held says nothing."""
     await bench.submit("acme", "j0", "j1")
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     (held,) = (await alive.turn([], 1)).leases
     await bench.client.flushall()
     await bench.limits("acme", slots=1)

@@ -12,7 +12,7 @@ from callspool.domain.errors import Misconfigured, OtherLayout
 from callspool.domain.job import Job, Place, Stop
 from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, shard_of
-from tests.fixtures.bench import LEASE, SOON, Bench, done, ids, next_leases, woken
+from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, ids, next_leases, woken
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 6
@@ -49,22 +49,22 @@ async def test_shards_spread_over_all_nodes(bench: Bench, cluster: Cluster) -> N
 async def test_one_worker_drains_all_shards_within_the_limits(bench: Bench) -> None:
     assert await bench.producer.submit_many(jobs(3)) == 72
     worker, finished = bench.worker(lease=SOON), set()
-    leases = (await worker.turn([], 100)).leases
+    leases = await heard(worker, 100)
     while leases:
         assert len({lease.job.tenant for lease in leases}) == len(leases)
         finished |= {lease.job.id for lease in leases}
-        leases = (await worker.turn([done(lease) for lease in leases], 100)).leases
+        leases = await heard(worker, 100, *[done(lease) for lease in leases])
     assert len(finished) == 72
 
 
 async def test_submit_on_any_node_wakes_a_worker_that_waits(bench: Bench) -> None:
     worker = bench.worker()
     for at in (0, 5, 11, 17):
-        await worker.turn([], 1)
+        await heard(worker, 1)
         await bench.producer.submit(Job(f"j{at}", POOLS[at], f"t{at}"))
         await woken(worker)
-        (lease,) = (await worker.turn([], 1)).leases
-        await worker.turn([done(lease)], 0)
+        (lease,) = await heard(worker, 1)
+        await heard(worker, 0, done(lease))
 
 
 @pytest.mark.rule("S4", "S7", "I5")
@@ -72,8 +72,8 @@ async def test_leases_are_kept_alive_on_every_node_and_a_dead_workers_run_out(be
     await bench.producer.submit_many(jobs(1))
     # Twice as long as usual: a machine that stands still for a second ends what has no beat meanwhile.
     alive, dead, other = (bench.worker(name, 2 * LEASE) for name in ("alive", "dead", "other"))
-    kept = (await alive.turn([], 12)).leases
-    lost = (await dead.turn([], 12)).leases
+    kept = await heard(alive, 12)
+    lost = await heard(dead, 12)
     assert (len(kept), len(lost)) == (12, 12)
     await dead.close()
     again: list[str] = []
@@ -85,10 +85,10 @@ async def test_leases_are_kept_alive_on_every_node_and_a_dead_workers_run_out(be
 
 async def test_cancellation_reaches_the_worker_whatever_the_node(bench: Bench) -> None:
     await bench.producer.submit_many(jobs(1))
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     told: set[tuple[str, Stop]] = set()
     worker.watch(lambda lease, why: told.add((lease.job.id, why)))
-    leases = (await worker.turn([], 100)).leases
+    leases = await heard(worker, 100)
     for lease in leases[:6]:
         await bench.producer.cancel(lease.job.id)
         async with asyncio.timeout(SOON.total_seconds()):
@@ -124,17 +124,17 @@ async def test_another_number_takes_over_only_where_the_shards_on_every_node_are
     await bench.producer.submit(Job("j", POOLS[7], "t7"))
     with pytest.raises(Misconfigured, match="works with 6"):
         await four.producer.join(tenants)
-    (lease,) = (await worker.turn([], 9)).leases
+    (lease,) = await heard(worker, 9)
     with pytest.raises(Misconfigured, match=r"1 job\(s\) run"):
         await four.producer.join(tenants)
-    await worker.turn([done(lease)], 0)
+    await heard(worker, 0, done(lease))
     assert await bench.producer.drain(tenants) == 0
     await four.producer.join(tenants)
     await four.producer.open()
     await four.producer.set_pool(POOLS[7], limit=2, paused=False)
     await four.producer.set_tenant("t7", slots=1, weight=1, paused=False)
     await four.producer.submit(Job("j", POOLS[7], "t7"))
-    assert ids((await four.worker("four").turn([], 9)).leases) == ["j"]
+    assert ids(await heard(four.worker("four"), 9)) == ["j"]
     with pytest.raises(OtherLayout):
         await bench.producer.ping()
     await four.close()

@@ -21,7 +21,7 @@ async def bench(valkey: str) -> AsyncIterator[Bench]:
 async def test_undoing_a_drain_after_a_loss_ends_no_wait_for_workers_that_live(bench: Bench) -> None:
     await bench.limits("acme", slots=1, limit=1)
     await bench.submit("acme", "j0")
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     (held,) = (await alive.turn([], 1)).leases
     await bench.client.flushall()
     await bench.producer.reopen()

@@ -42,12 +42,12 @@ async def test_a_stale_replica_that_takes_over_grants_nothing_that_still_runs(
     await bench.submit("acme", "j0", "j1")
     await asyncio.to_thread(second.wait_for, first)
     second.cut_off()
-    alive = bench.worker("alive")
+    alive = bench.worker("alive", LEASE)
     (held,) = (await alive.turn([], 1)).leases  # the replica does not hear of this
     first.kill()
     second.lead()
     async with bench_on(second) as after:
-        other = after.worker("other")
+        other = after.worker("other", LEASE)
         assert await after.producer.place("j0") is Place.WAITING
         assert (await other.turn([], 9)).leases == ()
         moved(alive, second)
@@ -93,12 +93,12 @@ async def test_a_server_that_took_over_older_data_begins_anew_though_nobody_call
     await bench.submit("acme", "j0", "j1")
     await asyncio.to_thread(second.wait_for, first)
     second.cut_off()
-    alive = bench.worker("alive")
+    alive = bench.worker("alive", LEASE)
     (held,) = (await alive.turn([], 1)).leases
     second.lead()
     await asyncio.to_thread(first.follow, second)  # a full copy: its grant is gone
     first.lead()
-    other = bench.worker("other")
+    other = bench.worker("other", LEASE)
     assert (await other.turn([], 9)).leases == ()
     while await bench.producer.place("j0") is not Place.RUNNING:  # its worker says so
         assert (await other.turn([], 9)).leases == ()

@@ -215,7 +215,7 @@ async def test_after_a_flush_the_first_number_counts_and_leases_of_the_old_end_b
 ) -> None:
     three = await at_work(started(3))
     await three.submit("acme", "a", "b")
-    old = three.worker("old")
+    old = three.worker("old", LEASE)
     stopped: dict[str, float] = {}
     old.watch(lambda lease, why: stopped.update({lease.job.id: monotonic()}) if why is Stop.LOST else None)
     assert len((await old.turn([], 2)).leases) == 2
@@ -225,7 +225,7 @@ async def test_after_a_flush_the_first_number_counts_and_leases_of_the_old_end_b
     await five.producer.join(TENANTS)
     await five.limits("acme", limit=2)
     await five.submit("acme", "a", "b")
-    new = five.worker("new")
+    new = five.worker("new", LEASE)
     granted: tuple[str, ...] = ()
     async with asyncio.timeout(SOON.total_seconds()):
         while not granted:

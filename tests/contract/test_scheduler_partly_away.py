@@ -13,7 +13,7 @@ from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lease, Place, Settlement, Stop
 from callspool.scheduler.connection import Functions, shard_of
 from callspool.scheduler.consumer import ValkeyConsumer
-from tests.fixtures.bench import LEASE, SOON, Bench, done, ids, next_leases
+from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, ids, next_leases
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 3
@@ -70,17 +70,6 @@ async def test_what_ended_in_a_shard_that_is_away_is_settled_once_it_is_back(
     assert [await bench.producer.place(lease.job.id) for lease in gone] == [Place.UNKNOWN] * 3
 
 
-async def heard(worker: ValkeyConsumer, room: int) -> list[Lease]:
-    """Take turns until all shards have answered; return what they gave."""
-    leases: list[Lease] = []
-    async with asyncio.timeout(SOON.total_seconds()):
-        while True:
-            turn = await worker.turn([], room - len(leases))
-            leases += turn.leases
-            if not turn.unheard:
-                return leases
-
-
 @pytest.mark.rule("I5", "S7")
 @pytest.mark.parametrize("hung", range(SHARDS))
 async def test_while_a_node_hangs_the_others_go_on_and_what_it_owes_comes_late(
@@ -133,7 +122,7 @@ async def test_room_that_went_to_others_meanwhile_is_not_given_twice(bench: Benc
 async def test_a_lease_that_was_lost_before_it_was_told_of_is_given_to_nobody(bench: Bench, cluster: Cluster) -> None:
     port = cluster.port_of(bench.names[0])
     await submit(bench, POOLS[0], 1)
-    worker, lost = bench.worker(), asyncio.Event()
+    worker, lost = bench.worker(lease=LEASE), asyncio.Event()
     worker.watch(lambda lease, why: lost.set() if why is Stop.LOST else None)
     with cluster.frozen(port):
         while not (await worker.turn([], 1)).unheard:
@@ -151,7 +140,7 @@ async def test_leases_on_other_nodes_outlive_a_layouts_node_that_hangs(bench: Be
     port = cluster.port_of_key(bench.functions.keys.layout)
     there = next(at for at, name in enumerate(bench.names) if cluster.port_of(name) != port)
     await submit(bench, POOLS[there], 1)
-    worker, told = bench.worker(), list[Stop]()
+    worker, told = bench.worker(lease=LEASE), list[Stop]()
     worker.watch(lambda lease, why: told.append(why))
     (held,) = await claim(worker, 1)
     with cluster.frozen(port):
@@ -166,7 +155,7 @@ async def test_leases_on_other_nodes_outlive_a_layouts_node_that_hangs(bench: Be
 async def test_who_holds_a_lease_is_told_when_the_only_node_it_knows_hangs(bench: Bench, cluster: Cluster) -> None:
     """A cluster of which no node can be reached is told with an error of another family."""
     await submit(bench, POOLS[1], 1)
-    worker, lost = bench.worker(), asyncio.Event()
+    worker, lost = bench.worker(lease=LEASE), asyncio.Event()
     worker.watch(lambda lease, why: lost.set() if why is Stop.LOST else None)
     await claim(worker, 1)
     late = Functions(cluster.url, bench.names[1], timeout_s=1.0, confirm_every_s=None)

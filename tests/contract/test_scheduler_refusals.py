@@ -70,7 +70,7 @@ async def test_without_memory_nothing_is_taken_or_lost(bench: Bench, node: Node)
 
 @pytest.mark.rule("F6", "I8")
 async def test_while_it_reads_its_data_it_is_unavailable(bench: Bench, node: Node) -> None:
-    worker = bench.worker()
+    worker = bench.worker(lease=LEASE)
     (lease,) = (await worker.turn([], 1)).leases
     with node.client() as client:
         pipe = client.pipeline(transaction=False)
@@ -101,7 +101,7 @@ async def is_loading(client: valkey.Valkey) -> bool:
 @pytest.mark.rule("I1", "I8")
 async def test_a_power_loss_takes_the_last_second_and_no_slot(bench: Bench, node: Node) -> None:
     """The newest append-only file ends where it was last written to disk, in the middle of a later command."""
-    alive, other = bench.worker("alive"), bench.worker("other")
+    alive, other = bench.worker("alive", LEASE), bench.worker("other", LEASE)
     with node.client() as client:
         client.execute_command("WAITAOF", 1, 0, 5000)
     (newest,) = Path(node.folder, "appendonlydir").glob("*.incr.aof")

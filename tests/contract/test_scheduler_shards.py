@@ -7,7 +7,7 @@ import pytest
 
 from callspool.domain.job import Job, Place
 from callspool.scheduler.connection import shard_of
-from tests.fixtures.bench import Bench, done, ids, woken
+from tests.fixtures.bench import Bench, done, heard, ids, woken
 
 POOLS = [f"account-{n}" for n in range(12)]
 
@@ -35,11 +35,11 @@ async def test_worker_serves_all_shards_and_no_limit_is_exceeded(bench: Bench) -
     assert await bench.producer.submit_many(jobs(3)) == 36
     assert await bench.producer.submit_many(jobs(3)) == 0
     worker, finished = bench.worker(), set()
-    leases = list((await worker.turn([], 100)).leases)
+    leases = await heard(worker, 100)
     assert len(leases) == 24
     while leases:
         finished |= {lease.job.id for lease in leases}
-        leases = list((await worker.turn([done(lease) for lease in leases], 100)).leases)
+        leases = await heard(worker, 100, *[done(lease) for lease in leases])
     assert len(finished) == 36
 
 
@@ -61,25 +61,25 @@ async def test_a_job_is_found_whatever_its_shard(bench: Bench) -> None:
         assert (await bench.producer.why(f"{pool}-0")).pool == pool
         assert await bench.producer.cancel(f"{pool}-0") is Place.WAITING
     assert await bench.producer.cancel(f"{POOLS[0]}-0") is Place.UNKNOWN
-    assert (await bench.worker().turn([], 100)).leases == ()
+    assert await heard(bench.worker(), 100) == []
 
 
 async def test_submit_to_any_shard_wakes_a_worker_that_waits(bench: Bench) -> None:
     worker = bench.worker()
     for pool in POOLS[:4]:
-        await worker.turn([], 1)
+        await heard(worker, 1)
         assert not await worker.wait(timedelta(milliseconds=20))
         await bench.producer.submit(Job("j", pool, f"tenant-{POOLS.index(pool)}"))
         await woken(worker)
-        (lease,) = (await worker.turn([], 1)).leases
-        await worker.turn([done(lease)], 0)
+        (lease,) = await heard(worker, 1)
+        await heard(worker, 0, done(lease))
 
 
 async def test_load_is_that_of_all_shards(bench: Bench) -> None:
     await bench.producer.set_tenant("wide", slots=2, weight=1, paused=False)
     for n, pool in enumerate(POOLS):
         await bench.producer.submit(Job(f"w{n}", pool, "wide"))
-    await bench.worker().turn([], 1)
+    await heard(bench.worker(), 1)
     (load,) = await bench.producer.load(["wide"])
     assert (load.slots, load.running, load.waiting) == (2, 1, 11)
 
@@ -88,12 +88,12 @@ async def test_number_of_shards_changes_by_draining(bench: Bench, valkey: str) -
     await bench.producer.submit_many(jobs(3))
     await bench.producer.submit(Job("late", POOLS[0], "tenant-0"), delay=timedelta(hours=1))
     worker = bench.worker()
-    held = (await worker.turn([], 5)).leases
+    held = await heard(worker, 5)
     tenants = [f"tenant-{n}" for n in range(12)]
     assert await bench.producer.drain(tenants) == 5
     # Nothing is granted or taken any more; what runs is settled as ever.
     assert not (await bench.producer.submit(Job("new", POOLS[0], "tenant-0"))).accepted
-    assert (await worker.turn([done(lease) for lease in held], 100)).leases == ()
+    assert await heard(worker, 100, *[done(lease) for lease in held]) == []
     assert await bench.producer.drain(tenants) == 0
     assert await bench.producer.place("late") is Place.UNKNOWN
 
@@ -102,7 +102,7 @@ async def test_number_of_shards_changes_by_draining(bench: Bench, valkey: str) -
     await wider.producer.set_pool(POOLS[0], limit=1, paused=False)
     await wider.producer.set_tenant("tenant-0", slots=1, weight=1, paused=False)
     await wider.producer.submit_many([one for one in jobs(1) if one[0].pool == POOLS[0]])
-    assert ids((await wider.worker().turn([], 9)).leases) == [f"{POOLS[0]}-0"]
+    assert ids(await heard(wider.worker(), 9)) == [f"{POOLS[0]}-0"]
     await wider.close()
 
     await bench.producer.reopen()  # the way back
