@@ -70,7 +70,7 @@ async def test_a_drain_lets_what_runs_end_and_undone_it_brings_the_rest_back_wit
 
     async with system(tmp_path, reconcile_every=600) as running:
         await running.worker()
-        runs = await running.call(duration_s=10.0, channels=2, rate=60_000)
+        runs = await running.call(duration_s=20.0, channels=2, rate=60_000)  # until two commands have started
         await running.is_downloading(runs)
         await running.parts.producer.set_tenant("acme", slots=1, weight=1.0, paused=False)
         waits = await running.call(duration_s=1.0)
