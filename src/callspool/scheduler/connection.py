@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import valkey
 from valkey.asyncio import Valkey
-from valkey.asyncio.cluster import ClusterNode, ValkeyCluster
+from valkey.asyncio.cluster import ValkeyCluster
 
 from callspool.domain.errors import OtherLayout, SchedulerUnavailable
+from callspool.scheduler import cluster
 from callspool.scheduler.address import is_cluster, nodes
 from callspool.scheduler.direct import Direct
 from callspool.scheduler.keys import Keys
@@ -26,9 +26,6 @@ CONFIRM_EVERY_S: Final = 5.0
 
 NO_ANSWER: Final = (valkey.ValkeyError, valkey.exceptions.ValkeyClusterException, OSError)
 """What a client raises instead of an answer. That no node of a cluster can be reached is none of its other errors."""
-
-_PORT: Final = 6379
-"""Where a node listens whose address does not say."""
 
 _AWAY_AFTER_S: Final = 0.25
 """A layout's node of a cluster that takes longer is away, for who works on other nodes."""
@@ -46,32 +43,16 @@ def shard_names(count: int) -> tuple[str, ...]:
 
 def connect(url: str, timeout_s: float) -> Direct | ValkeyCluster:
     """Prepare a client; nothing is sent yet."""
-    if not is_cluster(url):
-        return Direct(nodes(url)[0], timeout_s)
-    cluster: ValkeyCluster = ValkeyCluster.from_url(
-        nodes(url)[0],
-        startup_nodes=[ClusterNode(*there) for there in _hosts(url)],
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        # By itself it would try a node that hangs ten times.
-        connection_error_retry_attempts=0,
-        cluster_error_retry_attempts=0,
-    )
-    return cluster
+    return cluster.connect(url, timeout_s) if is_cluster(url) else Direct(nodes(url)[0], timeout_s)
 
 
 def connect_blocking(url: str, timeout_s: float) -> valkey.Valkey | valkey.ValkeyCluster:
     """Prepare a client for a thread. That of a cluster asks for its nodes at once."""
-    client: valkey.Valkey | valkey.ValkeyCluster
     if is_cluster(url):
-        client = valkey.ValkeyCluster.from_url(  # type: ignore[no-untyped-call]
-            nodes(url)[0],
-            startup_nodes=[valkey.cluster.ClusterNode(*there) for there in _hosts(url)],  # type: ignore[no-untyped-call]
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-        )
-    else:
-        client = valkey.Valkey.from_url(nodes(url)[0], socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        return cluster.connect_blocking(url, timeout_s)
+    client: valkey.Valkey = valkey.Valkey.from_url(
+        nodes(url)[0], socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+    )
     return client
 
 
@@ -98,11 +79,6 @@ async def one_node(url: str, timeout_s: float = 5.0) -> AsyncIterator[Valkey]:
         finally:
             with suppress(*NO_ANSWER):
                 await node.aclose()
-
-
-def _hosts(url: str) -> list[tuple[str, int]]:
-    named = [urlsplit(node) for node in nodes(url)]
-    return [(node.hostname or "", node.port or _PORT) for node in named]
 
 
 class _Unavailable:
