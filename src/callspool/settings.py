@@ -22,6 +22,7 @@ from pydantic import (
 
 from callspool.domain.errors import Misconfigured
 from callspool.domain.identity import Admission, read_grants
+from callspool.redaction import redact
 from callspool.scheduler.address import is_cluster, nodes
 
 PREFIX = "CALLSPOOL_"
@@ -367,7 +368,7 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             message = first["msg"].removeprefix("Value error, ")
-            raise Misconfigured(f"{name}: {message} (it is {first['input']!r}).") from None
+            raise Misconfigured(redact(f"{name}: {message} (it is {first['input']!r}).")) from None
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that give another process these very settings."""

@@ -47,6 +47,19 @@ def test_defaults_are_those_that_the_rules_ask_for() -> None:
     assert Tenant(TenantId("acme"), "Acme").slots == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VALKEY_URL", "valkeys://me:s3cret@valkey.internal:6379/0?ssl=1"),
+        ("PUBLIC_URL", "https://me:s3cret@calls.example"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_told_without_its_password(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured, match=f"CALLSPOOL_{name}: .*internal|calls.example") as told:
+        Settings.read({f"CALLSPOOL_{name}": value})
+    assert "s3cret" not in str(told.value)
+
+
 def test_what_is_given_is_read_and_nothing_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSPOOL_LEASE", "5")
     monkeypatch.setenv("CALLSPOOL_MISTYPED", "5")
