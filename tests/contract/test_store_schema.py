@@ -117,11 +117,24 @@ async def test_schema_of_a_newer_callspool_is_left_as_it_is(database: Database) 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://host/name", "postgresql+psycopg://host/name"]
+    "url",
+    [
+        *("", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://host/name", "postgresql+psycopg://host/name"),
+        "postgresql://host:port/name",
+    ],
 )
 async def test_address_that_is_none_says_what_is_right(url: str) -> None:
     with pytest.raises(Misconfigured, match="CALLSPOOL_DATABASE_URL must be"):
         await connect(url, clock=SetClock(), secret_key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("nonsense=1", "nonsense is no option; there are host, "), ("sslmode=on", "sslmode is disable, .*, not on")],
+)
+async def test_what_stands_wrongly_behind_a_servers_address_is_named(option: str, says: str) -> None:
+    with pytest.raises(Misconfigured, match=says):
+        await connect(f"postgresql://me:s3cret@127.0.0.1:1/name?{option}", clock=SetClock(), secret_key=KEY)
 
 
 async def test_secret_key_of_another_length_is_refused() -> None:

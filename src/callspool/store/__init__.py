@@ -34,7 +34,7 @@ async def connect(url: str, *, clock: Clock, secret_key: bytes | Keys) -> Store:
 async def _open(url: str) -> Database:
     try:
         address = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the second: a port that is no number
         address = None
     match address and address.drivername:
         case "sqlite" if address is not None and address.database not in (None, "", ":memory:"):

@@ -27,6 +27,11 @@ PATIENCE: Final = timedelta(seconds=10)
 _CONNECTIONS: Final = 10
 _TRIES: Final = 3
 _SCHEMA_LOCK: Final = 0x63735F73
+_OPTIONS: Final = frozenset(
+    {"host", "passfile", "port", "service", "servicefile", "ssl", "sslmode", "target_session_attrs"}
+)
+"""What may stand behind the address: what asyncpg takes as text, and sslmode, as every other tool calls its ssl."""
+_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _REFUSED: Final = ("28", "3D000")
 """The user or the password is wrong; there is no such database."""
 _ASK_AGAIN: Final = frozenset({"40001", "40P01"})
@@ -146,8 +151,14 @@ def _engine(url: URL, patience: timedelta) -> AsyncEngine:
     # ends such a transaction while those who wait for it still do.
     idle_ms = str(int(seconds * 1000 / 2))
     query = dict(url.query)
-    mode = query.pop("sslmode", None)  # what every other tool calls it
+    if unknown := sorted(query.keys() - _OPTIONS):
+        raise Misconfigured(
+            f"CALLSPOOL_DATABASE_URL: {unknown[0]} is no option; there are {', '.join(sorted(_OPTIONS))}."
+        )
+    mode = query.pop("sslmode", query.get("ssl"))
     if mode is not None:
+        if mode not in _SSL_MODES:
+            raise Misconfigured(f"CALLSPOOL_DATABASE_URL: sslmode is {', '.join(_SSL_MODES)}, not {mode}.")
         query["ssl"] = mode
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query=query),
