@@ -100,6 +100,7 @@ async def test_while_a_node_hangs_the_others_go_on_and_what_it_owes_comes_late(
         while len(seen) < 3:
             turn = await worker.turn([], 100)
             seen |= {one.job.id for one in (*gone, *turn.leases) if one.job.pool == POOLS[hung]}
+    await heard(worker, 0)
     assert [await bench.producer.place(one.job.id) for one in gone] == [Place.UNKNOWN]
 
 
