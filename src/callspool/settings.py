@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +23,7 @@ from pydantic import (
 from callspool.domain.errors import Misconfigured
 from callspool.domain.identity import Admission, read_grants
 from callspool.redaction import redact
-from callspool.scheduler.address import is_cluster, nodes
+from callspool.scheduler import address
 
 PREFIX = "CALLSPOOL_"
 
@@ -37,32 +37,6 @@ def _from_seconds(value: object) -> object:
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_VALKEY: Final = frozenset({"valkey", "valkeys", "redis", "rediss"})
-_FILES: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_OPTIONS: Final = _FILES | {"ssl_check_hostname", "ssl_cert_reqs", "db"}
-"""What may stand behind an address of Valkey; valkey-py says what each means."""
-
-
-def _valkey_url(text: str) -> str:
-    if text and not all(_is_valkey(node) for node in nodes(text)):
-        raise ValueError(
-            "it must be valkey://host:port/0, valkey+cluster://host:port,host:port, either with valkeys for TLS, "
-            "or unix:///path"
-        )
-    url = urlsplit(text)
-    if is_cluster(text) and url.path not in {"", "/", "/0"}:
-        raise ValueError(f"a cluster has only database 0: {url.path} is none")
-    for name, value in parse_qsl(url.query):
-        if name not in _OPTIONS:
-            raise ValueError(f"{name} is no option; there are {', '.join(sorted(_OPTIONS))}")
-        if name in _FILES and not os.access(value, os.R_OK):
-            raise ValueError(f"{name}={value} names no file that can be read")
-    return text
-
-
-def _is_valkey(text: str) -> bool:
-    url = urlsplit(text)
-    return bool((url.scheme == "unix" and url.path) or (url.scheme in _VALKEY and url.hostname and _has_port(text)))
 
 
 def _public_url(text: str) -> str:
@@ -123,7 +97,7 @@ class Settings(BaseModel):
         default="",
         description="`sqlite:///…` or `postgresql://…`. Empty: SQLite in the data folder.",
     )
-    valkey_url: Annotated[str, AfterValidator(_valkey_url)] = Field(
+    valkey_url: Annotated[str, AfterValidator(address.checked)] = Field(
         default="",
         description="`valkey://host:port/0`, `valkey+cluster://host:port,host:port` (either with `valkeys` for TLS) or "
         "`unix:///path`. Empty: embedded, in the data folder.",
