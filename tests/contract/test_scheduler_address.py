@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import valkey
+from chaos.proxy import Upstream
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Place
@@ -15,13 +16,13 @@ from callspool.scheduler.bulletin import ValkeyBulletin
 from callspool.scheduler.connection import Functions, connect_blocking, shard_of
 from callspool.scheduler.consumer import ValkeyConsumer
 from callspool.scheduler.embedded import Embedded
-from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, next_leases, woken
+from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, next_leases, one_in_each, woken
 from tests.fixtures.certificate import self_signed
 from tests.fixtures.cluster import Cluster
-from tests.fixtures.tls import tls_before
+from tests.fixtures.gate import gate
 
 SHARDS = 3
-POOLS = [next(f"p{n}" for n in range(100) if shard_of(f"p{n}", SHARDS) == shard) for shard in range(SHARDS)]
+POOLS = one_in_each(SHARDS)
 """One in each shard; each shard lies on another node."""
 
 
@@ -49,9 +50,7 @@ def test_the_nodes_of_an_address(url: str, expected: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def empty_cluster(cluster: Cluster) -> Cluster:
-    for port in cluster.ports:
-        with contextlib.closing(valkey.Valkey(port=port)) as node:
-            node.flushall()
+    cluster.empty()
     return cluster
 
 
@@ -115,8 +114,8 @@ def certified(tmp_path: Path) -> Callable[[str], str]:
 
 @pytest.fixture
 async def by_tls(valkey_server: Embedded, tmp_path: Path) -> AsyncIterator[int]:
-    async with tls_before(Path(valkey_server.url.removeprefix("unix://")), self_signed(tmp_path)) as port:
-        yield port
+    async with gate(Upstream(path=valkey_server.url.removeprefix("unix://")), self_signed(tmp_path)) as before:
+        yield before.port
 
 
 async def test_one_server_by_tls(by_tls: int, certified: Callable[[str], str]) -> None:
@@ -155,7 +154,10 @@ async def test_a_certificate_of_another_host_is_refused_unless_one_says_so(
 async def test_a_cluster_by_tls(empty_cluster: Cluster, tmp_path: Path, certified: Callable[[str], str]) -> None:
     certificate = self_signed(tmp_path)
     async with contextlib.AsyncExitStack() as stack:
-        ports = [await stack.enter_async_context(tls_before(port, certificate)) for port in empty_cluster.ports]
+        gates = [
+            await stack.enter_async_context(gate(Upstream(port=port), certificate)) for port in empty_cluster.ports
+        ]
+        ports = [before.port for before in gates]
         stack.enter_context(empty_cluster.announcing(ports))
         bench = Bench(certified("valkeys+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports)), shards=SHARDS)
         stack.push_async_callback(bench.close)

@@ -1,31 +1,27 @@
 """Some of a worker's shards do not answer, the others do: real nodes of a real cluster."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from time import monotonic
 
 import pytest
-import valkey
 
 from callspool.domain.errors import SchedulerUnavailable
 from callspool.domain.job import Job, Lease, Place, Settlement, Stop
-from callspool.scheduler.connection import Functions, shard_of
+from callspool.scheduler.connection import Functions
 from callspool.scheduler.consumer import ValkeyConsumer
-from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, ids, next_leases
+from tests.fixtures.bench import LEASE, SOON, Bench, done, heard, ids, next_leases, one_in_each
 from tests.fixtures.cluster import Cluster
 
 SHARDS = 3
-POOLS = [next(f"p{n}" for n in range(100) if shard_of(f"p{n}", SHARDS) == shard) for shard in range(SHARDS)]
+POOLS = one_in_each(SHARDS)
 """One in each shard; each shard lies on another node."""
 
 
 @pytest.fixture
 async def bench(cluster: Cluster) -> AsyncIterator[Bench]:
-    for port in cluster.ports:
-        with contextlib.closing(valkey.Valkey(port=port)) as node:
-            node.flushall()
+    cluster.empty()
     bench = Bench(cluster.url, shards=SHARDS)
     assert len({cluster.port_of(shard) for shard in bench.names}) == SHARDS
     await bench.producer.open()
