@@ -68,7 +68,8 @@ class Trail:
             async with asyncio.timeout(_LAST_WORDS.total_seconds()):
                 await self._write()
         except (CallspoolError, TimeoutError) as error:
-            _log.error("audit.not_written", entries=len(self._waiting) + self._lost, error=str(error))
+            why = str(error) or f"no answer within {_LAST_WORDS.total_seconds():g} s"  # a time limit says nothing
+            _log.error("audit.not_written", entries=len(self._waiting) + self._lost, error=why)
 
     async def _turn(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -26,11 +26,6 @@ async def join_layout(parts: Parts, *, alone: bool = False) -> None:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await parts.producer.join(await all_with_jobs(parts.store), alone=alone)
-    except SchedulerUnavailable as error:
-        _warn(str(error))
-    except TimeoutError:
-        _warn(f"Valkey does not answer: no answer within {_PATIENCE_S:g} s")
-
-
-def _warn(why: str) -> None:
-    structlog.get_logger("callspool.cli").warning("scheduler.unavailable", error=why)
+    except (SchedulerUnavailable, TimeoutError) as error:
+        why = str(error) or f"Valkey does not answer: no answer within {_PATIENCE_S:g} s"  # a time limit says nothing
+        structlog.get_logger("callspool.cli").warning("scheduler.unavailable", error=why)
